@@ -1,0 +1,1 @@
+//! Schedule, journal and resume; drives trials for a strategy.

@@ -1,0 +1,243 @@
+//! What `choose --json` and `tune --json` print.
+//!
+//! A ratio is candidate / baseline, within rounds. The top level speaks for the whole campaign: the one
+//! setting to ship must hold in every scenario. `scenarios` has the same for each workload and thread
+//! count by itself.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The declared RSS figure, least is best.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Objective {
+    /// Largest of the trial's whole life.
+    #[default]
+    Peak,
+    /// Time-weighted mean over the steady phase.
+    Mean,
+    /// At the end of the steady phase.
+    End,
+    /// After drain and idle wait.
+    Drained,
+}
+
+/// What must hold, against the baseline or absolutely. `null` where not asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Constraints {
+    /// Largest loss of throughput against the baseline, as a fraction: 0.05 is 5 %.
+    pub max_throughput_loss: Option<f64>,
+    /// Largest rise of the 99th percentile of malloc latency against the baseline, as a fraction.
+    pub max_p99_loss: Option<f64>,
+    /// Largest value of the objective, in bytes.
+    pub max_rss: Option<u64>,
+}
+
+/// The outcome of choosing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// A candidate other than the baseline is chosen.
+    Chosen,
+    /// No candidate is shown to be better within the constraints; the baseline meets them.
+    KeepBaseline,
+    /// No candidate, the baseline included, meets the constraints.
+    NoneFeasible,
+    /// The data cannot tell.
+    Undecided,
+}
+
+/// The outcome of comparing one figure of two candidates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Comparison {
+    /// The interval lies on the good side of 1.
+    Better,
+    /// The interval lies on the bad side of 1.
+    Worse,
+    /// The interval lies within the margin.
+    Equivalent,
+    /// None of these.
+    Undecided,
+}
+
+/// A ratio with its confidence interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Ratio {
+    /// Point estimate.
+    pub estimate: f64,
+    /// Lower bound.
+    pub low: f64,
+    /// Upper bound.
+    pub high: f64,
+}
+
+/// A figure with its confidence interval, in its own unit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Level {
+    /// Geometric mean over rounds.
+    pub estimate: f64,
+    /// Lower bound.
+    pub low: f64,
+    /// Upper bound.
+    pub high: f64,
+}
+
+/// The baseline against itself.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Twin {
+    /// Throughput of the twin over that of the baseline.
+    pub throughput_ratio: Option<Ratio>,
+    /// The objective's RSS of the twin over that of the baseline.
+    pub rss_ratio: Option<Ratio>,
+    /// Whether both intervals contain 1. Where they don't, nothing is called better or worse.
+    pub trustworthy: bool,
+}
+
+/// Whether a candidate is shown to meet the constraints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Feasible {
+    /// Shown to meet all.
+    Yes,
+    /// Shown to break one.
+    No,
+    /// Neither.
+    Undecided,
+}
+
+/// One candidate in one scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Standing {
+    /// Canonical candidate.
+    pub candidate: String,
+    /// Rounds in which both it and the baseline finished.
+    pub rounds: u32,
+    /// Trials that did not finish, by status.
+    pub unfinished: BTreeMap<String, u32>,
+    /// Work per second.
+    pub throughput: Option<Level>,
+    /// The objective's RSS in bytes.
+    pub rss: Option<Level>,
+    /// Against the baseline.
+    pub throughput_ratio: Option<Ratio>,
+    /// Against the baseline, the objective's RSS.
+    pub rss_ratio: Option<Ratio>,
+    /// Against the baseline, 99th percentile of malloc latency.
+    pub p99_ratio: Option<Ratio>,
+    /// Verdict on throughput: more is better.
+    pub throughput_verdict: Comparison,
+    /// Verdict on the objective's RSS: less is better.
+    pub rss_verdict: Comparison,
+    /// Smallest loss of throughput that these data could have shown, as a fraction.
+    pub resolvable: Option<f64>,
+    /// Whether the constraints hold.
+    pub feasible: Feasible,
+    /// Whether no other candidate is better in both figures.
+    pub on_front: bool,
+    /// The mechanism seen, in words; empty where none was.
+    pub mechanism: Vec<String>,
+}
+
+/// One scenario by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScenarioDecision {
+    /// Canonical workload.
+    pub workload: String,
+    /// Threads.
+    pub threads: u32,
+    /// The C library.
+    pub libc: String,
+    /// Unit of throughput.
+    pub unit: String,
+    /// The outcome if this scenario were all.
+    pub verdict: Verdict,
+    /// The candidate chosen for this scenario alone.
+    pub choice: Option<String>,
+    /// The baseline against itself.
+    pub twin: Option<Twin>,
+    /// Every candidate, the baseline first, then in the order of the plan.
+    pub standings: Vec<Standing>,
+    /// Candidates that no other beats in both figures, in rising order of RSS.
+    pub front: Vec<String>,
+}
+
+/// A candidate that the data do not settle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Unsettled {
+    /// Canonical candidate.
+    pub candidate: String,
+    /// What is open, in words.
+    pub why: String,
+    /// Minutes of further measuring that would probably settle it; `null` where none would.
+    pub minutes_needed: Option<f64>,
+}
+
+/// A candidate that is out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Eliminated {
+    /// Canonical candidate.
+    pub candidate: String,
+    /// Why, in words.
+    pub why: String,
+    /// The bound that decided it (a ratio, or bytes), where there was one.
+    pub bound: Option<f64>,
+}
+
+/// The lines that apply a choice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Apply {
+    /// `NAME=value` lines for an environment file.
+    pub env: Vec<String>,
+    /// A systemd drop-in.
+    pub systemd: String,
+    /// Shell lines.
+    pub shell: String,
+    /// A Kubernetes container's `env:` list.
+    pub kubernetes: String,
+    /// What the lines cannot do by themselves, for example installing another allocator.
+    pub note: Option<String>,
+}
+
+/// The decision on a campaign.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Decision {
+    /// [`super::FORMAT`] of the writer.
+    pub format: u32,
+    /// Canonical candidate that the others are compared with.
+    pub baseline: String,
+    /// What is minimised.
+    pub objective: Objective,
+    /// What must hold.
+    pub constraints: Constraints,
+    /// Stated confidence.
+    pub confidence: f64,
+    /// The outcome over all scenarios.
+    pub verdict: Verdict,
+    /// The setting to ship; `null` unless `verdict` is `chosen` or `keep-baseline`.
+    pub choice: Option<String>,
+    /// Why, in one or two sentences.
+    pub reason: String,
+    /// Of the choice, in the scenario where its lower bound is lowest.
+    pub throughput_ratio: Option<Ratio>,
+    /// Of the choice, geometric mean over the scenarios.
+    pub rss_ratio: Option<Ratio>,
+    /// The least trustworthy twin of all scenarios.
+    pub twin: Option<Twin>,
+    /// Candidates that no other beats in both figures over all scenarios, in rising order of RSS.
+    pub front: Vec<String>,
+    /// Candidates that the data do not settle.
+    pub undecided: Vec<Unsettled>,
+    /// Candidates that are out, with the bound that decided it.
+    pub eliminated: Vec<Eliminated>,
+    /// Trials in the campaign, finished in whatever way.
+    pub trials_run: u64,
+    /// The lines that apply the choice.
+    pub apply: Option<Apply>,
+    /// Each scenario by itself.
+    pub scenarios: Vec<ScenarioDecision>,
+    /// What a reader must know before believing any of this; the most serious first.
+    pub warnings: Vec<String>,
+}

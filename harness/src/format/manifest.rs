@@ -1,0 +1,123 @@
+//! `manifest.json`: what a campaign is. Written once, before its first trial.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::decision::{Constraints, Objective};
+
+/// A campaign's manifest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Manifest {
+    /// [`super::FORMAT`] of the writer.
+    pub format: u32,
+    /// Version of arenalab that wrote it.
+    pub arenalab: String,
+    /// When the campaign was begun, RFC 3339, UTC.
+    pub created_at: String,
+    /// The command line.
+    pub command: Vec<String>,
+    /// Seed of orders, resampling and workloads.
+    pub seed: u64,
+    /// How rounds are asked for: `sweep` (a full grid) or the strategy of `tune`.
+    pub strategy: String,
+    /// Rounds of a sweep; the most rounds of a tune.
+    pub rounds: u32,
+    /// The plan in TOML, as `--print-plan` writes it.
+    pub plan: String,
+    /// What is minimised.
+    pub objective: Objective,
+    /// What must hold.
+    pub constraints: Constraints,
+    /// Stated confidence, for example 0.95.
+    pub confidence: f64,
+    /// The host.
+    pub host: Host,
+    /// The workload binaries by allocator.
+    pub binaries: BTreeMap<String, Binary>,
+    /// The C libraries.
+    pub libcs: Vec<Libc>,
+    /// What is measured: each of these under each libc and candidate.
+    pub scenarios: Vec<Scenario>,
+    /// The candidates, in the order of the plan.
+    pub candidates: Vec<CandidateEntry>,
+    /// The candidate that the others are compared with. It is also the twin.
+    pub baseline: String,
+}
+
+/// One workload at one thread count.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Scenario {
+    /// Canonical workload.
+    pub workload: String,
+    /// Threads.
+    pub threads: u32,
+}
+
+/// A candidate as measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CandidateEntry {
+    /// Canonical form.
+    pub candidate: String,
+    /// The environment that makes it.
+    pub env: BTreeMap<String, String>,
+    /// Candidates that were asked for but cannot differ from this one, with the reason.
+    pub stands_for: Vec<Merged>,
+}
+
+/// A candidate that was not run because it cannot differ from another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Merged {
+    /// Canonical form.
+    pub candidate: String,
+    /// Why it cannot differ.
+    pub why: String,
+}
+
+/// Fingerprint of a host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// Distribution, from os-release.
+    pub os: Option<String>,
+    /// Kernel release.
+    pub kernel: String,
+    /// CPU architecture.
+    pub arch: String,
+    /// Model name of the first CPU.
+    pub cpu: Option<String>,
+    /// CPUs online.
+    pub cpus_online: u32,
+    /// CPUs that this process may run on.
+    pub cpus_allowed: u32,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Memory limit of the cgroup, where there is one.
+    pub cgroup_limit: Option<u64>,
+    /// Transparent huge pages: `always`, `madvise` or `never`.
+    pub thp: Option<String>,
+    /// Bytes in a page.
+    pub page_size: u64,
+}
+
+/// Fingerprint of a workload binary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Binary {
+    /// File name.
+    pub file: String,
+    /// SHA-256 of its content, in hex.
+    pub sha256: String,
+    /// The allocator that it says it has, with its version.
+    pub allocator: String,
+}
+
+/// A C library that trials ran on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Libc {
+    /// `host`, or the name given with `--libc`.
+    pub name: String,
+    /// Its version, where known.
+    pub version: Option<String>,
+}

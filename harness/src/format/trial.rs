@@ -1,0 +1,249 @@
+//! A line of `trials.jsonl`: one finished trial, whatever became of it. Unknown is `null`, never 0.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What became of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It ran to its end, and what ran is what was asked for.
+    Ok,
+    /// It ended by itself with an error, or could not be started, or was not what was asked for.
+    Failed,
+    /// It was ended by a signal that the harness did not send.
+    Crashed,
+    /// It was still running at its time limit.
+    Timeout,
+    /// It could not get memory, or the kernel killed it for memory.
+    Oom,
+    /// The harness was asked to stop while it ran.
+    Interrupted,
+    /// The candidate cannot run here (no such setting in this libc, no such allocator).
+    Unsupported,
+}
+
+/// One finished trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TrialRecord {
+    /// Canonical workload, for example `larson` or `larson:size_max=500`.
+    pub workload: String,
+    /// Threads of the workload.
+    pub threads: u32,
+    /// `host`, or the name given with `--libc`.
+    pub libc: String,
+    /// Version of the C library that the process itself reported.
+    pub libc_version: Option<String>,
+    /// Canonical candidate, for example `glibc:arena_max=2`.
+    pub candidate: String,
+    /// Round, from 0.
+    pub round: u32,
+    /// Which run of that round: 0, or more where a noisy round was run again. The last one counts.
+    pub attempt: u32,
+    /// Place in the round's order, from 0.
+    pub position: u32,
+    /// Whether this is the baseline's second run in the round (the A/A twin).
+    pub twin: bool,
+    /// The host's name.
+    pub host: String,
+    /// What became of it.
+    pub status: Status,
+    /// Why, where `status` is not `ok`; one sentence.
+    pub reason: Option<String>,
+    /// Seconds of the counted work (the steady phase).
+    pub wall_s: Option<f64>,
+    /// Work per second in the steady phase.
+    pub throughput: Option<Throughput>,
+    /// Sampled latency of allocator calls in the steady phase.
+    pub latency_ns: Option<Latency>,
+    /// CPU time of the steady phase, all threads.
+    pub cpu: Option<Cpu>,
+    /// Page faults of the steady phase.
+    pub faults: Option<Faults>,
+    /// Context switches of the steady phase.
+    pub switches: Option<Switches>,
+    /// Resident memory.
+    pub rss: Option<Rss>,
+    /// Requested bytes not yet freed.
+    pub live: Option<Live>,
+    /// Arenas of glibc.
+    pub arenas: Option<Arenas>,
+    /// Where the memory is, by the allocator's own account.
+    pub anatomy: Option<Anatomy>,
+    /// The allocator that really served `malloc`.
+    pub allocator: Option<Served>,
+    /// Whether the candidate is proven to have taken effect.
+    pub effect: Effect,
+    /// How disturbed the host was meanwhile.
+    pub noise: Noise,
+    /// When the trial was started, RFC 3339, UTC.
+    pub started_at: String,
+    /// Seconds from start to the last process gone, all phases included.
+    pub elapsed_s: f64,
+}
+
+/// Work per second.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Throughput {
+    /// Units per second of wall time.
+    pub value: f64,
+    /// For example `operations/s`.
+    pub unit: String,
+}
+
+/// Latency of both sides of the allocator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Latency {
+    /// Calls that allocate.
+    pub malloc: Option<Quantiles>,
+    /// Calls that free.
+    pub free: Option<Quantiles>,
+}
+
+/// Quantiles in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Quantiles {
+    /// Median.
+    pub p50: f64,
+    /// 90th percentile.
+    pub p90: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// 99.9th percentile.
+    pub p999: f64,
+    /// Largest sample.
+    pub max: f64,
+    /// Number of samples.
+    pub samples: u64,
+}
+
+/// CPU seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cpu {
+    /// In user mode.
+    pub user_s: f64,
+    /// In the kernel.
+    pub system_s: f64,
+}
+
+/// Page faults.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Faults {
+    /// Without I/O.
+    pub minor: u64,
+    /// With I/O.
+    pub major: u64,
+}
+
+/// Context switches.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Switches {
+    /// A thread waited (for a lock, for instance).
+    pub voluntary: u64,
+    /// A thread was preempted.
+    pub involuntary: u64,
+}
+
+/// Resident memory, in bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Rss {
+    /// Largest of the trial's whole life.
+    pub peak: u64,
+    /// Time-weighted mean over the steady phase.
+    pub mean: u64,
+    /// At the end of the steady phase.
+    pub end: u64,
+    /// After everything the workload frees was freed, and the idle wait. `null` where there is no such phase.
+    pub drained: Option<u64>,
+    /// `LazyFree` after the drain: given back with `MADV_FREE` but still counted in RSS.
+    pub lazy_free: Option<u64>,
+    /// `AnonHugePages` at the end of the steady phase.
+    pub anon_huge: Option<u64>,
+    /// `Pss` at the end of the steady phase.
+    pub pss: Option<u64>,
+    /// `Swap` at the end of the steady phase.
+    pub swap: Option<u64>,
+    /// Samples that entered `mean`.
+    pub samples: u32,
+    /// Seconds that the exact readings took, during which the workload stood still.
+    pub reading_s: f64,
+    /// Where each figure comes from, in words.
+    pub source: String,
+}
+
+/// Requested bytes not yet freed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Live {
+    /// Largest sample.
+    pub peak: u64,
+    /// Time-weighted mean over the steady phase.
+    pub mean: u64,
+    /// At the end of the steady phase.
+    pub end: u64,
+    /// After the drain.
+    pub drained: u64,
+    /// Bytes that the workload engine holds for itself outside the measured allocator; part of every RSS figure.
+    pub engine: u64,
+}
+
+/// Arenas of glibc.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Arenas {
+    /// The limit that was asked for; `null` where it was left to the library.
+    pub limit: Option<u32>,
+    /// Arenas that existed at the end of the steady phase.
+    pub observed: Option<u32>,
+}
+
+/// Where the memory is at the end of the steady phase, by the allocator's own account, in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Anatomy {
+    /// Handed out to the program.
+    pub allocated: Option<u64>,
+    /// Free inside the allocator at the end of the steady phase.
+    pub free: Option<u64>,
+    /// Free inside the allocator after the drain.
+    pub free_drained: Option<u64>,
+    /// In chunks mapped one by one.
+    pub mmapped: Option<u64>,
+    /// The allocator's own bookkeeping.
+    pub metadata: Option<u64>,
+    /// Bytes obtained from the system by each arena, main arena first; at most 64 are kept.
+    pub arena_system: Vec<u64>,
+    /// Further figures under the allocator's own names.
+    pub other: BTreeMap<String, u64>,
+}
+
+/// The allocator that really served `malloc`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Served {
+    /// `glibc`, `jemalloc`, `mimalloc` or `unknown`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// How this was established.
+    pub how: String,
+}
+
+/// Proof that the candidate took effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Effect {
+    /// Whether allocator and every setting were seen to be in force.
+    pub verified: bool,
+    /// What was checked and what was seen, in words.
+    pub how: String,
+}
+
+/// How disturbed the host was during the steady phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Noise {
+    /// Share of the time in which some task waited for a CPU (PSI), in percent. A workload with more threads
+    /// than CPUs raises it by itself.
+    pub psi_cpu_some_pct: Option<f64>,
+    /// CPU seconds that the hypervisor took away.
+    pub steal_s: Option<f64>,
+    /// CPU seconds used on this host by anything but the trial.
+    pub foreign_cpu_s: Option<f64>,
+}

@@ -1,0 +1,1 @@
+//! Allocators and their settings: names, ranges, environment variables, effects, with sources.

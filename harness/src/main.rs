@@ -1,0 +1,3 @@
+//! The `arenalab` command.
+
+fn main() {}

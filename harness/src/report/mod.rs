@@ -1,0 +1,1 @@
+//! Charts, HTML and Markdown from a campaign and a decision.

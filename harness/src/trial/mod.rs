@@ -1,0 +1,1 @@
+//! One fresh process, measured.
