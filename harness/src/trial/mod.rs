@@ -1,1 +1,20 @@
-//! One fresh process, measured.
+//! One fresh process, measured. The only floor that touches processes and procfs.
+//!
+//! A trial goes through three processes: the harness holds the conversation and takes the readings; a
+//! small [`launcher`], started anew for each trial, starts the workload in a process group of its own,
+//! enforces the time limit and ends whatever is left; the workload does the work and waits at each
+//! border between phases.
+
+pub mod executor;
+pub mod launcher;
+pub mod real;
+
+mod effect;
+mod ending;
+mod leash;
+mod noise;
+mod readings;
+mod record;
+mod sampler;
+mod session;
+mod tunables;

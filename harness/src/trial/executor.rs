@@ -1,0 +1,70 @@
+//! The seam between a campaign and its trials: a campaign asks an [`Executor`] to run a [`TrialSpec`]
+//! and is given a [`Trial`], whatever became of it. Real processes and tests' doubles stand behind it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::format::series::Series;
+use crate::format::trial::TrialRecord;
+
+/// One trial to run.
+#[derive(Clone, Debug)]
+pub struct TrialSpec {
+    /// Canonical workload.
+    pub workload: String,
+    /// Threads of the workload.
+    pub threads: u32,
+    /// `host`, or the name of another C library.
+    pub libc: String,
+    /// Canonical candidate.
+    pub candidate: String,
+    /// Round, from 0.
+    pub round: u32,
+    /// Run of that round, from 0.
+    pub attempt: u32,
+    /// Place in the round's order, from 0.
+    pub position: u32,
+    /// Whether this is the baseline's second run in the round.
+    pub twin: bool,
+    /// The executable.
+    pub program: PathBuf,
+    /// Its arguments; the control descriptor is added to them.
+    pub args: Vec<String>,
+    /// What must be proven of it.
+    pub asked: Asked,
+    /// Time limit for all phases but the idle wait.
+    pub timeout: Duration,
+    /// Idle wait after the drain.
+    pub idle: Duration,
+    /// Whether a series is wanted.
+    pub keep_series: bool,
+}
+
+/// What a candidate asks for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// `glibc`, `jemalloc`, `mimalloc`.
+    pub allocator: String,
+    /// Settings by key, in the allocator's own spelling of values (plain bytes, `true`).
+    pub settings: BTreeMap<String, String>,
+    /// The environment variables that make it.
+    pub env: BTreeMap<String, String>,
+    /// Tells the variables that an allocator would read, which a trial must not inherit.
+    pub foreign: fn(&str) -> bool,
+}
+
+/// A finished trial.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// The line for the journal.
+    pub record: TrialRecord,
+    /// RSS and live bytes over time, where asked for and seen.
+    pub series: Option<Series>,
+}
+
+/// Runs trials.
+pub trait Executor {
+    /// Runs one trial to its end. Never fails: what goes wrong is the trial's status and reason.
+    fn run(&mut self, spec: &TrialSpec) -> Trial;
+}

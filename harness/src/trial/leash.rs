@@ -1,0 +1,108 @@
+//! The harness's side of the launcher: start it, hear its reports, hold its leash.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use arenalab_wire::channel::Channel;
+use command_fds::{CommandFdExt, FdMapping};
+
+use super::launcher::{CONTROL_FD, Ending, Job, Report, SUBCOMMAND};
+
+/// A trial that was started. Dropping it ends the trial and all its descendants.
+pub struct Leash {
+    launcher: Child,
+    reports: BufReader<ChildStdout>,
+    /// `None` once let go.
+    input: Option<ChildStdin>,
+    /// The workload's process id.
+    pub pid: i32,
+}
+
+/// Starts a trial: a launcher, and under it the job, with a control socket.
+///
+/// # Errors
+/// One sentence: what could not be started, and why.
+pub fn start(executable: &Path, job: &Job) -> Result<(Leash, Channel), String> {
+    let (ours, theirs) = UnixStream::pair().map_err(|e| format!("failed to make a control socket: {e}"))?;
+    let (mut launcher, mut reports) = start_launcher(executable, theirs.into())
+        .map_err(|e| format!("failed to start the launcher {}: {e}", executable.display()))?;
+    let mut input = launcher.stdin.take();
+    let sent = send_job(input.as_mut(), job);
+    match (sent, next_report(&mut reports)) {
+        (Ok(()), Some(Report::Started { pid })) => {
+            Ok((Leash { launcher, reports, input, pid }, Channel::new(ours)))
+        }
+        (Ok(()), Some(Report::NotStarted { reason })) => {
+            let _ = launcher.wait();
+            Err(reason)
+        }
+        (sent, _) => {
+            let _ = launcher.kill();
+            let status = launcher.wait().map_or_else(|e| e.to_string(), |s| s.to_string());
+            let why = sent.err().map_or(status, |e| e.to_string());
+            Err(format!("the launcher ended before the trial began: {why}"))
+        }
+    }
+}
+
+fn start_launcher(executable: &Path, control: OwnedFd) -> std::io::Result<(Child, BufReader<ChildStdout>)> {
+    let mut command = Command::new(executable);
+    command
+        .arg(SUBCOMMAND)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        // A terminal's Ctrl-C is for the harness, which then lets the leash go.
+        .process_group(0)
+        .fd_mappings(vec![FdMapping { parent_fd: control, child_fd: CONTROL_FD }])
+        .map_err(std::io::Error::other)?;
+    let mut launcher = command.spawn()?;
+    let reports = launcher.stdout.take().ok_or_else(|| std::io::Error::other("no pipe"))?;
+    Ok((launcher, BufReader::new(reports)))
+}
+
+fn send_job(input: Option<&mut ChildStdin>, job: &Job) -> std::io::Result<()> {
+    let input = input.ok_or_else(|| std::io::Error::other("no pipe"))?;
+    let mut line = serde_json::to_vec(job)?;
+    line.push(b'\n');
+    input.write_all(&line)
+}
+
+fn next_report(reports: &mut impl BufRead) -> Option<Report> {
+    let mut line = String::new();
+    match reports.read_line(&mut line) {
+        Ok(got) if got > 0 => serde_json::from_str(&line).ok(),
+        _ => None,
+    }
+}
+
+impl Leash {
+    /// Ends the trial now. [`Leash::wait`] then tells how it ended.
+    pub fn let_go(&mut self) {
+        self.input = None;
+    }
+
+    /// Waits until the trial and all its descendants are gone. The launcher bounds this by the job's
+    /// time limit.
+    ///
+    /// # Errors
+    /// When the launcher itself died without a word.
+    pub fn wait(&mut self) -> Result<Ending, String> {
+        let report = next_report(&mut self.reports);
+        let status = self.launcher.wait().map_err(|e| format!("failed to wait for the launcher: {e}"))?;
+        match report {
+            Some(Report::Ended(ending)) => Ok(ending),
+            _ => Err(format!("the launcher ended without a report: {status}")),
+        }
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        self.let_go();
+        let _ = self.launcher.wait();
+    }
+}

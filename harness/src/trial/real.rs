@@ -1,0 +1,130 @@
+//! The executor of real trials.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use procfs::process::Process;
+
+use super::ending::Told;
+use super::executor::{Asked, Executor, Trial, TrialSpec};
+use super::launcher::{CONTROL_FD, Ending, Job};
+use super::record::{self, Played};
+use super::session::{Broken, Session, Story};
+use super::{leash, tunables};
+
+/// Time from TERM to KILL for a trial that is over its limit.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Runs trials as processes of this host.
+pub struct RealExecutor {
+    /// This very executable, which is also the launcher.
+    executable: PathBuf,
+    /// The host's name for the records.
+    host: String,
+    /// Set when the harness is asked to stop.
+    stop: Arc<AtomicBool>,
+    /// The environment that every trial starts from.
+    environment: BTreeMap<String, String>,
+    /// What the loader listed, by the environment it was asked under.
+    listed: BTreeMap<BTreeMap<String, String>, Option<BTreeMap<String, String>>>,
+}
+
+impl RealExecutor {
+    /// Makes an executor. `environment` is what every trial starts from, already free of variables that
+    /// an allocator reads.
+    pub fn new(
+        executable: PathBuf,
+        host: String,
+        stop: Arc<AtomicBool>,
+        environment: BTreeMap<String, String>,
+    ) -> Self {
+        Self { executable, host, stop, environment, listed: BTreeMap::new() }
+    }
+
+    fn job(&self, spec: &TrialSpec) -> Job {
+        let mut env = self.environment.clone();
+        env.extend(spec.asked.env.clone());
+        let mut args = spec.args.clone();
+        args.extend(["--control-fd".to_owned(), CONTROL_FD.to_string()]);
+        Job {
+            program: spec.program.clone(),
+            args,
+            env: env.into_iter().collect(),
+            timeout_ms: (spec.timeout + spec.idle).as_millis() as u64,
+            grace_ms: GRACE.as_millis() as u64,
+        }
+    }
+
+    /// Runs the processes and hears their story.
+    fn play(&mut self, spec: &TrialSpec, begin: Instant) -> Played {
+        let oom_before = oom_kills();
+        let (mut leash, channel) = match leash::start(&self.executable, &self.job(spec)) {
+            Ok(started) => started,
+            Err(reason) => {
+                let told = Told { refused: Some(reason), ..Told::default() };
+                return Played { told, ..Played::default() };
+            }
+        };
+        let loader = Process::new(leash.pid).ok();
+        let (mut story, outcome) = match Session::new(channel, leash.pid, spec, &self.stop, begin) {
+            Ok(session) => session.lead(),
+            Err(_) => (Story::default(), Err(Broken::Gone)),
+        };
+        if story.hello.is_some() {
+            story.seen.tunables = self.tunables(&spec.asked, loader.as_ref());
+        }
+        if matches!(outcome, Err(Broken::Interrupted | Broken::Refused(_))) {
+            leash.let_go();
+        }
+        let mut told = Told {
+            failure: story.failure.clone(),
+            completed: outcome.is_ok(),
+            interrupted: outcome == Err(Broken::Interrupted),
+            ..Told::default()
+        };
+        if let Err(Broken::Refused(reason)) = outcome {
+            told.refused = Some(reason);
+        }
+        let ending = leash.wait().unwrap_or_else(|reason| {
+            told.refused.get_or_insert(reason);
+            Ending::default()
+        });
+        told.interrupted |= self.stop.load(Ordering::Relaxed) && !told.completed;
+        told.oom_kills = oom_kills().saturating_sub(oom_before);
+        Played { story, told, ending }
+    }
+
+    /// What the loader lists under a candidate's environment; asked once for each.
+    fn tunables(&mut self, asked: &Asked, process: Option<&Process>) -> Option<BTreeMap<String, String>> {
+        if asked.allocator != "glibc" || asked.settings.is_empty() {
+            return None;
+        }
+        if let Some(known) = self.listed.get(&asked.env) {
+            return known.clone();
+        }
+        let loader = tunables::loader_of(process?)?;
+        let listed = tunables::list(&loader, &asked.env);
+        self.listed.insert(asked.env.clone(), listed.clone());
+        listed
+    }
+}
+
+impl Executor for RealExecutor {
+    fn run(&mut self, spec: &TrialSpec) -> Trial {
+        let started_at = jiff::Timestamp::now().to_string();
+        let begin = Instant::now();
+        let played = self.play(spec, begin);
+        let elapsed_s = begin.elapsed().as_secs_f64();
+        let record = record::record(&self.host, spec, &played, started_at, elapsed_s);
+        let series = spec.keep_series.then(|| record::series(spec, &played.story)).flatten();
+        Trial { record, series }
+    }
+}
+
+/// Processes that the kernel has killed for memory since it started (Linux 4.13 and later).
+fn oom_kills() -> u64 {
+    procfs::vmstat().ok().and_then(|all| all.get("oom_kill").copied()).map_or(0, i64::cast_unsigned)
+}

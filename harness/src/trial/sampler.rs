@@ -1,0 +1,142 @@
+//! Samples RSS and live bytes of a running process: one `pread` of `statm` and a look at the telemetry
+//! page a sample, from a thread of the harness.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arenalab_wire::telemetry::Page;
+use procfs::FromRead;
+use procfs::process::StatM;
+
+/// Time between samples. At this rate the cost is below what interleaved pairs can resolve; see
+/// `docs/measuring.md` for the figure.
+pub const INTERVAL: Duration = Duration::from_millis(10);
+
+/// Samples kept of one trial; past it every second one is dropped and the interval doubled.
+const MOST: usize = 32_768;
+
+/// One sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// Seconds since the trial was started.
+    pub at_s: f64,
+    /// Resident bytes, as `statm` has them (approximate: see the kernel's per-CPU counters).
+    pub rss: u64,
+    /// Live bytes, where the program tells.
+    pub live: u64,
+}
+
+/// A thread that samples until it is stopped.
+pub struct Sampler {
+    stop: Sender<()>,
+    thread: JoinHandle<Vec<Sample>>,
+}
+
+/// Starts to sample a process.
+///
+/// # Errors
+/// When its `statm` cannot be opened.
+pub fn start(pid: i32, page: Arc<Page>, begin: Instant) -> Result<Sampler, String> {
+    let path = format!("/proc/{pid}/statm");
+    let statm = File::open(&path).map_err(|e| format!("failed to open {path}: {e}"))?;
+    let (stop, stopped) = channel();
+    let thread = std::thread::spawn(move || {
+        let mut samples = Vec::with_capacity(1024);
+        let mut interval = INTERVAL;
+        while let Some(rss) = resident(&statm) {
+            let live = page.totals().live_bytes;
+            samples.push(Sample { at_s: begin.elapsed().as_secs_f64(), rss, live });
+            if samples.len() >= MOST {
+                thin(&mut samples);
+                interval *= 2;
+            }
+            if stopped.recv_timeout(interval) != Err(RecvTimeoutError::Timeout) {
+                break;
+            }
+        }
+        samples
+    });
+    Ok(Sampler { stop, thread })
+}
+
+impl Sampler {
+    /// Ends sampling and gives what was seen, in the order of time.
+    pub fn finish(self) -> Vec<Sample> {
+        let _ = self.stop.send(());
+        self.thread.join().unwrap_or_default()
+    }
+}
+
+/// Resident bytes; `None` once the process is gone.
+fn resident(statm: &File) -> Option<u64> {
+    let mut text = [0u8; 256];
+    let got = statm.read_at(&mut text, 0).ok()?;
+    let statm = StatM::from_read(&text[..got]).ok()?;
+    (statm.size > 0).then(|| statm.resident * procfs::page_size())
+}
+
+/// Drops every second sample.
+fn thin(samples: &mut Vec<Sample>) {
+    let mut keep = false;
+    samples.retain(|_| {
+        keep = !keep;
+        keep
+    });
+}
+
+/// Time-weighted mean of a figure between two instants: each sample counts for the time until the next.
+/// `None` where there is no sample in between.
+pub fn mean(samples: &[Sample], from_s: f64, to_s: f64, figure: impl Fn(&Sample) -> u64) -> Option<f64> {
+    let inside: Vec<&Sample> = samples.iter().filter(|s| s.at_s >= from_s && s.at_s <= to_s).collect();
+    let (mut area, mut time) = (0.0, 0.0);
+    for (i, sample) in inside.iter().enumerate() {
+        let until = inside.get(i + 1).map_or(to_s, |next| next.at_s);
+        area += figure(sample) as f64 * (until - sample.at_s);
+        time += until - sample.at_s;
+    }
+    (time > 0.0).then(|| area / time)
+}
+
+/// At most `points` samples, evenly picked, the largest RSS among them.
+pub fn thinned(samples: &[Sample], points: usize) -> Vec<Sample> {
+    let group = samples.len().div_ceil(points.max(1)).max(1);
+    let largest = |group: &[Sample]| group.iter().max_by_key(|s| s.rss).copied();
+    samples.chunks(group).filter_map(largest).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(at_s: f64, rss: u64) -> Sample {
+        Sample { at_s, rss, live: rss / 2 }
+    }
+
+    #[test]
+    fn the_mean_is_weighted_by_time() {
+        let samples = [sample(0.0, 1), sample(1.0, 10), sample(1.5, 20), sample(3.5, 40), sample(9.0, 7)];
+        let mean = mean(&samples, 1.0, 4.0, |s| s.rss).unwrap();
+        assert!((mean - (10.0 * 0.5 + 20.0 * 2.0 + 40.0 * 0.5) / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn no_sample_no_mean() {
+        assert_eq!(mean(&[sample(0.0, 1)], 1.0, 2.0, |s| s.rss), None);
+        assert_eq!(mean(&[], 1.0, 2.0, |s| s.rss), None);
+    }
+
+    #[test]
+    fn thinning_keeps_the_peak_and_the_bound() {
+        let samples: Vec<Sample> =
+            (0..1000).map(|i| sample(f64::from(i), if i == 777 { 9 } else { 1 })).collect();
+        let few = thinned(&samples, 240);
+        assert!(few.len() <= 240);
+        assert!(few.iter().any(|s| s.rss == 9));
+        assert_eq!(thinned(&samples[..3], 240).len(), 3);
+        assert!(thinned(&[], 240).is_empty());
+    }
+}

@@ -1,0 +1,229 @@
+//! The conversation with a workload engine, from its hello to its last border, with the readings that
+//! belong to each border.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use arenalab_wire::channel::Channel;
+use arenalab_wire::message::{Border, FromEngine, Hello, Inspection, Phase, ToEngine};
+use arenalab_wire::telemetry::Page;
+use procfs::process::Process;
+
+use super::effect;
+use super::executor::TrialSpec;
+use super::noise;
+use super::readings::{self, Exact};
+use super::sampler::{self, Sample, Sampler};
+
+/// How often a wait looks whether the harness was asked to stop.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// What was learnt of a trial, as far as it came.
+#[derive(Default)]
+pub struct Story {
+    /// Who it said it was.
+    pub hello: Option<Hello>,
+    /// Borders passed: when, in seconds since the start, and what was said.
+    pub borders: Vec<(f64, Border)>,
+    /// Exact reading at the end of the steady phase.
+    pub end: Option<Exact>,
+    /// Exact reading after drain and idle wait.
+    pub drained: Option<Exact>,
+    /// The allocator's account at the end of the steady phase.
+    pub inspection: Option<Inspection>,
+    /// The allocator's account after drain and idle wait.
+    pub inspection_drained: Option<Inspection>,
+    /// The host's counters at both ends of the steady phase.
+    pub noise: Option<(noise::Mark, noise::Mark)>,
+    /// The process's environment and loader, read after its hello.
+    pub seen: effect::Seen,
+    /// RSS and live bytes over time.
+    pub samples: Vec<Sample>,
+    /// The engine's own words for giving up, and whether it lacked memory.
+    pub failure: Option<(bool, String)>,
+    /// Seconds since the start at which the steady phase began.
+    pub steady_from_s: Option<f64>,
+}
+
+/// Why a conversation ended before its time.
+#[derive(Debug, PartialEq)]
+pub enum Broken {
+    /// The other side is gone; its ending tells why.
+    Gone,
+    /// The harness was asked to stop.
+    Interrupted,
+    /// The trial is not what was asked for, or does not speak as it should.
+    Refused(String),
+}
+
+/// One conversation.
+pub struct Session<'a> {
+    channel: Channel,
+    process: Process,
+    spec: &'a TrialSpec,
+    stop: &'a AtomicBool,
+    begin: Instant,
+    sampler: Option<Sampler>,
+    story: Story,
+}
+
+impl<'a> Session<'a> {
+    /// Begins a conversation with the process `pid`.
+    ///
+    /// # Errors
+    /// When the process cannot be looked at.
+    pub fn new(
+        channel: Channel,
+        pid: i32,
+        spec: &'a TrialSpec,
+        stop: &'a AtomicBool,
+        begin: Instant,
+    ) -> Result<Self, String> {
+        channel.set_timeout(Some(GLANCE)).map_err(|e| format!("failed to set a timeout: {e}"))?;
+        let process = Process::new(pid).map_err(|e| format!("failed to look at process {pid}: {e}"))?;
+        Ok(Self { channel, process, spec, stop, begin, sampler: None, story: Story::default() })
+    }
+
+    /// Leads the conversation to its end.
+    pub fn lead(mut self) -> (Story, Result<(), Broken>) {
+        let outcome = self.all_phases();
+        if let Some(sampler) = self.sampler.take() {
+            self.story.samples = sampler.finish();
+        }
+        (self.story, outcome)
+    }
+
+    fn all_phases(&mut self) -> Result<(), Broken> {
+        self.greet()?;
+        self.phase(Phase::Setup)?;
+        self.phase(Phase::Warmup)?;
+        let before = noise::mark();
+        self.story.steady_from_s = Some(self.now_s());
+        self.phase(Phase::Steady)?;
+        self.story.noise = Some((before, noise::mark()));
+        self.story.end = Some(self.read_exactly()?);
+        self.story.inspection = Some(self.inspect()?);
+        self.phase(Phase::Drain)?;
+        self.idle()?;
+        self.story.drained = Some(self.read_exactly()?);
+        self.story.inspection_drained = Some(self.inspect()?);
+        if let Some(sampler) = self.sampler.take() {
+            self.story.samples = sampler.finish();
+        }
+        self.say(ToEngine::Go)
+    }
+
+    fn now_s(&self) -> f64 {
+        self.begin.elapsed().as_secs_f64()
+    }
+
+    /// Hears the hello, refuses a stranger, and starts to sample.
+    fn greet(&mut self) -> Result<(), Broken> {
+        let hello = match self.hear()? {
+            FromEngine::Hello(hello) => hello,
+            other => return Err(unexpected("a hello", &other)),
+        };
+        if hello.version != arenalab_wire::VERSION {
+            let (theirs, ours) = (hello.version, arenalab_wire::VERSION);
+            let reason = format!(
+                "the workload binary speaks protocol {theirs}, this arenalab {ours}; build both from one source"
+            );
+            return Err(Broken::Refused(reason));
+        }
+        effect::right_allocator(&self.spec.asked, &hello.allocator).map_err(Broken::Refused)?;
+        if hello.threads != self.spec.threads {
+            let (asked, has) = (self.spec.threads, hello.threads);
+            return Err(Broken::Refused(format!("asked for {asked} threads, it runs {has}")));
+        }
+        self.story.seen.environment = environment_of(&self.process);
+        self.story.hello = Some(hello);
+        let file: OwnedFd = self
+            .channel
+            .take_descriptor()
+            .ok_or_else(|| Broken::Refused("the hello came without a telemetry page".to_owned()))?;
+        let page = Page::open(&file).map_err(|e| Broken::Refused(e.to_string()))?;
+        let sampler = sampler::start(self.process.pid, Arc::new(page), self.begin);
+        self.sampler = Some(sampler.map_err(Broken::Refused)?);
+        Ok(())
+    }
+
+    /// Lets a phase run, and hears that it has ended.
+    fn phase(&mut self, phase: Phase) -> Result<(), Broken> {
+        self.say(ToEngine::Go)?;
+        match self.hear()? {
+            FromEngine::Border(border) if border.phase == phase => {
+                let at_s = self.now_s();
+                self.story.borders.push((at_s, border));
+                Ok(())
+            }
+            other => Err(unexpected(&format!("the end of {phase:?}"), &other)),
+        }
+    }
+
+    fn idle(&self) -> Result<(), Broken> {
+        let until = Instant::now() + self.spec.idle;
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(Broken::Interrupted);
+            }
+            std::thread::sleep(left.min(GLANCE));
+        }
+        Ok(())
+    }
+
+    fn read_exactly(&self) -> Result<Exact, Broken> {
+        readings::exact(&self.process)
+            .map_err(|reason| if self.process.is_alive() { Broken::Refused(reason) } else { Broken::Gone })
+    }
+
+    fn inspect(&mut self) -> Result<Inspection, Broken> {
+        self.say(ToEngine::Inspect)?;
+        match self.hear()? {
+            FromEngine::Inspection(inspection) => Ok(inspection),
+            other => Err(unexpected("an inspection", &other)),
+        }
+    }
+
+    fn say(&self, message: ToEngine) -> Result<(), Broken> {
+        self.channel.send(&message, None).map_err(|_| Broken::Gone)
+    }
+
+    /// The next message. The launcher's time limit bounds the wait.
+    fn hear(&mut self) -> Result<FromEngine, Broken> {
+        loop {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(Broken::Interrupted);
+            }
+            match self.channel.receive::<FromEngine>() {
+                Ok(Some(FromEngine::Failed(failure))) => {
+                    self.story.failure = Some((failure.out_of_memory, failure.reason));
+                    return Err(Broken::Gone);
+                }
+                Ok(Some(message)) => return Ok(message),
+                Ok(None) => return Err(Broken::Gone),
+                Err(e) if is_timeout(&e) => {}
+                Err(e) if e.kind() == std::io::ErrorKind::InvalidData => {
+                    return Err(Broken::Refused(format!("the workload sent what is no message: {e}")));
+                }
+                Err(_) => return Err(Broken::Gone),
+            }
+        }
+    }
+}
+
+fn is_timeout(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)
+}
+
+fn unexpected(wanted: &str, got: &FromEngine) -> Broken {
+    let got: String = format!("{got:?}").chars().take(80).collect();
+    Broken::Refused(format!("the workload should have sent {wanted}, but sent {got}"))
+}
+
+fn environment_of(process: &Process) -> Option<std::collections::BTreeMap<String, String>> {
+    let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+    let environment = process.environ().ok()?;
+    Some(environment.into_iter().map(|(name, value)| (text(name), text(value))).collect())
+}
