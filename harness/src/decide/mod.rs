@@ -1,3 +1,24 @@
 //! Verdicts, choices and search strategies. Pure: nothing here runs a process or reads a file.
+//!
+//! * [`observations`]: the data, as numbers by scenario, round and arm; [`from_trials`] makes them of
+//!   trial records.
+//! * [`question`]: what is asked of them.
+//! * [`choose`]: the answer.
+//! * [`strategy`]: which arms to run next, so that the answer is reached soon.
+//!
+//! Inside, from the data up: logarithms by figure and arm (`logs`), constraints (`feasibility`), the A/A
+//! twin (`twin`), the Pareto front (`front`), one scenario's table (`standings`), the pick (`settle`).
 
+pub mod choose;
+mod feasibility;
+pub mod from_trials;
+mod front;
+mod logs;
 pub mod observations;
+pub mod question;
+mod rung;
+mod settle;
+mod standings;
+pub mod strategy;
+mod twin;
+mod words;

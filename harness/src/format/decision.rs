@@ -3,6 +3,9 @@
 //! A ratio is candidate / baseline, within rounds. The top level speaks for the whole campaign: the one
 //! setting to ship must hold in every scenario. `scenarios` has the same for each workload and thread
 //! count by itself.
+//!
+//! The ratios at the top, and `feasible: yes`, hold after choosing among all candidates: their bounds are
+//! corrected for the number of candidates. Every other interval is plain, to be read by itself.
 
 use std::collections::BTreeMap;
 

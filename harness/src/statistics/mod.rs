@@ -1,1 +1,43 @@
-//! Pure functions on plain data.
+//! Pure functions on plain data: what can be said about a mean from a few noisy rounds.
+//!
+//! * [`summary`]: count, mean and standard deviation; bounds from Student's t.
+//! * [`bootstrap`]: the bias-corrected and accelerated bootstrap over shared, seeded resamples.
+//! * [`estimator`]: which of the two makes an interval, in one place.
+//! * [`power`]: the smallest effect that data could have shown, and the rounds that an effect needs.
+//!
+//! Nothing here knows of allocators. Data are natural logarithms of ratios unless said otherwise.
+
+pub mod bootstrap;
+pub mod estimator;
+pub mod power;
+pub mod summary;
+
+/// An estimate with its bounds, on the scale of the data.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// Point estimate: the mean.
+    pub estimate: f64,
+    /// Lower bound.
+    pub low: f64,
+    /// Upper bound.
+    pub high: f64,
+}
+
+impl Interval {
+    /// The smallest interval around the same estimate that contains both.
+    #[must_use]
+    pub fn hull(self, other: Self) -> Self {
+        Self { low: self.low.min(other.low), high: self.high.max(other.high), ..self }
+    }
+
+    /// Whether `value` lies within, bounds included.
+    pub fn contains(&self, value: f64) -> bool {
+        self.low <= value && value <= self.high
+    }
+
+    /// The same on another scale: each figure through `f`, which must be increasing.
+    #[must_use]
+    pub fn map(self, f: impl Fn(f64) -> f64) -> Self {
+        Self { estimate: f(self.estimate), low: f(self.low), high: f(self.high) }
+    }
+}

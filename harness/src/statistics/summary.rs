@@ -1,0 +1,90 @@
+//! Count, mean and standard deviation of a sample, and Student's t.
+
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+
+use super::Interval;
+
+/// What a t-interval needs to know of a sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    /// Number of values.
+    pub count: usize,
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Standard deviation with `count - 1` in the denominator; 0 for a single value.
+    pub sd: f64,
+}
+
+impl Summary {
+    /// Summarises finite values; `None` for an empty sample.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        if values.is_empty() {
+            return None;
+        }
+        let count = values.len();
+        let mean = values.iter().sum::<f64>() / count as f64;
+        let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+        let sd = if count > 1 { (squares / (count - 1) as f64).sqrt() } else { 0.0 };
+        Some(Self { count, mean, sd })
+    }
+
+    /// Standard error of the mean.
+    pub fn standard_error(&self) -> f64 {
+        self.sd / (self.count as f64).sqrt()
+    }
+
+    /// The interval whose bounds each err with probability `tail`, by Student's t; `None` below 2 values.
+    pub fn t_interval(&self, tail: f64) -> Option<Interval> {
+        if self.count < 2 {
+            return None;
+        }
+        let half = t_quantile(self.count - 1, tail) * self.standard_error();
+        Some(Interval { estimate: self.mean, low: self.mean - half, high: self.mean + half })
+    }
+}
+
+/// The value that Student's t with `freedom` degrees exceeds with probability `tail`. Infinite for no
+/// degree of freedom or no tail.
+pub fn t_quantile(freedom: usize, tail: f64) -> f64 {
+    match StudentsT::new(0.0, 1.0, freedom as f64) {
+        Ok(t) if tail > 0.0 && tail < 1.0 => -t.inverse_cdf(tail),
+        _ => f64::INFINITY,
+    }
+}
+
+/// The probability that Student's t with `freedom` degrees exceeds `value`; 1 for no degree of freedom.
+pub fn t_tail(freedom: usize, value: f64) -> f64 {
+    StudentsT::new(0.0, 1.0, freedom as f64).map_or(1.0, |t| t.sf(value))
+}
+
+/// The value that a standard normal variable exceeds with probability `tail`, within `(0, 1)`.
+pub fn normal_quantile(tail: f64) -> f64 {
+    -Normal::standard().inverse_cdf(tail.clamp(f64::MIN_POSITIVE, 1.0 - f64::EPSILON))
+}
+
+/// The probability that a standard normal variable is below `value`.
+pub fn normal_cdf(value: f64) -> f64 {
+    Normal::standard().cdf(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_quantiles() {
+        assert!((t_quantile(4, 0.025) - 2.776_445_105_2).abs() < 1e-8);
+        assert!((t_quantile(99, 0.0005) - 3.391_528).abs() < 1e-5);
+        assert!((normal_quantile(0.025) - 1.959_963_984_5).abs() < 1e-9);
+        assert!((t_tail(4, 2.776_445_105_2) - 0.025).abs() < 1e-9);
+        assert!(t_quantile(0, 0.025).is_infinite());
+    }
+
+    #[test]
+    fn a_single_value_has_no_interval() {
+        assert_eq!(Summary::of(&[]), None);
+        assert_eq!(Summary::of(&[1.0]).unwrap().t_interval(0.025), None);
+        let flat = Summary::of(&[2.0, 2.0]).unwrap().t_interval(0.025).unwrap();
+        assert_eq!((flat.low, flat.high), (2.0, 2.0));
+    }
+}
