@@ -1,1 +1,9 @@
 //! Schedule, journal and resume; drives trials for a strategy.
+
+pub mod decision;
+pub mod journal;
+pub mod mechanism;
+pub mod run;
+pub mod schedule;
+pub mod standing;
+pub mod store;

@@ -1,1 +1,3 @@
-//! What a campaign will measure: candidates, scenarios, constraints; from flags or TOML, validated.
+//! What a campaign will measure.
+
+pub mod apply;

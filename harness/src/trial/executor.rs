@@ -29,7 +29,9 @@ pub struct TrialSpec {
     pub twin: bool,
     /// The executable.
     pub program: PathBuf,
-    /// Its arguments; the control descriptor is added to them.
+    /// Seed of the workload.
+    pub seed: u64,
+    /// Its arguments; seed and control descriptor are added to them.
     pub args: Vec<String>,
     /// What must be proven of it.
     pub asked: Asked,

@@ -8,13 +8,13 @@
 pub mod executor;
 pub mod launcher;
 pub mod real;
+pub mod record;
 
 mod effect;
 mod ending;
 mod leash;
 mod noise;
 mod readings;
-mod record;
 mod sampler;
 mod session;
 mod tunables;

@@ -48,6 +48,7 @@ impl RealExecutor {
         let mut env = self.environment.clone();
         env.extend(spec.asked.env.clone());
         let mut args = spec.args.clone();
+        args.extend(["--seed".to_owned(), spec.seed.to_string()]);
         args.extend(["--control-fd".to_owned(), CONTROL_FD.to_string()]);
         Job {
             program: spec.program.clone(),

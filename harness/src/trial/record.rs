@@ -20,7 +20,7 @@ const KEPT_ARENAS: usize = 64;
 
 /// A trial as it was played.
 #[derive(Default)]
-pub struct Played {
+pub(super) struct Played {
     /// What was heard and read.
     pub story: Story,
     /// What the harness knows of its end.
@@ -29,8 +29,15 @@ pub struct Played {
     pub ending: Ending,
 }
 
+/// The line of a trial that was not begun.
+pub fn not_run(host: &str, spec: &TrialSpec, status: Status, reason: &str) -> TrialRecord {
+    let now = jiff::Timestamp::now().to_string();
+    let empty = record(host, spec, &Played::default(), now, 0.0);
+    TrialRecord { status, reason: Some(reason.to_owned()), ..empty }
+}
+
 /// Makes the line for the journal.
-pub fn record(
+pub(super) fn record(
     host: &str,
     spec: &TrialSpec,
     played: &Played,
@@ -208,7 +215,7 @@ fn noise_of(story: &Story, steady: Option<(&Border, &Border)>) -> Noise {
 }
 
 /// RSS and live bytes over time, thinned.
-pub fn series(spec: &TrialSpec, story: &Story) -> Option<Series> {
+pub(super) fn series(spec: &TrialSpec, story: &Story) -> Option<Series> {
     let samples: Vec<Sample> = sampler::thinned(&story.samples, MAX_POINTS);
     let name = |phase: Phase| format!("{phase:?}").to_lowercase();
     (!samples.is_empty()).then(|| Series {

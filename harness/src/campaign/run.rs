@@ -1,0 +1,227 @@
+//! Runs a campaign: asks the strategy for rounds, has their trials executed in the seeded order, and
+//! journals each before the next begins.
+//!
+//! A resumed campaign is replayed: the strategy is asked the same questions, and a trial that the journal
+//! already has is taken from there instead of being run. Since order and strategy depend on the seed and
+//! on what was measured alone, it goes on exactly where it stopped.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::schedule::{self, Slot};
+use super::store::Store;
+use crate::decide::from_trials;
+use crate::decide::strategy::{RoundRequest, Step, Strategy};
+use crate::format::decision::Eliminated;
+use crate::format::manifest::Manifest;
+use crate::format::trial::{Effect, Status, TrialRecord};
+use crate::trial::executor::{Executor, TrialSpec};
+use crate::trial::record;
+
+/// What a campaign runs: a trial to copy for each scenario and arm.
+pub struct Setup<'a> {
+    /// What the campaign is.
+    pub manifest: &'a Manifest,
+    /// By scenario, then by arm; the last arm is the baseline's twin.
+    pub templates: Vec<Vec<TrialSpec>>,
+}
+
+/// What happens, as it happens.
+pub enum Event<'a> {
+    /// A round begins.
+    RoundBegins {
+        /// Its number, from 0.
+        round: u32,
+        /// Which run of it, from 0.
+        attempt: u32,
+        /// Trials in it.
+        trials: usize,
+        /// What the strategy is doing.
+        phase: &'a str,
+    },
+    /// A trial begins.
+    TrialBegins(&'a TrialSpec),
+    /// A trial has ended, or was found in the journal.
+    TrialEnded {
+        /// Its line.
+        record: &'a TrialRecord,
+        /// Index of its arm.
+        arm: usize,
+        /// Whether it was found in the journal.
+        replayed: bool,
+    },
+    /// A scenario's block within the round has ended.
+    BlockEnded,
+    /// Candidates are out.
+    Eliminated(&'a [Eliminated]),
+    /// The strategy has what it wants.
+    Stopped {
+        /// Why.
+        why: &'a str,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The strategy has what it wants.
+    Complete,
+    /// On request; what finished is in the journal.
+    Interrupted,
+}
+
+type Key = (usize, usize, u32, u32);
+
+struct Run<'a> {
+    setup: &'a Setup<'a>,
+    executor: &'a mut dyn Executor,
+    store: &'a mut Store,
+    stop: &'a AtomicBool,
+    on: &'a mut dyn FnMut(&Event),
+    past: HashMap<Key, TrialRecord>,
+    seen: Vec<TrialRecord>,
+}
+
+/// Runs a campaign to its end.
+///
+/// # Errors
+/// When a trial cannot be journaled; one line that says what to do. What finished before is on disk.
+pub fn run(
+    setup: &Setup,
+    strategy: &mut dyn Strategy,
+    executor: &mut dyn Executor,
+    store: &mut Store,
+    past: Vec<TrialRecord>,
+    stop: &AtomicBool,
+    on: &mut dyn FnMut(&Event),
+) -> Result<Ended, String> {
+    let past = by_key(setup, past);
+    let mut run = Run { setup, executor, store, stop, on, past, seen: Vec::new() };
+    for round in 0.. {
+        let observations = from_trials::from_trials(&run.seen, setup.manifest);
+        match strategy.next(&observations) {
+            Step::Stop { why, eliminated } => {
+                run.tell_eliminated(&eliminated);
+                (run.on)(&Event::Stopped { why: &why });
+                break;
+            }
+            Step::Round(request) => {
+                run.tell_eliminated(&request.eliminated);
+                if run.attempt(round, 0, &request)? == Ended::Interrupted {
+                    return Ok(Ended::Interrupted);
+                }
+            }
+        }
+    }
+    run.store.trials.finish().map_err(|e| format!("failed to close the journal: {e}"))?;
+    Ok(Ended::Complete)
+}
+
+/// Finished trials by what they were; of several lines for one trial, the last. Interrupted ones are to
+/// be run again.
+fn by_key(setup: &Setup, past: Vec<TrialRecord>) -> HashMap<Key, TrialRecord> {
+    let mut found = HashMap::new();
+    for record in past.into_iter().filter(|record| record.status != Status::Interrupted) {
+        if let Some((scenario, arm)) = place_of(setup, &record) {
+            found.insert((scenario, arm, record.round, record.attempt), slim(record));
+        }
+    }
+    found
+}
+
+fn place_of(setup: &Setup, record: &TrialRecord) -> Option<(usize, usize)> {
+    let same_scenario = |spec: &TrialSpec| {
+        spec.workload == record.workload && spec.threads == record.threads && spec.libc == record.libc
+    };
+    let scenario = setup.templates.iter().position(|arms| arms.first().is_some_and(same_scenario))?;
+    let same_arm = |spec: &TrialSpec| spec.candidate == record.candidate && spec.twin == record.twin;
+    Some((scenario, setup.templates[scenario].iter().position(same_arm)?))
+}
+
+/// Without what no strategy looks at: a campaign of ten thousand trials is held in memory.
+fn slim(mut record: TrialRecord) -> TrialRecord {
+    record.effect = Effect { verified: record.effect.verified, how: String::new() };
+    record.anatomy = None;
+    record.allocator = None;
+    record.libc_version = None;
+    if let Some(rss) = &mut record.rss {
+        rss.source = String::new();
+    }
+    record
+}
+
+impl Run<'_> {
+    fn tell_eliminated(&mut self, eliminated: &[Eliminated]) {
+        if !eliminated.is_empty() {
+            (self.on)(&Event::Eliminated(eliminated));
+        }
+    }
+
+    fn attempt(&mut self, round: u32, attempt: u32, request: &RoundRequest) -> Result<Ended, String> {
+        let scenarios: Vec<usize> = (0..self.setup.templates.len()).collect();
+        let seed = self.setup.manifest.seed;
+        let order = schedule::round_order(seed, round, attempt, &scenarios, &request.arms);
+        (self.on)(&Event::RoundBegins { round, attempt, trials: order.len(), phase: &request.phase });
+        for (i, slot) in order.iter().enumerate() {
+            if self.slot(round, attempt, *slot)? == Ended::Interrupted {
+                return Ok(Ended::Interrupted);
+            }
+            if order.get(i + 1).is_none_or(|next| next.scenario != slot.scenario) {
+                (self.on)(&Event::BlockEnded);
+            }
+        }
+        Ok(Ended::Complete)
+    }
+
+    fn slot(&mut self, round: u32, attempt: u32, slot: Slot) -> Result<Ended, String> {
+        let Slot { scenario, arm, position } = slot;
+        if let Some(record) = self.past.remove(&(scenario, arm, round, attempt)) {
+            (self.on)(&Event::TrialEnded { record: &record, arm, replayed: true });
+            self.seen.push(record);
+            return Ok(Ended::Complete);
+        }
+        let mut spec = self.setup.templates[scenario][arm].clone();
+        spec.seed = schedule::workload_seed(self.setup.manifest.seed, round);
+        spec.round = round;
+        spec.attempt = attempt;
+        spec.position = position;
+        spec.keep_series = round == 0 && attempt == 0;
+        if self.stop.load(Ordering::Relaxed) {
+            return Ok(Ended::Interrupted);
+        }
+        if let Err(error) = self.store.trials.reserve() {
+            return Err(self.no_space(&spec, &error));
+        }
+        (self.on)(&Event::TrialBegins(&spec));
+        let trial = self.executor.run(&spec);
+        self.store.trials.append(&trial.record).map_err(|e| self.cannot_write(&e))?;
+        if let Some(series) = &trial.series {
+            self.store.series.append(series).map_err(|e| self.cannot_write(&e))?;
+        }
+        (self.on)(&Event::TrialEnded { record: &trial.record, arm, replayed: false });
+        if trial.record.status == Status::Interrupted {
+            return Ok(Ended::Interrupted);
+        }
+        self.seen.push(slim(trial.record));
+        Ok(Ended::Complete)
+    }
+
+    /// The trial that was not begun gets a row, in the space that was reserved for the one before it.
+    fn no_space(&mut self, spec: &TrialSpec, error: &std::io::Error) -> String {
+        let reason = format!("not begun: the disk of the campaign has no space for its row: {error}");
+        let row = record::not_run(&self.setup.manifest.host.name, spec, Status::Interrupted, &reason);
+        let message = self.cannot_write(error);
+        // Where even this does not fit, the message alone tells.
+        let _ = self.store.trials.append(&row);
+        message
+    }
+
+    fn cannot_write(&self, error: &std::io::Error) -> String {
+        format!(
+            "failed to write to {}: {error}. The trials that finished are on disk; once there is space, go on \
+             with --resume --out {}",
+            self.store.trials.path().display(),
+            self.store.dir.display()
+        )
+    }
+}
