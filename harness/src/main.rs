@@ -1,3 +1,7 @@
 //! The `arenalab` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    arenalab::cli::main()
+}

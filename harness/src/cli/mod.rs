@@ -1,5 +1,63 @@
-//! The command line: one file a subcommand.
+//! The command line: one file a subcommand. Only this floor prints, reads the environment, and knows exit
+//! codes.
 
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use args::{Cli, Command};
+use exit::CliError;
+
+pub mod args;
 pub mod exit;
-pub mod progress;
-pub mod signals;
+
+mod choose;
+mod completions;
+mod doctor;
+mod list;
+mod man;
+mod progress;
+mod report;
+mod run;
+mod signals;
+mod sweep;
+
+/// Runs the command line that this process was started with.
+pub fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == crate::trial::launcher::SUBCOMMAND) {
+        let outcome = crate::trial::launcher::main().map(|()| exit::DONE);
+        return exit::finish(outcome.map_err(|e| CliError::Failed(format!("launcher: {e}"))));
+    }
+    match Cli::try_parse() {
+        Ok(cli) => exit::finish(dispatch(cli.command)),
+        Err(error) => refuse(&error),
+    }
+}
+
+fn dispatch(command: Command) -> Result<u8, CliError> {
+    match command {
+        Command::Sweep(args) => sweep::run(args),
+        Command::Choose(args) => choose::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::List(args) => list::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}
+
+/// Help and version go to standard output; a mistake is one line on standard error.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let is_answer = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    if is_answer {
+        let _ = error.print();
+        return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    }
+    exit::finish(Err(CliError::Usage(args::one_line(error))))
+}

@@ -23,7 +23,8 @@ pub struct Seen {
 /// # Errors
 /// One sentence for the trial's `reason`.
 pub fn right_allocator(asked: &Asked, identity: &Identity) -> Result<(), String> {
-    if asked.allocator == identity.name {
+    let preloaded = asked.allocator == "preload" && identity.name != "glibc";
+    if preloaded || asked.allocator == identity.name {
         return Ok(());
     }
     Err(format!(
@@ -183,6 +184,13 @@ mod tests {
         let asked = asked("glibc", &[], &[]);
         assert!(right_allocator(&asked, &identity("jemalloc")).is_err());
         assert!(!weigh(&asked, &identity("jemalloc"), &seen(&[], None)).verified);
+    }
+
+    #[test]
+    fn a_preloaded_library_must_have_replaced_the_c_library_s_allocator() {
+        let asked = asked("preload", &[], &[]);
+        assert!(right_allocator(&asked, &identity("glibc")).is_err());
+        assert!(right_allocator(&asked, &identity("unknown")).is_ok());
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct TrialSpec {
     pub args: Vec<String>,
     /// What must be proven of it.
     pub asked: Asked,
+    /// Why it cannot be measured here, where that is known beforehand.
+    pub unsupported: Option<String>,
     /// Time limit for all phases but the idle wait.
     pub timeout: Duration,
     /// Idle wait after the drain.
@@ -46,7 +48,7 @@ pub struct TrialSpec {
 /// What a candidate asks for.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// `glibc`, `jemalloc`, `mimalloc`.
+    /// `glibc`, `jemalloc`, `mimalloc`, or `preload` for any that is not the C library's own.
     pub allocator: String,
     /// Settings by key, in the allocator's own spelling of values (plain bytes, `true`).
     pub settings: BTreeMap<String, String>,

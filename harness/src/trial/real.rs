@@ -15,6 +15,8 @@ use super::record::{self, Played};
 use super::session::{Broken, Session, Story};
 use super::{leash, tunables};
 
+use crate::format::trial::Status;
+
 /// Time from TERM to KILL for a trial that is over its limit.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -115,6 +117,10 @@ impl RealExecutor {
 
 impl Executor for RealExecutor {
     fn run(&mut self, spec: &TrialSpec) -> Trial {
+        if let Some(reason) = &spec.unsupported {
+            let record = record::not_run(&self.host, spec, Status::Unsupported, reason);
+            return Trial { record, series: None };
+        }
         let started_at = jiff::Timestamp::now().to_string();
         let begin = Instant::now();
         let played = self.play(spec, begin);

@@ -1,0 +1,161 @@
+//! From a plan to a manifest, and from a manifest to the trials to run. Pure.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::run::Setup;
+use crate::format::FORMAT;
+use crate::format::manifest::{Binary, CandidateEntry, Host, Libc, Manifest};
+use crate::knowledge::Version;
+use crate::knowledge::arena_limit::Cpus;
+use crate::knowledge::scrub;
+use crate::plan::canonical::{self, Facts};
+use crate::plan::{Allocator, Candidate, Plan, PlannedWorkload};
+use crate::trial::executor::{Asked, TrialSpec};
+
+/// The C library of the host.
+pub const HOST_LIBC: &str = "host";
+
+/// What a campaign is made from.
+pub struct Ingredients {
+    /// What is to be measured.
+    pub plan: Plan,
+    /// The command line.
+    pub command: Vec<String>,
+    /// When it begins, RFC 3339, UTC.
+    pub created_at: String,
+    /// Name of the strategy.
+    pub strategy: String,
+    /// The host.
+    pub host: Host,
+    /// Fingerprints of the workload binaries by allocator.
+    pub binaries: BTreeMap<String, Binary>,
+    /// Version of the host's C library.
+    pub libc_version: Option<String>,
+}
+
+/// Makes the manifest: candidates that cannot differ are merged.
+pub fn manifest(made_from: Ingredients) -> Manifest {
+    let Ingredients { plan, command, created_at, strategy, host, binaries, libc_version } = made_from;
+    let facts = Facts {
+        cpus: Cpus { online: host.cpus_online, allowed: host.cpus_allowed },
+        glibc: libc_version.as_deref().and_then(|version| version.parse::<Version>().ok()),
+        reach: plan.reach(),
+        bundled: true,
+    };
+    let baseline = Candidate::baseline();
+    let classes = canonical::classes(&plan.sweep.candidates, &baseline, &[facts]);
+    let entry = |class: canonical::Class| CandidateEntry {
+        candidate: class.candidate.to_string(),
+        env: class.candidate.env(),
+        stands_for: class.stands_for,
+    };
+    Manifest {
+        format: FORMAT,
+        arenalab: env!("CARGO_PKG_VERSION").to_owned(),
+        created_at,
+        command,
+        seed: plan.measure.seed,
+        strategy,
+        rounds: plan.measure.rounds,
+        plan: plan.to_toml(),
+        objective: plan.measure.objective,
+        constraints: plan.choose.constraints,
+        confidence: plan.choose.confidence,
+        host,
+        binaries,
+        libcs: vec![Libc { name: HOST_LIBC.to_owned(), version: libc_version }],
+        scenarios: plan.scenarios(),
+        candidates: classes.into_iter().map(entry).collect(),
+        baseline: baseline.to_string(),
+    }
+}
+
+/// The names of the allocators whose workload binaries a manifest needs.
+///
+/// # Errors
+/// One line, where the manifest names what is no candidate.
+pub fn allocators(manifest: &Manifest) -> Result<Vec<&'static str>, String> {
+    let mut names: Vec<&'static str> =
+        candidates(manifest)?.iter().map(|candidate| candidate.allocator().binary()).collect();
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
+fn candidates(manifest: &Manifest) -> Result<Vec<Candidate>, String> {
+    let parse = |entry: &CandidateEntry| entry.candidate.parse::<Candidate>().map_err(|e| e.to_string());
+    manifest.candidates.iter().map(parse).collect()
+}
+
+/// The trials of a campaign: by scenario, then by arm, the baseline's twin last. `programs` are the
+/// workload binaries by file name.
+///
+/// # Errors
+/// One line, where the manifest is not one that this build can run.
+pub fn setup<'a>(manifest: &'a Manifest, programs: &BTreeMap<String, PathBuf>) -> Result<Setup<'a>, String> {
+    let plan = Plan::from_toml(&manifest.plan, "the campaign's plan").map_err(|e| e.to_string())?;
+    let candidates = candidates(manifest)?;
+    let twin = manifest.baseline.parse::<Candidate>().map_err(|e| e.to_string())?;
+    let arms: Vec<(&Candidate, bool)> =
+        candidates.iter().map(|candidate| (candidate, false)).chain([(&twin, true)]).collect();
+    let mut templates = Vec::new();
+    for workload in &plan.workloads {
+        for threads in &plan.sweep.threads {
+            for libc in &manifest.libcs {
+                let make = |(candidate, twin): &(&Candidate, bool)| {
+                    let version = libc.version.as_deref().and_then(|v| v.parse().ok());
+                    template(&plan, workload, *threads, &libc.name, version, candidate, *twin, programs)
+                };
+                templates.push(arms.iter().map(make).collect::<Result<Vec<_>, _>>()?);
+            }
+        }
+    }
+    Ok(Setup { manifest, templates })
+}
+
+#[allow(clippy::too_many_arguments)]
+fn template(
+    plan: &Plan,
+    workload: &PlannedWorkload,
+    threads: u32,
+    libc: &str,
+    version: Option<Version>,
+    candidate: &Candidate,
+    twin: bool,
+    programs: &BTreeMap<String, PathBuf>,
+) -> Result<TrialSpec, String> {
+    let binary = workload.binary(candidate);
+    let program = programs.get(binary).ok_or_else(|| format!("the workload binary {binary} is not there"))?;
+    Ok(TrialSpec {
+        workload: workload.to_string(),
+        threads,
+        libc: libc.to_owned(),
+        candidate: candidate.to_string(),
+        round: 0,
+        attempt: 0,
+        position: 0,
+        twin,
+        program: program.clone(),
+        seed: 0,
+        args: ["run", &workload.to_string(), "--threads", &threads.to_string()].map(str::to_owned).to_vec(),
+        asked: asked(candidate),
+        unsupported: version.and_then(|version| candidate.unsupported_by(version)),
+        timeout: plan.measure.timeout,
+        idle: plan.measure.idle,
+        keep_series: false,
+    })
+}
+
+fn asked(candidate: &Candidate) -> Asked {
+    let settings = candidate.known_settings();
+    Asked {
+        allocator: match candidate.allocator() {
+            Allocator::Preload(_) => "preload".to_owned(),
+            own => own.name().to_owned(),
+        },
+        settings: settings.map(|(setting, value)| (setting.key.to_owned(), setting.wire(value))).collect(),
+        env: candidate.env(),
+        foreign: scrub::is_scrubbed,
+    }
+}

@@ -1,0 +1,153 @@
+//! Runs a campaign with progress, signals, and a last word; shared by the commands that measure.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::args::ShowArgs;
+use super::exit::{self, CliError};
+use super::progress::{Progress, Say};
+use super::signals::Stop;
+use crate::campaign::prepare;
+use crate::campaign::run::{self, Ended};
+use crate::campaign::store::{Campaign, Store};
+use crate::decide::strategy::Strategy;
+use crate::format::manifest::Manifest;
+use crate::format::trial::Status;
+use crate::knowledge::scrub;
+use crate::trial::companions::Companions;
+use crate::trial::real::RealExecutor;
+
+/// What is to be run.
+pub struct Running<'a> {
+    /// Where it goes.
+    pub store: Store,
+    /// What it is, and what was measured before.
+    pub campaign: Campaign,
+    /// What is printed.
+    pub show: ShowArgs,
+    /// Trials in all, where that is known beforehand.
+    pub total: Option<u64>,
+    /// The workload binaries.
+    pub companions: &'a Companions,
+}
+
+/// Measures what the strategy asks for.
+///
+/// # Errors
+/// When the tool or the system fails; what finished is on disk.
+pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<u8, CliError> {
+    let Running { mut store, campaign, show, total, companions } = running;
+    let Campaign { manifest, trials: past, notes, .. } = campaign;
+    let stop = Stop::install().map_err(|e| CliError::Failed(format!("failed to handle signals: {e}")))?;
+    let programs = programs(&manifest, companions)?;
+    let setup = prepare::setup(&manifest, &programs).map_err(CliError::Usage)?;
+    let executable = std::env::current_exe()
+        .map_err(|e| CliError::Failed(format!("failed to find this executable: {e}")))?;
+    let mut executor =
+        RealExecutor::new(executable, manifest.host.name.clone(), stop.flag.clone(), environment());
+    if !show.quiet {
+        introduce(&manifest, &store, past.len(), &notes);
+    }
+    let mut progress = display(&manifest, show, total);
+    let mut counts: BTreeMap<Status, u64> = BTreeMap::new();
+    let ended = run::run(&setup, strategy, &mut executor, &mut store, past, &stop.flag, &mut |event| {
+        if let run::Event::TrialEnded { record, .. } = event {
+            *counts.entry(record.status).or_default() += 1;
+        }
+        progress.on(event);
+    });
+    let ended = ended.map_err(CliError::Failed)?;
+    if ended == Ended::Interrupted {
+        progress.finish(&format!(
+            "stopped; what finished is on disk. Go on with: arenalab {} --resume --out {}",
+            manifest.command.get(1).map_or("sweep", String::as_str),
+            store.dir.display()
+        ));
+    }
+    tell(&store, show, ended, &counts)?;
+    Ok(if ended == Ended::Complete { exit::DONE } else { stop.exit_code() })
+}
+
+/// The environment that every trial starts from: this one, without what an allocator reads.
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| !scrub::is_scrubbed(name))
+        .collect()
+}
+
+fn programs(manifest: &Manifest, companions: &Companions) -> Result<BTreeMap<String, PathBuf>, CliError> {
+    let names = prepare::allocators(manifest).map_err(CliError::Usage)?;
+    let mut programs = BTreeMap::new();
+    for name in names {
+        let found = companions.fingerprint(name).map_err(|e| CliError::Failed(e.to_string()))?;
+        if manifest.binaries.get(name).is_some_and(|known| known.sha256 != found.binary.sha256) {
+            return Err(CliError::Usage(format!(
+                "{name} is not the binary that this campaign began with; trials of two builds must not be mixed"
+            )));
+        }
+        programs.insert(name.to_owned(), found.path);
+    }
+    Ok(programs)
+}
+
+fn introduce(manifest: &Manifest, store: &Store, past: usize, notes: &[String]) {
+    let candidates = manifest.candidates.len();
+    eprintln!(
+        "campaign {}: {} scenarios, {candidates} candidates and the baseline's twin, {} rounds, seed {}",
+        store.dir.display(),
+        manifest.scenarios.len(),
+        manifest.rounds,
+        manifest.seed
+    );
+    for entry in &manifest.candidates {
+        for merged in &entry.stands_for {
+            eprintln!("  {} is not run: {} ({})", merged.candidate, merged.why, entry.candidate);
+        }
+    }
+    for note in notes {
+        eprintln!("  {note}");
+    }
+    if past > 0 {
+        eprintln!("  going on after {past} finished trials");
+    }
+}
+
+fn display(manifest: &Manifest, show: ShowArgs, total: Option<u64>) -> Progress {
+    let mut arms: Vec<String> = manifest.candidates.iter().map(|c| c.candidate.clone()).collect();
+    let baseline = arms.iter().position(|name| *name == manifest.baseline).unwrap_or(0);
+    arms.push(manifest.baseline.clone());
+    let say = match (show.quiet, show.verbose) {
+        (true, _) => Say::Quiet,
+        (false, 0) => Say::Progress,
+        (false, _) => Say::EachTrial,
+    };
+    let rounds = total.is_some().then_some(manifest.rounds);
+    Progress::new(say, arms, baseline, manifest.objective, rounds, total)
+}
+
+fn tell(
+    store: &Store,
+    show: ShowArgs,
+    ended: Ended,
+    counts: &BTreeMap<Status, u64>,
+) -> Result<(), CliError> {
+    let dir = store.dir.display();
+    if show.json {
+        let statuses: BTreeMap<String, u64> =
+            counts.iter().map(|(status, count)| (format!("{status:?}").to_lowercase(), *count)).collect();
+        let said = serde_json::json!({
+            "campaign": store.dir,
+            "complete": ended == Ended::Complete,
+            "trials": counts.values().sum::<u64>(),
+            "statuses": statuses,
+        });
+        println!("{said}");
+    } else if ended == Ended::Complete {
+        println!("{dir}");
+        if !show.quiet {
+            eprintln!("next: arenalab choose {dir}; arenalab report {dir}");
+        }
+    }
+    Ok(())
+}
