@@ -1,1 +1,3 @@
 //! One fresh process, measured.
+
+pub mod companions;
