@@ -1,1 +1,4 @@
 //! The workload engine.
+
+pub mod catalogue;
+pub mod spec;

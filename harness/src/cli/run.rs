@@ -15,6 +15,7 @@ use crate::format::manifest::Manifest;
 use crate::format::trial::Status;
 use crate::knowledge::scrub;
 use crate::trial::companions::Companions;
+use crate::trial::fingerprint::{self, Fingerprint};
 use crate::trial::real::RealExecutor;
 
 /// What is to be run.
@@ -29,6 +30,21 @@ pub struct Running<'a> {
     pub total: Option<u64>,
     /// The workload binaries.
     pub companions: &'a Companions,
+}
+
+/// Where the programs that come with arenalab are looked for.
+pub fn companions() -> Companions {
+    let libexec = std::env::var_os("ARENALAB_LIBEXEC").map(PathBuf::from);
+    Companions::of_this_program(libexec.as_deref())
+}
+
+/// The workload binary of an allocator.
+///
+/// # Errors
+/// When it is missing, or does not say who it is.
+pub fn companion(companions: &Companions, allocator: &str) -> Result<Fingerprint, CliError> {
+    let path = companions.workload(allocator).map_err(|e| CliError::Failed(e.to_string()))?;
+    fingerprint::take(&path).map_err(CliError::Failed)
 }
 
 /// Measures what the strategy asks for.
@@ -80,7 +96,7 @@ fn programs(manifest: &Manifest, companions: &Companions) -> Result<BTreeMap<Str
     let names = prepare::allocators(manifest).map_err(CliError::Usage)?;
     let mut programs = BTreeMap::new();
     for name in names {
-        let found = companions.fingerprint(name).map_err(|e| CliError::Failed(e.to_string()))?;
+        let found = companion(companions, name)?;
         if manifest.binaries.get(name).is_some_and(|known| known.sha256 != found.binary.sha256) {
             return Err(CliError::Usage(format!(
                 "{name} is not the binary that this campaign began with; trials of two builds must not be mixed"

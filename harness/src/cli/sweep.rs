@@ -21,7 +21,7 @@ pub fn run(args: SweepArgs) -> Result<u8, CliError> {
         print!("{}", plan.to_toml());
         return Ok(exit::DONE);
     }
-    let companions = Companions::from_environment();
+    let companions = run::companions();
     let host_name = args.out.host_name.clone();
     let (store, campaign) = if args.out.resume {
         let dir = args.out.out.clone().unwrap_or_default();
@@ -61,8 +61,8 @@ fn create(
     for candidate in &plan.sweep.candidates {
         let name = candidate.allocator().binary();
         if !binaries.contains_key(name) {
-            let companion = companions.fingerprint(name).map_err(|e| fail(e.to_string()))?;
-            libc_version = Some(companion.libc_version);
+            let companion = run::companion(companions, name)?;
+            libc_version = Some(companion.identity.libc_version);
             binaries.insert(name.to_owned(), companion.binary);
         }
     }

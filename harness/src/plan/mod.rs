@@ -1,3 +1,154 @@
-//! What a campaign will measure.
+//! What a campaign will measure: workloads, candidates, rounds, and what must hold. Pure: nothing here
+//! reads a file or looks at the system.
+//!
+//! * [`candidate`]: an allocator with its settings; [`workload`]: what allocates.
+//! * [`fields`]: each field read from text; [`draft`]: what was said, completed to a [`Plan`].
+//! * [`from_toml`], [`to_toml`]: the plan file.
+//! * [`canonical`]: which candidates cannot differ.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::format::decision::{Constraints, Objective};
 
 pub mod apply;
+pub mod candidate;
+pub mod canonical;
+pub mod draft;
+pub mod fields;
+pub mod from_toml;
+pub mod to_toml;
+pub mod workload;
+
+pub use candidate::{Allocator, Candidate, CandidateError};
+pub use draft::Draft;
+pub use workload::PlannedWorkload;
+
+use crate::format::manifest::Scenario;
+
+/// A complete plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What allocates; at least one, no two alike.
+    pub workloads: Vec<PlannedWorkload>,
+    /// What is varied.
+    pub sweep: Sweep,
+    /// How it is measured.
+    pub measure: Measure,
+    /// What must hold.
+    pub choose: Choose,
+}
+
+/// What is varied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sweep {
+    /// Threads of every workload; at least one, no two alike.
+    pub threads: Vec<u32>,
+    /// Candidates in the order they were named, repeats included; the baseline is among them.
+    pub candidates: Vec<Candidate>,
+    /// Whether the baseline was not named and has been put in front.
+    pub baseline_added: bool,
+}
+
+/// How it is measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// Rounds: each candidate runs once in each.
+    pub rounds: u32,
+    /// The RSS figure that is minimised.
+    pub objective: Objective,
+    /// Idle wait after the drain.
+    pub idle: Duration,
+    /// Time limit of a trial, without its idle wait.
+    pub timeout: Duration,
+    /// Seed of orders, resampling and workloads.
+    pub seed: u64,
+}
+
+/// What must hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choose {
+    /// Against the baseline, or absolutely.
+    pub constraints: Constraints,
+    /// Stated confidence, for example 0.95.
+    pub confidence: f64,
+}
+
+impl Plan {
+    /// Reads a plan file. `file` is its name, for messages.
+    ///
+    /// # Errors
+    /// One line that begins with file and line.
+    pub fn from_toml(text: &str, file: &str) -> Result<Self, PlanError> {
+        let draft = from_toml::draft(text, file)?;
+        draft.complete().map_err(|error| error.in_file(file))
+    }
+
+    /// The plan as a file that [`Plan::from_toml`] reads back, with comments that explain it.
+    pub fn to_toml(&self) -> String {
+        to_toml::write(self)
+    }
+
+    /// Every workload at every thread count, in the plan's order.
+    pub fn scenarios(&self) -> Vec<Scenario> {
+        let of = |workload: &PlannedWorkload| {
+            let workload = workload.to_string();
+            self.sweep
+                .threads
+                .iter()
+                .map(move |threads| Scenario { workload: workload.clone(), threads: *threads })
+        };
+        self.workloads.iter().flat_map(of).collect()
+    }
+
+    /// The most threads that hold an arena at once in any scenario, main thread included.
+    pub fn reach(&self) -> u32 {
+        let most = self.sweep.threads.iter().copied().max().unwrap_or(1);
+        self.workloads.iter().map(|workload| workload.reach(most)).max().unwrap_or(1)
+    }
+}
+
+/// Why there is no plan: one line, to be shown as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanError {
+    /// The file, and the line from 1 where it is known.
+    at: Option<(String, Option<usize>)>,
+    what: String,
+}
+
+impl PlanError {
+    /// An error of the command line, or of no particular place.
+    pub const fn new(what: String) -> Self {
+        Self { at: None, what }
+    }
+
+    /// An error at a line of a file.
+    pub fn at(file: &str, line: usize, what: String) -> Self {
+        Self { at: Some((file.to_owned(), Some(line))), what }
+    }
+
+    /// The same error, said to be of a flag.
+    #[must_use]
+    pub fn of_flag(self, flag: &str) -> Self {
+        Self { what: format!("--{flag}: {}", self.what), ..self }
+    }
+
+    /// The same error, said to be of a file unless it has a place already.
+    #[must_use]
+    pub fn in_file(self, file: &str) -> Self {
+        let at = self.at.or_else(|| Some((file.to_owned(), None)));
+        Self { at, what: self.what }
+    }
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.at {
+            Some((file, Some(line))) => write!(f, "{file}:{line}: {}", self.what),
+            Some((file, None)) => write!(f, "{file}: {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+impl std::error::Error for PlanError {}

@@ -5,6 +5,7 @@
 //! enforces the time limit and ends whatever is left; the workload does the work and waits at each
 //! border between phases.
 
+pub mod companions;
 pub mod executor;
 pub mod launcher;
 pub mod real;
@@ -12,6 +13,7 @@ pub mod record;
 
 mod effect;
 mod ending;
+pub mod fingerprint;
 mod leash;
 mod noise;
 mod readings;

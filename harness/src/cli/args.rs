@@ -1,0 +1,241 @@
+//! The command line as it is written. Flags that several commands take are defined once, in a group of
+//! their own: [`PlanArgs`] (what is measured), [`ChoiceArgs`] (what must hold), [`OutArgs`] (where it goes),
+//! [`ShowArgs`] (what is printed).
+
+// The comments on arguments are the help text, which is printed as it is: no backticks in it.
+#![allow(clippy::doc_markdown)]
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub mod choice;
+pub mod plan;
+
+pub use choice::ChoiceArgs;
+pub use plan::PlanArgs;
+
+/// Chooses a memory allocator setting by measuring.
+#[derive(Debug, Parser)]
+#[command(
+    name = "arenalab",
+    version,
+    about = "Measures memory allocators under multithreaded load, and chooses a setting with stated confidence",
+    long_about = "Measures memory allocators under multithreaded load, and chooses a setting with stated \
+                  confidence.\n\nA workload runs under glibc with a sweep of MALLOC_ARENA_MAX, under jemalloc and \
+                  under mimalloc, in interleaved rounds. RSS is set against throughput, always against the same \
+                  baseline: glibc with nothing set.",
+    after_long_help = "A first answer in a few minutes:\n  arenalab doctor\n  arenalab sweep mail-server larson\n  \
+                       arenalab choose results/<campaign>\n  arenalab report results/<campaign>\n\nExit codes: 0 done \
+                       and every asked constraint holds; 1 the tool or the system failed; 2 bad usage or bad input; \
+                       3 a regression, or a constraint not met; 4 undecided; 130 interrupted.",
+    infer_long_args = false,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Measure every candidate in interleaved rounds
+    #[command(
+        long_about = "Measures every candidate in interleaved rounds, and writes a campaign: a directory with a \
+                      manifest and a line for each finished trial. A campaign that was interrupted goes on with \
+                      --resume.",
+        after_long_help = "Examples:\n  arenalab sweep mail-server --threads 4,16\n  arenalab sweep larson:size_max=500 \
+                           churn --arena-max default,1,2\n  arenalab sweep churn --candidate \
+                           glibc:arena_max=2,trim_threshold=128KiB --candidate jemalloc:background_thread=true\n  \
+                           arenalab sweep mail-server --print-plan > plan.toml\n  arenalab sweep --plan plan.toml \
+                           --rounds 30 --out results/trial"
+    )]
+    Sweep(Box<SweepArgs>),
+    /// Choose a setting from a finished campaign
+    #[command(
+        long_about = "Chooses the candidate with the least RSS whose throughput (and p99 latency, where asked) is \
+                      shown to be close enough to the baseline's, in every scenario of a campaign. What is not \
+                      given is taken from the campaign's own plan.",
+        after_long_help = "Examples:\n  arenalab choose results/2026-11-22-101500-mail-server\n  arenalab choose \
+                           CAMPAIGN --max-throughput-loss 2% --objective drained\n  arenalab choose CAMPAIGN --json | \
+                           jq -r '.apply.env[]'"
+    )]
+    Choose(ChooseArgs),
+    /// Draw the charts and write the report of a campaign
+    #[command(
+        long_about = "Writes DIR/report/ of a campaign: index.html, which opens from disk; report.md, to paste in a \
+                      change request; charts as SVG and PNG.",
+        after_long_help = "Example:\n  arenalab report results/2026-11-22-101500-mail-server"
+    )]
+    Report(ReportArgs),
+    /// List workloads, allocators and C libraries, with their parameters and defaults
+    #[command(
+        long_about = "Lists what there is: workloads with their parameters, allocators with their settings and the \
+                      environment variables that carry them, the C library that trials run on.",
+        after_long_help = "Examples:\n  arenalab list\n  arenalab list allocators\n  arenalab list workloads --json"
+    )]
+    List(ListArgs),
+    /// Check whether this host is fit to measure on
+    #[command(
+        long_about = "Looks at everything that spoils a measurement: other load, frequency scaling, limits of the \
+                      container, settings of the user's own environment, missing parts of arenalab. Exits with 0 \
+                      where trials can run, warnings or not, and with 1 where they cannot.",
+        after_long_help = "Examples:\n  arenalab doctor\n  arenalab doctor --json | jq '.findings[] | \
+                           select(.level != \"ok\")'"
+    )]
+    Doctor(DoctorArgs),
+    /// Print a completion script for a shell
+    #[command(after_long_help = "Examples:\n  arenalab completions bash > \
+                                 ~/.local/share/bash-completion/completions/arenalab\n  arenalab completions fish > \
+                                 ~/.config/fish/completions/arenalab.fish")]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write all pages
+    #[command(
+        after_long_help = "Examples:\n  arenalab man | man -l -\n  arenalab man --out /usr/local/share/man/man1"
+    )]
+    Man(ManArgs),
+}
+
+/// Arguments of `sweep`.
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// What is measured.
+    #[command(flatten)]
+    pub plan: PlanArgs,
+    /// Where it goes.
+    #[command(flatten)]
+    pub out: OutArgs,
+    /// What is printed.
+    #[command(flatten)]
+    pub show: ShowArgs,
+    /// Print the plan that this command line means, as TOML, and measure nothing
+    #[arg(long, conflicts_with_all = ["resume", "json"])]
+    pub print_plan: bool,
+}
+
+/// Arguments of `choose`.
+#[derive(Debug, Args)]
+pub struct ChooseArgs {
+    /// The campaign's directory
+    #[arg(value_name = "CAMPAIGN")]
+    pub campaign: PathBuf,
+    /// What must hold, where it differs from the campaign's plan.
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+    /// What is printed.
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Directories of campaigns
+    #[arg(value_name = "CAMPAIGN", required = true)]
+    pub campaigns: Vec<PathBuf>,
+    /// What must hold, where it differs from the campaign's plan.
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+    /// What is printed.
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// What to list; everything in short where left out
+    #[arg(value_enum, value_name = "WHAT")]
+    pub what: Option<Listed>,
+    /// Print JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `list` lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Listed {
+    /// Workloads with their parameters.
+    Workloads,
+    /// Allocators with their settings.
+    Allocators,
+    /// C libraries.
+    Libcs,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// The directory that results would go to, whose space is looked at
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub out: PathBuf,
+    /// Print JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Write every page into this directory, instead of the main page to stdout
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Where a campaign goes.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Campaign")]
+pub struct OutArgs {
+    /// The campaign's directory [default: results/<date>-<time>-<workload>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with an interrupted campaign in --out
+    ///
+    /// What is finished is kept, and the seeded order goes on where it stopped. Without this flag a
+    /// directory that holds a campaign is refused.
+    #[arg(long, requires = "out")]
+    pub resume: bool,
+    /// The host's name as it is to appear in the results [default: the system's]
+    #[arg(long, value_name = "NAME")]
+    pub host_name: Option<String>,
+}
+
+/// What is printed.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub struct ShowArgs {
+    /// Print JSON on stdout; everything for people goes to stderr
+    #[arg(long)]
+    pub json: bool,
+    /// Print no progress, only results and errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print more; twice: every trial
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// A clap error as one line, for stderr. Help and version are no errors: print these as they are.
+pub fn one_line(error: &clap::Error) -> String {
+    let rendered = error.render().to_string();
+    let paragraph = rendered.split("\n\n").next().unwrap_or_default();
+    let words: Vec<_> = paragraph.split_whitespace().collect();
+    let tips = rendered.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
+    let mut line = words.join(" ").trim_start_matches("error: ").to_owned();
+    for tip in tips {
+        line = format!("{line}; {tip}");
+    }
+    line
+}

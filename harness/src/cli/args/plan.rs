@@ -1,0 +1,107 @@
+//! The flags that say what is measured.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::choice::{ChoiceArgs, read};
+use crate::plan::{Draft, Plan, PlanError, PlannedWorkload, draft::Axes, fields, from_toml};
+
+/// What is measured. Every flag has its key in a plan file; flags override the file.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Plan")]
+pub struct PlanArgs {
+    /// Workloads, with parameters after a colon: mail-server, larson:size_max=500,ops=2M
+    ///
+    /// `arenalab list workloads` has them all. Workloads given here replace those of --plan.
+    #[arg(value_name = "WORKLOAD")]
+    pub workloads: Vec<String>,
+    /// Read the plan from a TOML file; flags override its keys
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Threads of each workload, 1 to 4096; each count is a scenario of its own [default: 4]
+    #[arg(long, value_name = "N[,N…]", value_delimiter = ',')]
+    pub threads: Vec<String>,
+    /// Allocators to measure as they are: glibc, jemalloc, mimalloc, preload=/path/lib.so
+    /// [default: glibc,jemalloc,mimalloc]
+    ///
+    /// glibc is spread out by --arena-max. With --candidate alone, only what is named there is measured, and
+    /// the baseline. The three flags are one group: any of them replaces all three of --plan.
+    #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',')]
+    pub allocators: Vec<String>,
+    /// Values of MALLOC_ARENA_MAX to measure glibc with, 1 to 65536, or default for unset
+    /// [default: default,1,2,4,8]
+    ///
+    /// Values that cannot differ on this host, such as limits above what the threads can reach, are run once.
+    #[arg(long, value_name = "N[,N…]", value_delimiter = ',')]
+    pub arena_max: Vec<String>,
+    /// One more candidate, ALLOCATOR[:KEY=VALUE,…]; may be repeated
+    ///
+    /// For example glibc:arena_max=2,trim_threshold=128KiB, jemalloc:narenas=4, mimalloc:purge_delay=0,
+    /// preload=/path/lib.so:NAME=value. `arenalab list allocators` has the keys and their ranges.
+    #[arg(long = "candidate", value_name = "SPEC")]
+    pub candidates: Vec<String>,
+    /// Rounds, 1 to 100000; each runs every candidate once, in a new order [default: 16]
+    #[arg(long, value_name = "N")]
+    pub rounds: Option<String>,
+    /// Seed of orders, resampling and workloads: 0 to 2^63-1 [default: 1]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<String>,
+    /// Wait between the drain and the last reading, with a unit, 0s to 24h; above 10s lets decay timers run
+    /// [default: 0s]
+    #[arg(long, value_name = "TIME")]
+    pub idle: Option<String>,
+    /// Time limit of one trial, without its idle wait, with a unit, 10ms to 24h [default: 60s]
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<String>,
+    /// What must hold.
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+}
+
+impl PlanArgs {
+    /// The plan that the flags and the plan file mean. Reads the plan file.
+    ///
+    /// # Errors
+    /// One line that names the flag, or file and line.
+    pub fn into_plan(self) -> Result<Plan, PlanError> {
+        let said = self.draft()?;
+        let Some(path) = &self.plan else { return said.complete() };
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| PlanError::new(format!("failed to read the plan {file}: {error}")))?;
+        said.over(from_toml::draft(&text, &file)?).complete().map_err(|error| error.in_file(&file))
+    }
+
+    /// What the flags by themselves say.
+    fn draft(&self) -> Result<Draft, PlanError> {
+        let workloads = list(&self.workloads, |text| text.parse().map(PlannedWorkload::BuiltIn))?;
+        Ok(Draft {
+            workloads: workloads.unwrap_or_default(),
+            threads: list(&self.threads, fields::threads).map_err(|why| why.of_flag("threads"))?,
+            axes: Axes {
+                allocators: list(&self.allocators, str::parse).map_err(|why| why.of_flag("allocators"))?,
+                arena_max: list(&self.arena_max, fields::arena_max)
+                    .map_err(|why| why.of_flag("arena-max"))?,
+                candidates: list(&self.candidates, str::parse).map_err(|why| why.of_flag("candidate"))?,
+            },
+            rounds: read(self.rounds.as_ref(), "rounds", fields::rounds)?,
+            seed: read(self.seed.as_ref(), "seed", fields::seed)?,
+            idle: read(self.idle.as_ref(), "idle", fields::idle)?,
+            timeout: read(self.timeout.as_ref(), "timeout", fields::timeout)?,
+            ..self.choice.draft()?
+        })
+    }
+}
+
+/// Reads every value of a flag; `None` where it is not given.
+fn list<T, E: ToString>(
+    texts: &[String],
+    read: impl Fn(&str) -> Result<T, E>,
+) -> Result<Option<Vec<T>>, PlanError> {
+    if texts.is_empty() {
+        return Ok(None);
+    }
+    let read = |text: &String| read(text).map_err(|why| PlanError::new(why.to_string()));
+    texts.iter().map(read).collect::<Result<_, _>>().map(Some)
+}

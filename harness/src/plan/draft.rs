@@ -1,0 +1,177 @@
+//! A plan in the making: what was said, with the rest still open. Flags and plan files both give one; the
+//! flags are laid over the file, and what neither says takes its default.
+
+use std::time::Duration;
+
+use crate::format::decision::{Constraints, Objective};
+
+use super::candidate::{Allocator, Candidate};
+use super::{Choose, Measure, Plan, PlanError, PlannedWorkload, Sweep};
+
+/// Threads of a workload when nothing is said.
+pub const DEFAULT_THREADS: u32 = 4;
+/// Rounds of a sweep when nothing is said: enough for a bootstrap interval over rounds.
+pub const DEFAULT_ROUNDS: u32 = 16;
+/// The seed when nothing is said: fixed, so that two runs of one command make the same campaign.
+pub const DEFAULT_SEED: u64 = 1;
+/// Time limit of a trial when nothing is said.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Largest loss of throughput when nothing is said.
+pub const DEFAULT_MAX_THROUGHPUT_LOSS: f64 = 0.05;
+/// Confidence when nothing is said.
+pub const DEFAULT_CONFIDENCE: f64 = 0.95;
+/// Values of the `arena_max` axis when nothing is said; `None` is unset.
+pub const DEFAULT_ARENA_MAX: [Option<u32>; 5] = [None, Some(1), Some(2), Some(4), Some(8)];
+
+/// What was said. `None`, or an empty list of workloads, is "nothing".
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Draft {
+    /// Workloads.
+    pub workloads: Vec<PlannedWorkload>,
+    /// Thread counts.
+    pub threads: Option<Vec<u32>>,
+    /// What candidates are made of.
+    pub axes: Axes,
+    /// Rounds.
+    pub rounds: Option<u32>,
+    /// The figure that is minimised.
+    pub objective: Option<Objective>,
+    /// Idle wait after the drain.
+    pub idle: Option<Duration>,
+    /// Time limit of a trial.
+    pub timeout: Option<Duration>,
+    /// Seed.
+    pub seed: Option<u64>,
+    /// Largest loss of throughput; `Some(None)` is "no such constraint".
+    pub max_throughput_loss: Option<Option<f64>>,
+    /// Largest rise of p99.
+    pub max_p99_loss: Option<Option<f64>>,
+    /// Largest RSS.
+    pub max_rss: Option<Option<u64>>,
+    /// Confidence.
+    pub confidence: Option<f64>,
+}
+
+/// What candidates are made of. The three are one group: where any of them is given on the command line,
+/// none is taken from the plan file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Axes {
+    /// Allocators as they are by themselves.
+    pub allocators: Option<Vec<Allocator>>,
+    /// Values of glibc's `arena_max`.
+    pub arena_max: Option<Vec<Option<u32>>>,
+    /// Candidates named one by one.
+    pub candidates: Option<Vec<Candidate>>,
+}
+
+impl Draft {
+    /// This draft, with what it leaves open taken from another.
+    #[must_use]
+    pub fn over(self, below: Self) -> Self {
+        Self {
+            workloads: if self.workloads.is_empty() { below.workloads } else { self.workloads },
+            threads: self.threads.or(below.threads),
+            axes: if self.axes == Axes::default() { below.axes } else { self.axes },
+            rounds: self.rounds.or(below.rounds),
+            objective: self.objective.or(below.objective),
+            idle: self.idle.or(below.idle),
+            timeout: self.timeout.or(below.timeout),
+            seed: self.seed.or(below.seed),
+            max_throughput_loss: self.max_throughput_loss.or(below.max_throughput_loss),
+            max_p99_loss: self.max_p99_loss.or(below.max_p99_loss),
+            max_rss: self.max_rss.or(below.max_rss),
+            confidence: self.confidence.or(below.confidence),
+        }
+    }
+
+    /// The plan, with defaults for what is open.
+    ///
+    /// # Errors
+    /// No workload, or axes that contradict each other.
+    pub fn complete(self) -> Result<Plan, PlanError> {
+        if self.workloads.is_empty() {
+            let known = arenalab_workloads::catalogue::all().iter().filter(|known| !known.hidden);
+            let names: Vec<_> = known.map(|known| known.name).collect();
+            return Err(PlanError::new(format!(
+                "no workload is given; name one or more of {}, or a plan with --plan FILE",
+                names.join(", ")
+            )));
+        }
+        let mut candidates = self.axes.candidates()?;
+        let baseline_added = !candidates.contains(&Candidate::baseline());
+        if baseline_added {
+            candidates.insert(0, Candidate::baseline());
+        }
+        Ok(Plan {
+            workloads: without_repeats(self.workloads),
+            sweep: Sweep {
+                threads: without_repeats(self.threads.unwrap_or_else(|| vec![DEFAULT_THREADS])),
+                candidates,
+                baseline_added,
+            },
+            measure: Measure {
+                rounds: self.rounds.unwrap_or(DEFAULT_ROUNDS),
+                objective: self.objective.unwrap_or_default(),
+                idle: self.idle.unwrap_or_default(),
+                timeout: self.timeout.unwrap_or(DEFAULT_TIMEOUT),
+                seed: self.seed.unwrap_or(DEFAULT_SEED),
+            },
+            choose: Choose {
+                constraints: Constraints {
+                    max_throughput_loss: self
+                        .max_throughput_loss
+                        .unwrap_or(Some(DEFAULT_MAX_THROUGHPUT_LOSS)),
+                    max_p99_loss: self.max_p99_loss.flatten(),
+                    max_rss: self.max_rss.flatten(),
+                },
+                confidence: self.confidence.unwrap_or(DEFAULT_CONFIDENCE),
+            },
+        })
+    }
+}
+
+impl Axes {
+    /// The candidates: `arena_max` spreads glibc out, and what was named one by one follows. Nothing said is
+    /// all allocators and the default axis; candidates alone are just these; `arena_max` without allocators
+    /// beside candidates is glibc.
+    fn candidates(self) -> Result<Vec<Candidate>, PlanError> {
+        let named = self.candidates.unwrap_or_default();
+        let allocators = match (self.allocators, named.is_empty(), &self.arena_max) {
+            (Some(allocators), ..) => allocators,
+            (None, true, _) => vec![Allocator::Glibc, Allocator::Jemalloc, Allocator::Mimalloc],
+            (None, false, Some(_)) => vec![Allocator::Glibc],
+            (None, false, None) => Vec::new(),
+        };
+        if self.arena_max.is_some() && !allocators.contains(&Allocator::Glibc) {
+            return Err(PlanError::new(
+                "arena_max is a setting of glibc, which is not among the allocators; add glibc or leave it out"
+                    .to_owned(),
+            ));
+        }
+        let axis = self.arena_max.unwrap_or_else(|| DEFAULT_ARENA_MAX.to_vec());
+        let mut candidates = Vec::new();
+        for allocator in allocators {
+            if allocator != Allocator::Glibc {
+                candidates.push(Candidate::plain(allocator));
+                continue;
+            }
+            for value in &axis {
+                let candidate = Candidate::with_arena_max(*value);
+                candidates.push(candidate.map_err(|why| PlanError::new(why.to_string()))?);
+            }
+        }
+        candidates.extend(named);
+        Ok(candidates)
+    }
+}
+
+/// The items in their order, each once: a scenario is measured once however often it is named.
+fn without_repeats<T: PartialEq>(items: Vec<T>) -> Vec<T> {
+    let mut kept: Vec<T> = Vec::with_capacity(items.len());
+    for item in items {
+        if !kept.contains(&item) {
+            kept.push(item);
+        }
+    }
+    kept
+}

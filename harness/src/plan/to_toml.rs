@@ -1,0 +1,87 @@
+//! A plan file written, with comments for the one who edits it.
+
+use std::fmt::{Display, Write};
+
+use crate::units::{canonical_bytes, canonical_duration};
+
+use super::fields::{OBJECTIVES, canonical_share};
+use super::{Choose, Measure, Plan, Sweep};
+
+/// Writes a plan.
+pub(super) fn write(plan: &Plan) -> String {
+    let mut out =
+        String::from("# A plan: what a campaign measures. Run it with: arenalab sweep --plan FILE\n");
+    for workload in &plan.workloads {
+        write_workload(&mut out, &workload.to_string());
+    }
+    write_sweep(&mut out, &plan.sweep);
+    write_measure(&mut out, &plan.measure);
+    write_choose(&mut out, &plan.choose);
+    out
+}
+
+/// A text as TOML writes it.
+fn quoted(text: impl Display) -> String {
+    toml::Value::String(text.to_string()).to_string()
+}
+
+fn heading(out: &mut String, heading: &str, comment: &str) {
+    out.push('\n');
+    for line in comment.lines() {
+        let _ = writeln!(out, "# {line}");
+    }
+    let _ = writeln!(out, "{heading}");
+}
+
+fn entry(out: &mut String, key: &str, value: impl Display, comment: &str) {
+    let _ = writeln!(out, "{:<44} # {comment}", format!("{key} = {value}"));
+}
+
+fn write_workload(out: &mut String, canonical: &str) {
+    let (name, parameters) = canonical.split_once(':').unwrap_or((canonical, ""));
+    heading(out, "[[workload]]", "Parameters go below the name; `arenalab list workloads` has them all.");
+    let _ = writeln!(out, "name = {}", quoted(name));
+    for (key, value) in parameters.split(',').filter_map(|parameter| parameter.split_once('=')) {
+        let _ = writeln!(out, "{key} = {}", quoted(value));
+    }
+}
+
+fn write_sweep(out: &mut String, sweep: &Sweep) {
+    heading(out, "[sweep]", "Every workload at every thread count, under every candidate.");
+    let threads: Vec<_> = sweep.threads.iter().map(ToString::to_string).collect();
+    entry(out, "threads", format!("[{}]", threads.join(", ")), "1 to 4096 each");
+    let comment = "Shorter, instead of single candidates: allocators = [\"glibc\", \"jemalloc\", \"mimalloc\"]\n\
+                   and arena_max = [\"default\", 1, 2, 4, 8], which spreads glibc out. The baseline, glibc, is\n\
+                   always measured, named or not.";
+    for line in comment.lines() {
+        let _ = writeln!(out, "# {line}");
+    }
+    out.push_str("candidates = [\n");
+    for candidate in sweep.candidates.iter().skip(usize::from(sweep.baseline_added)) {
+        let _ = writeln!(out, "    {},", quoted(candidate));
+    }
+    out.push_str("]\n");
+}
+
+fn write_measure(out: &mut String, measure: &Measure) {
+    heading(out, "[measure]", "A round runs every candidate once, in an order drawn from the seed.");
+    let objective =
+        OBJECTIVES.iter().find(|(_, known)| *known == measure.objective).map_or("peak", |(name, _)| name);
+    entry(out, "rounds", measure.rounds, "more rounds, narrower intervals; 15 or more are best");
+    entry(out, "objective", quoted(objective), "the RSS to keep low: peak, mean, end or drained");
+    let idle = quoted(canonical_duration(measure.idle));
+    entry(out, "idle", idle, "wait after the drain; above 10s lets decay timers run");
+    entry(out, "timeout", quoted(canonical_duration(measure.timeout)), "of one trial, without the idle wait");
+    entry(out, "seed", measure.seed, "the same seed gives the same orders and workloads");
+}
+
+fn write_choose(out: &mut String, choose: &Choose) {
+    heading(out, "[choose]", "What the choice must hold, against the baseline; \"none\" asks for nothing.");
+    let share = |share: Option<f64>| quoted(share.map_or_else(|| "none".to_owned(), canonical_share));
+    let constraints = &choose.constraints;
+    entry(out, "max_throughput_loss", share(constraints.max_throughput_loss), "0% to below 100%");
+    entry(out, "max_p99_loss", share(constraints.max_p99_loss), "of malloc's 99th percentile");
+    let rss = constraints.max_rss.map_or_else(|| "none".to_owned(), canonical_bytes);
+    entry(out, "max_rss", quoted(rss), "of the objective, in bytes with a unit");
+    entry(out, "confidence", quoted(canonical_share(choose.confidence)), "50% to below 100%");
+}
