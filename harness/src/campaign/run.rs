@@ -62,7 +62,7 @@ pub enum Event<'a> {
 }
 
 /// How a run ended.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The strategy has what it wants.
     Complete,

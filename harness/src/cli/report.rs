@@ -38,5 +38,5 @@ fn one(dir: &Path, args: &ReportArgs) -> Result<Vec<PathBuf>, CliError> {
         name: &name,
     };
     let written = report::write(&input, &dir.join("report")).map_err(|e| CliError::Failed(e.to_string()))?;
-    Ok(written.files)
+    Ok([vec![written.html, written.markdown], written.charts].concat())
 }

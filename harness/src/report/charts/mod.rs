@@ -1,0 +1,110 @@
+//! The drawings: data in, picture out. One module a chart, one [`theme`]; each is drawn by one function on
+//! any backend of plotters, so that SVG and PNG are the same picture.
+
+pub mod axis;
+pub mod canvas;
+pub mod forest;
+pub mod frontier;
+pub mod labels;
+pub mod ladder;
+pub mod svg;
+pub mod theme;
+pub mod timeline;
+
+use std::path::Path;
+
+use plotters::prelude::{BitMapBackend, DrawingBackend, SVGBackend};
+
+use canvas::{At, Canvas, Lettering};
+use theme::SCALE;
+
+/// One drawing of any kind.
+#[derive(Clone, Debug)]
+pub enum Drawing<'a> {
+    /// RSS against throughput.
+    Frontier(frontier::Frontier),
+    /// RSS and throughput against `arena_max`.
+    Ladder(ladder::Ladder),
+    /// RSS and live bytes over time.
+    Timeline(timeline::Timeline<'a>),
+    /// Ratios to the baseline.
+    Forest(forest::Forest),
+}
+
+impl Drawing<'_> {
+    /// Width and height in logical pixels.
+    pub fn size(&self) -> At {
+        match self {
+            Self::Frontier(_) => frontier::SIZE,
+            Self::Ladder(chart) => chart.size(),
+            Self::Timeline(_) => timeline::SIZE,
+            Self::Forest(chart) => chart.size(),
+        }
+    }
+
+    /// The finding and what it is about.
+    pub fn heading(&self) -> (&str, &str) {
+        match self {
+            Self::Frontier(chart) => (&chart.title, &chart.subtitle),
+            Self::Ladder(chart) => (&chart.title, &chart.subtitle),
+            Self::Timeline(chart) => (&chart.title, &chart.subtitle),
+            Self::Forest(chart) => (&chart.title, &chart.subtitle),
+        }
+    }
+
+    fn draw<B: DrawingBackend>(&self, backend: B) -> Result<Vec<canvas::Spot>, String> {
+        let mut canvas = Canvas::new(backend);
+        match self {
+            Self::Frontier(chart) => chart.draw(&mut canvas),
+            Self::Ladder(chart) => chart.draw(&mut canvas),
+            Self::Timeline(chart) => chart.draw(&mut canvas),
+            Self::Forest(chart) => chart.draw(&mut canvas),
+        }
+        canvas.finish()
+    }
+
+    fn device_size(&self) -> (u32, u32) {
+        let (width, height) = self.size();
+        ((width * SCALE) as u32, (height * SCALE) as u32)
+    }
+
+    /// Draws as SVG.
+    ///
+    /// # Errors
+    /// What the backend said.
+    pub fn svg(&self) -> Result<svg::Svg, String> {
+        let mut raw = String::new();
+        let spots = self.draw(SVGBackend::with_string(&mut raw, self.device_size()))?;
+        Ok(svg::Svg::new(&raw, self.device_size(), self.heading(), &spots))
+    }
+
+    /// Draws as PNG into a file.
+    ///
+    /// # Errors
+    /// What the backend said, or that the file could not be written.
+    pub fn write_png(&self, path: &Path) -> Result<(), String> {
+        self.draw(BitMapBackend::new(path, self.device_size())).map(|_| ())
+    }
+}
+
+/// Draws title and subtitle in the upper 50 pixels.
+fn heading<B: DrawingBackend>(canvas: &mut Canvas<B>, title: &str, subtitle: &str, width: f64) {
+    let lines = [
+        (24.0, title, Lettering::new(theme::TITLE, theme::INK).bold()),
+        (44.0, subtitle, Lettering::new(theme::NORMAL, theme::MUTED)),
+    ];
+    for (y, text, look) in lines {
+        canvas.text((12.0, y), &fitted(text, look, width - 24.0), look);
+    }
+}
+
+/// A text cut to a width.
+fn fitted(text: &str, look: Lettering, width: f64) -> String {
+    let mut most = text.chars().count();
+    let mut fitted = text.to_owned();
+    while most > 4 && look.width(&fitted) > width {
+        most -= 1;
+        fitted = crate::report::words::shortened(text, most);
+    }
+    fitted
+}

@@ -1,0 +1,93 @@
+//! What the trials themselves say: what did not finish, whether settings took effect, how noisy the host
+//! was. Counted by scenario in one pass, without copying trials.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::words;
+use crate::format::trial::{Status, TrialRecord};
+
+/// Of one scenario.
+#[derive(Debug, Default)]
+pub struct Evidence<'a> {
+    /// Trials that ended, in whatever way.
+    pub trials: u64,
+    /// Trials that ran to their end.
+    pub ok: u64,
+    /// Trials of rounds that were run again.
+    pub repeats: u64,
+    /// Trials that ran, and whose settings were seen to be in force.
+    pub verified: u64,
+    /// Why settings were not seen to be in force, by candidate, with counts.
+    pub unverified: BTreeMap<(&'a str, &'a str), u64>,
+    /// What did not finish: status, candidate, reason, with counts.
+    pub unfinished: BTreeMap<(&'static str, &'a str, &'a str), u64>,
+    psi: Vec<f64>,
+    steal: Vec<f64>,
+    foreign: Vec<f64>,
+}
+
+/// Workload, threads, libc.
+pub type Key<'a> = (&'a str, u32, &'a str);
+
+/// The evidence of every scenario.
+pub fn gather(trials: &[TrialRecord]) -> HashMap<Key<'_>, Evidence<'_>> {
+    let mut all: HashMap<Key, Evidence> = HashMap::new();
+    for trial in trials {
+        all.entry((&trial.workload, trial.threads, &trial.libc)).or_default().add(trial);
+    }
+    all
+}
+
+impl<'a> Evidence<'a> {
+    fn add(&mut self, trial: &'a TrialRecord) {
+        self.trials += 1;
+        self.repeats += u64::from(trial.attempt > 0);
+        let reason = trial.reason.as_deref().unwrap_or("no reason given");
+        if trial.status == Status::Ok {
+            self.ok += 1;
+            if trial.effect.verified {
+                self.verified += 1;
+            } else {
+                *self.unverified.entry((&trial.candidate, &trial.effect.how)).or_default() += 1;
+            }
+            let noise = &trial.noise;
+            let finite = |v: Option<f64>| v.filter(|v| v.is_finite());
+            self.psi.extend(finite(noise.psi_cpu_some_pct));
+            self.steal.extend(finite(noise.steal_s));
+            self.foreign.extend(finite(noise.foreign_cpu_s));
+        } else {
+            let key = (words::status(trial.status), trial.candidate.as_str(), reason);
+            *self.unfinished.entry(key).or_default() += 1;
+        }
+    }
+
+    /// How disturbed the host was, one line a figure: name, median, largest.
+    pub fn noise(&self) -> Vec<(&'static str, f64, f64)> {
+        let figures = [
+            ("time in which some task waited for a CPU (%)", &self.psi),
+            ("CPU seconds taken by the hypervisor", &self.steal),
+            ("CPU seconds used by anything else on the host", &self.foreign),
+        ];
+        figures.into_iter().filter_map(|(name, values)| median_and_most(values).map(|(m, x)| (name, m, x))).collect()
+    }
+}
+
+fn median_and_most(values: &[f64]) -> Option<(f64, f64)> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let most = *sorted.last()?;
+    let upper = sorted[sorted.len() / 2];
+    let lower = sorted[(sorted.len() - 1) / 2];
+    Some((f64::midpoint(lower, upper), most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_count_lies_between() {
+        assert_eq!(median_and_most(&[4.0, 1.0, 2.0, 3.0]), Some((2.5, 4.0)));
+        assert_eq!(median_and_most(&[]), None);
+    }
+}

@@ -1,0 +1,164 @@
+//! `report.md`: what to paste into a change request. The same figures as the page, fewer of them.
+
+use std::fmt::Write as _;
+
+use super::story::{Chapter, Figure, Line, Story};
+
+/// Renders the report.
+pub fn render(story: &Story) -> String {
+    let mut out = String::new();
+    verdict(&mut out, story);
+    figures(&mut out, &story.figures);
+    open(&mut out, story);
+    let _ = writeln!(out, "## Evidence\n");
+    for chapter in &story.scenarios {
+        evidence(&mut out, chapter);
+    }
+    method(&mut out, story);
+    out
+}
+
+/// Text that Markdown and HTML leave as it is.
+fn text(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    for c in raw.chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '\n' | '\r' => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A code span, fit for a table cell.
+fn code(raw: &str) -> String {
+    let raw = raw.replace(['\n', '\r'], " ").replace('|', "\\|");
+    let ticks = "`".repeat(longest_run(&raw) + 1);
+    let pad = if raw.starts_with('`') || raw.ends_with('`') { " " } else { "" };
+    format!("{ticks}{pad}{raw}{pad}{ticks}")
+}
+
+/// A code block.
+fn block(out: &mut String, language: &str, raw: &str) {
+    let fence = "`".repeat(longest_run(raw).max(2) + 1);
+    let _ = writeln!(out, "{fence}{language}\n{}\n{fence}\n", raw.trim_end());
+}
+
+fn longest_run(raw: &str) -> usize {
+    raw.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+fn verdict(out: &mut String, story: &Story) {
+    let _ = writeln!(out, "# Allocator setting: {}\n", text(&story.name));
+    if let Some(distrust) = &story.distrust {
+        let _ = writeln!(out, "> **{}**\n", text(distrust));
+    }
+    let _ = writeln!(out, "**{}**\n\n{}\n", text(&story.verdict), text(&story.reason));
+    for warning in &story.warnings {
+        let _ = writeln!(out, "> {}\n", text(warning));
+    }
+    for fact in &story.facts {
+        let _ = writeln!(out, "- {}: {}", text(&fact.name), text(&fact.value));
+    }
+    out.push('\n');
+    if let Some(apply) = &story.apply {
+        if !apply.env.is_empty() {
+            let _ = writeln!(out, "To apply it:\n");
+            block(out, "sh", &apply.env.join("\n"));
+        }
+        if let Some(note) = &apply.note {
+            let _ = writeln!(out, "{}\n", text(note));
+        }
+    }
+}
+
+fn figures(out: &mut String, figures: &[Figure]) {
+    for figure in figures {
+        let _ = writeln!(out, "![{}](charts/{}.svg)\n", text(&figure.caption), figure.file);
+    }
+}
+
+fn table<const N: usize>(out: &mut String, head: [&str; N], rows: impl Iterator<Item = [String; N]>) {
+    let _ = writeln!(out, "| {} |\n|{}", head.join(" | "), "---|".repeat(N));
+    for row in rows {
+        let _ = writeln!(out, "| {} |", row.join(" | "));
+    }
+    out.push('\n');
+}
+
+fn open(out: &mut String, story: &Story) {
+    let _ = writeln!(out, "## Not decided\n");
+    if story.undecided.is_empty() {
+        let _ = writeln!(out, "Nothing that could change the choice is open.\n");
+    } else {
+        let rows = story.undecided.iter().map(|[name, why, time]| [code(name), text(why), text(time)]);
+        table(out, ["candidate", "what is open", "measuring that would settle it"], rows);
+    }
+    if !story.eliminated.is_empty() {
+        let _ = writeln!(out, "### Out\n");
+        let rows = story.eliminated.iter().map(|[name, why, bound]| [code(name), text(why), text(bound)]);
+        table(out, ["candidate", "why", "bound"], rows);
+    }
+}
+
+fn evidence(out: &mut String, chapter: &Chapter) {
+    let _ = writeln!(out, "### {}\n", text(&chapter.title));
+    let _ = writeln!(out, "By itself: {}. Twin: {}.\n", text(&chapter.verdict), text(&chapter.twin));
+    let cell = |text_: &str, verdict: Option<&str>| match verdict {
+        Some(verdict) => format!("{} **{verdict}**", text(text_)),
+        None => text(text_),
+    };
+    let row = |line: &Line| {
+        let role = if line.role.is_empty() { String::new() } else { format!(" ({})", line.role) };
+        [
+            format!("{}{role}", code(&line.candidate)),
+            line.rounds.to_string(),
+            text(&line.rss.text),
+            cell(&line.rss_ratio.text, line.rss_ratio.verdict),
+            text(&line.throughput.text),
+            cell(&line.throughput_ratio.text, line.throughput_ratio.verdict),
+            line.feasible.to_owned(),
+        ]
+    };
+    let head =
+        ["candidate", "rounds", "RSS", "against baseline", "throughput", "against baseline", "constraints hold"];
+    table(out, head, chapter.rows.iter().map(row));
+    if !chapter.unfinished.is_empty() {
+        let rows = chapter.unfinished.iter().map(|[status, name, why, count]| {
+            [status.clone(), code(name), text(why), count.clone()]
+        });
+        table(out, ["did not finish", "candidate", "reason", "trials"], rows);
+    }
+    figures(out, &chapter.figures);
+}
+
+fn method(out: &mut String, story: &Story) {
+    let _ = writeln!(out, "## Method and host\n");
+    for fact in story.method.iter().chain(&story.host) {
+        let _ = writeln!(out, "- {}: {}", text(&fact.name), text(&fact.value));
+    }
+    for [other, candidate, why] in &story.merged {
+        let _ = writeln!(out, "- {} was not run; {} stands for it: {}", code(other), code(candidate), text(why));
+    }
+    let _ = writeln!(out, "\nMade by:\n");
+    block(out, "sh", &story.command);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_break_out_of_their_cell() {
+        assert_eq!(code("a|b"), "`a\\|b`");
+        assert_eq!(code("``x"), "``` ``x ```");
+        assert_eq!(text("a|b\n<b>"), "a\\|b &lt;b&gt;");
+    }
+}

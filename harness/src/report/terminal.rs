@@ -1,0 +1,163 @@
+//! The same story on a terminal: the verdict, a table a scenario with bars and marks, lines to apply.
+
+use std::fmt::Write as _;
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
+
+use super::words;
+use crate::format::decision::{Comparison, Decision, Ratio, ScenarioDecision, Standing, Verdict};
+use crate::units;
+
+/// Narrower than this the table cannot be read; lines are then longer than asked for.
+const NARROWEST: u16 = 60;
+/// Width of a bar in characters.
+const BAR: usize = 10;
+
+/// The decision as text of at most `width` columns, with ANSI colours where `colour` is set.
+pub fn terminal(decision: &Decision, width: u16, colour: bool) -> String {
+    let width = width.max(NARROWEST);
+    let mut out = String::new();
+    let paint = Paint { colour };
+    if let Some(distrust) = words::distrust(decision) {
+        let _ = writeln!(out, "{}\n", paint.bold(&wrapped(&distrust, width), "31"));
+    }
+    let tone = match decision.verdict {
+        Verdict::Chosen | Verdict::KeepBaseline if words::trustworthy(decision) => "32",
+        _ => "33",
+    };
+    let _ = writeln!(out, "{}", paint.bold(&wrapped(&words::verdict_sentence(decision), width), tone));
+    if !decision.reason.is_empty() {
+        let _ = writeln!(out, "{}", wrapped(&decision.reason, width));
+    }
+    for warning in &decision.warnings {
+        let _ = writeln!(out, "{}", paint.bold(&wrapped(&format!("! {warning}"), width), "33"));
+    }
+    for scenario in &decision.scenarios {
+        let _ = writeln!(out, "\n{}", scenario_table(decision, scenario, width, colour));
+    }
+    undecided(&mut out, decision, width);
+    if let Some(apply) = &decision.apply {
+        let _ = writeln!(out, "\nTo apply it:");
+        for line in &apply.env {
+            let _ = writeln!(out, "  {}", words::clean(line));
+        }
+        if let Some(note) = &apply.note {
+            let _ = writeln!(out, "{}", wrapped(note, width));
+        }
+    }
+    out
+}
+
+struct Paint {
+    colour: bool,
+}
+
+impl Paint {
+    fn bold(&self, text: &str, code: &str) -> String {
+        if self.colour { format!("\u{1b}[1;{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// Breaks at spaces so that no line is longer than `width`, where words allow it.
+fn wrapped(text: &str, width: u16) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for word in words::clean(text).split_whitespace() {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > usize::from(width) {
+            out.push('\n');
+            column = 0;
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out
+}
+
+fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, colour: bool) -> String {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    if colour {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    let most = scenario.standings.iter().filter_map(|s| s.rss.map(|l| l.estimate)).fold(0.0, f64::max);
+    table.set_header(["", "candidate", words::objective(decision.objective), "", "Δ RSS", "throughput", "Δ throughput"]);
+    for standing in &scenario.standings {
+        table.add_row(table_row(decision, scenario, standing, most));
+    }
+    for index in [2, 4, 5, 6] {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let title = words::clean(&words::scenario(&scenario.workload, scenario.threads, &scenario.libc));
+    let trust = if scenario.twin.is_some_and(|t| !t.trustworthy) { " (twin differs: not to be trusted)" } else { "" };
+    let table = table.to_string();
+    let lines: Vec<&str> = table.lines().map(str::trim_end).collect();
+    format!("{title}{trust}\n{}", lines.join("\n"))
+}
+
+fn table_row(
+    decision: &Decision,
+    scenario: &ScenarioDecision,
+    standing: &Standing,
+    most: f64,
+) -> Vec<Cell> {
+    let is_baseline = standing.candidate == decision.baseline;
+    let chosen = decision.choice.as_ref() == Some(&standing.candidate);
+    let mark = match () {
+        () if chosen => "→",
+        () if is_baseline => "●",
+        () if standing.on_front => "·",
+        () => "",
+    };
+    let name = words::clean(&standing.candidate);
+    let name = if chosen { Cell::new(name).add_attribute(Attribute::Bold) } else { Cell::new(name) };
+    let rss = standing.rss.map_or("–".to_owned(), |l| units::format_bytes(l.estimate));
+    let rate = standing.throughput.map_or("–".to_owned(), |l| units::format_rate(l.estimate, &scenario.unit));
+    let bar = standing.rss.map_or(String::new(), |l| bar(l.estimate / most));
+    vec![
+        Cell::new(mark),
+        name,
+        Cell::new(rss),
+        Cell::new(bar),
+        judged(standing.rss_ratio.as_ref(), standing.rss_verdict, is_baseline),
+        Cell::new(words::clean(&rate)),
+        judged(standing.throughput_ratio.as_ref(), standing.throughput_verdict, is_baseline),
+    ]
+}
+
+fn judged(ratio: Option<&Ratio>, verdict: Comparison, is_baseline: bool) -> Cell {
+    let Some(ratio) = ratio.filter(|_| !is_baseline) else { return Cell::new("–") };
+    let cell = Cell::new(format!("{} {}", words::change(ratio.estimate), words::mark(verdict)));
+    match verdict {
+        Comparison::Better => cell.fg(Color::Green),
+        Comparison::Worse => cell.fg(Color::Red),
+        Comparison::Equivalent | Comparison::Undecided => cell,
+    }
+}
+
+/// A bar in eighths of a character.
+fn bar(share: f64) -> String {
+    let eighths = (share.clamp(0.0, 1.0) * (BAR * 8) as f64).round() as usize;
+    let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    format!("{}{}", "█".repeat(eighths / 8), parts[eighths % 8])
+}
+
+fn undecided(out: &mut String, decision: &Decision, width: u16) {
+    if decision.undecided.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\nNot decided:");
+    for open in &decision.undecided {
+        let time = open.minutes_needed.map(|m| format!(" (about {} more)", units::format_seconds(m * 60.0)));
+        let line = format!("{}: {}{}", open.candidate, open.why, time.unwrap_or_default());
+        let _ = writeln!(out, "{}", wrapped(&line, width));
+    }
+}

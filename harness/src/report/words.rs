@@ -1,0 +1,287 @@
+//! Figures and verdicts as words, the same on the terminal, in Markdown, in HTML and in charts. Every
+//! number that states a decision is put into words here and nowhere else.
+
+use crate::format::decision::{Comparison, Constraints, Decision, Feasible, Level, Objective, Ratio, Verdict};
+use crate::format::trial::Status;
+use crate::units;
+
+/// A text without control characters, which no page, drawing or terminal should be handed by a name.
+pub fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+}
+
+/// At most `most` characters, cut in the middle.
+pub fn shortened(text: &str, most: usize) -> String {
+    let count = text.chars().count();
+    if count <= most {
+        return text.to_owned();
+    }
+    let (head, tail) = (most.saturating_sub(1).div_ceil(2), most.saturating_sub(1) / 2);
+    let head: String = text.chars().take(head).collect();
+    let tail: String = text.chars().skip(count - tail).collect();
+    format!("{head}…{tail}")
+}
+
+/// A ratio as a change: 0.69 is `−31.0 %`.
+pub fn change(ratio: f64) -> String {
+    minus(&units::format_change(ratio))
+}
+
+/// A share as a percentage.
+pub fn share(share: f64) -> String {
+    minus(&units::format_share(share))
+}
+
+fn minus(text: &str) -> String {
+    text.replace('-', "−")
+}
+
+/// A ratio with its interval: `−31.0 % (−33.0…−29.0 %)`.
+pub fn ratio(ratio: &Ratio) -> String {
+    format!("{} ({})", change(ratio.estimate), interval(ratio))
+}
+
+/// The interval alone: `−33.0…−29.0 %`.
+pub fn interval(ratio: &Ratio) -> String {
+    let low = change(ratio.low);
+    format!("{}…{}", low.trim_end_matches(" %"), change(ratio.high))
+}
+
+/// A size with its interval: `12.3 MiB (12.0 MiB…12.6 MiB)`.
+pub fn bytes(level: &Level) -> String {
+    with_interval(level, units::format_bytes)
+}
+
+/// A rate with its interval.
+pub fn rate(level: &Level, unit: &str) -> String {
+    let estimate = units::format_rate(level.estimate, unit);
+    let bare = |v| units::format_rate(v, "").trim_end().to_owned();
+    format!("{estimate} ({}…{})", bare(level.low), bare(level.high))
+}
+
+fn with_interval(level: &Level, format: impl Fn(f64) -> String) -> String {
+    format!("{} ({}…{})", format(level.estimate), format(level.low), format(level.high))
+}
+
+/// A share without decimals that say nothing: 0.95 is `95 %`.
+pub fn confidence(share: f64) -> String {
+    let text = format!("{:.2}", share * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// `peak RSS`, `mean RSS`…
+pub fn objective(objective: Objective) -> &'static str {
+    match objective {
+        Objective::Peak => "peak RSS",
+        Objective::Mean => "mean RSS",
+        Objective::End => "RSS at the end of the work",
+        Objective::Drained => "RSS after the drain",
+    }
+}
+
+/// One word.
+pub fn comparison(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Better => "better",
+        Comparison::Worse => "worse",
+        Comparison::Equivalent => "equivalent",
+        Comparison::Undecided => "undecided",
+    }
+}
+
+/// A mark that says the same without colour.
+pub fn mark(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Better => "▲",
+        Comparison::Worse => "▼",
+        Comparison::Equivalent => "=",
+        Comparison::Undecided => "?",
+    }
+}
+
+/// One word for whether the constraints hold.
+pub fn feasible(feasible: Feasible) -> &'static str {
+    match feasible {
+        Feasible::Yes => "yes",
+        Feasible::No => "no",
+        Feasible::Undecided => "undecided",
+    }
+}
+
+/// One word for the outcome.
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Chosen => "chosen",
+        Verdict::KeepBaseline => "keep the baseline",
+        Verdict::NoneFeasible => "none feasible",
+        Verdict::Undecided => "undecided",
+    }
+}
+
+/// The status as it is written in trial lines.
+pub fn status(status: Status) -> &'static str {
+    match status {
+        Status::Ok => "ok",
+        Status::Failed => "failed",
+        Status::Crashed => "crashed",
+        Status::Timeout => "timeout",
+        Status::Oom => "oom",
+        Status::Interrupted => "interrupted",
+        Status::Unsupported => "unsupported",
+    }
+}
+
+/// `larson, 4 threads`; with the C library where it is not the host's.
+pub fn scenario(workload: &str, threads: u32, libc: &str) -> String {
+    let threads = plural(u64::from(threads), "thread");
+    match libc {
+        "host" | "" => format!("{workload}, {threads}"),
+        libc => format!("{workload}, {threads}, libc {libc}"),
+    }
+}
+
+/// `1 round`, `2 rounds`.
+pub fn plural(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// What was asked for, in words; empty where nothing was.
+pub fn constraints(constraints: &Constraints) -> Vec<String> {
+    let mut words = Vec::new();
+    if let Some(loss) = constraints.max_throughput_loss {
+        words.push(format!("throughput at most {} below the baseline", share(loss)));
+    }
+    if let Some(rise) = constraints.max_p99_loss {
+        words.push(format!("p99 of malloc latency at most {} above the baseline", share(rise)));
+    }
+    if let Some(bytes) = constraints.max_rss {
+        words.push(format!("at most {} of RSS", units::format_bytes(bytes as f64)));
+    }
+    words
+}
+
+/// Whether the twin (where there is one) gives no reason to doubt.
+pub fn trustworthy(decision: &Decision) -> bool {
+    decision.twin.is_none_or(|twin| twin.trustworthy)
+}
+
+/// The first thing to read where the twin differs from the baseline: nothing else may be believed.
+pub fn distrust(decision: &Decision) -> Option<String> {
+    let twin = decision.twin.filter(|twin| !twin.trustworthy)?;
+    let mut seen = Vec::new();
+    if let Some(r) = &twin.throughput_ratio {
+        seen.push(format!("throughput {}", ratio(r)));
+    }
+    if let Some(r) = &twin.rss_ratio {
+        seen.push(format!("{} {}", objective(decision.objective), ratio(r)));
+    }
+    let seen = if seen.is_empty() { "no figures".to_owned() } else { seen.join(", ") };
+    Some(format!(
+        "Do not act on these figures: the baseline differs from itself ({seen}), so this host was not steady \
+         while the campaign ran."
+    ))
+}
+
+/// What is shipped: the environment where there is one, else the candidate.
+fn shipped(decision: &Decision, choice: &str) -> String {
+    let env = decision.apply.as_ref().map(|apply| apply.env.join(" ")).unwrap_or_default();
+    if env.is_empty() { choice.to_owned() } else { env }
+}
+
+/// The verdict as a careful engineer would say it, in one sentence.
+pub fn verdict_sentence(decision: &Decision) -> String {
+    let choice = decision.choice.as_deref().unwrap_or("no candidate");
+    let sentence = match decision.verdict {
+        Verdict::Chosen => {
+            let figures = choice_figures(decision);
+            format!("Ship {}: {figures}; {} confidence.", shipped(decision, choice), confidence(decision.confidence))
+        }
+        Verdict::KeepBaseline => format!(
+            "Keep {}: no candidate is shown to be better within the constraints; {} confidence.",
+            decision.baseline,
+            confidence(decision.confidence)
+        ),
+        Verdict::NoneFeasible => format!(
+            "Ship none of these: no candidate, the baseline included, meets the constraints ({}).",
+            constraints(&decision.constraints).join("; ")
+        ),
+        Verdict::Undecided => undecided_sentence(decision),
+    };
+    clean(&sentence)
+}
+
+fn choice_figures(decision: &Decision) -> String {
+    let many = decision.scenarios.len() > 1;
+    let mut figures = Vec::new();
+    if let Some(r) = &decision.rss_ratio {
+        let over = if many { format!(" over {} scenarios", decision.scenarios.len()) } else { String::new() };
+        figures.push(format!("{} {}{over}", objective(decision.objective), ratio(r)));
+    }
+    if let Some(r) = &decision.throughput_ratio {
+        let worst = if many { " in the worst of them" } else { "" };
+        figures.push(format!("throughput {}{worst}", ratio(r)));
+    }
+    if figures.is_empty() { "no figures against the baseline".to_owned() } else { figures.join(", ") }
+}
+
+fn undecided_sentence(decision: &Decision) -> String {
+    let open = decision.undecided.len() as u64;
+    let confidence = confidence(decision.confidence);
+    if open == 0 {
+        return format!("Undecided: these data do not settle the question at {confidence} confidence.");
+    }
+    let minutes: f64 = decision.undecided.iter().filter_map(|u| u.minutes_needed).sum();
+    let more = if minutes > 0.0 {
+        format!("; about {} more of measuring would probably settle it", units::format_seconds(minutes * 60.0))
+    } else {
+        String::new()
+    };
+    format!("Undecided: {} remain open at {confidence} confidence{more}.", plural(open, "candidate"))
+}
+
+/// A word made fit for a file name: letters, digits, `-`; at most 60 characters.
+pub fn slug(text: &str) -> String {
+    let mut slug = String::new();
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c.to_ascii_lowercase());
+        } else if !slug.ends_with('-') {
+            slug.push('-');
+        }
+        if slug.len() >= 60 {
+            break;
+        }
+    }
+    slug.trim_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_are_told_as_changes_with_a_true_minus() {
+        let r = Ratio { estimate: 0.69, low: 0.67, high: 0.712 };
+        assert_eq!(ratio(&r), "−31.0 % (−33.0…−28.8 %)");
+    }
+
+    #[test]
+    fn names_become_file_names() {
+        assert_eq!(slug("larson:size_max=500"), "larson-size-max-500");
+        assert_eq!(slug("../../etc/passwd"), "etc-passwd");
+        assert_eq!(slug("<script>"), "script");
+        assert!(slug(&"x".repeat(500)).len() <= 60);
+    }
+
+    #[test]
+    fn long_names_are_cut_in_the_middle() {
+        assert_eq!(shortened("abcdefghij", 5), "ab…ij");
+        assert_eq!(shortened("äöü", 3), "äöü");
+    }
+
+    #[test]
+    fn shares_have_no_idle_decimals() {
+        assert_eq!(confidence(0.95), "95 %");
+        assert_eq!(confidence(0.999), "99.9 %");
+    }
+}
