@@ -2,32 +2,7 @@
 
 use serde::Serialize;
 
-const fn entry(name: &'static str, unit: &'static str, replaces_threads: bool, hidden: bool) -> Description {
-    const PARAMS: &[Param] = &[
-        Param::ops(1_000_000),
-        Param::bytes("size_max", 65_536, 1, 1 << 30, "largest object"),
-        Param::bytes("size_min", 16, 1, 1 << 30, "smallest object"),
-        Param::TOUCH,
-        Param::WARMUP,
-    ];
-    Description {
-        name,
-        summary: "a stand-in until the engine is merged",
-        description: "a stand-in until the engine is merged",
-        unit,
-        params: PARAMS,
-        replaces_threads,
-        hidden,
-    }
-}
-
-static CATALOGUE: [Description; 5] = [
-    entry("larson", "operations", true, false),
-    entry("producer-consumer", "objects", false, false),
-    entry("churn", "operations", false, false),
-    entry("mail-server", "messages", false, false),
-    entry("selftest", "operations", false, true),
-];
+pub use crate::workload::CATALOGUE;
 
 /// A workload as users see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -134,4 +109,34 @@ pub fn all() -> &'static [Description] {
 /// The workload of that name, hidden ones included.
 pub fn find(name: &str) -> Option<&'static Description> {
     all().iter().find(|description| description.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_entry_is_complete_and_every_default_in_range() {
+        let names: BTreeSet<_> = all().iter().map(|description| description.name).collect();
+        assert_eq!(names.len(), all().len());
+        for entry in all() {
+            assert!(entry.summary.len() < 100 && entry.description.len() > 100, "{}", entry.name);
+            for common in ["ops", "warmup", "touch"] {
+                assert!(entry.param(common).is_some(), "{} lacks {common}", entry.name);
+            }
+            let params: BTreeSet<_> = entry.params.iter().map(|param| param.name).collect();
+            assert_eq!(params.len(), entry.params.len(), "{}", entry.name);
+            for param in entry.params {
+                assert!(param.min <= param.default && param.default <= param.max, "{}", param.name);
+            }
+        }
+    }
+
+    #[test]
+    fn reach_counts_the_main_thread_and_overlap() {
+        assert_eq!(find("churn").unwrap().reach(4), 5);
+        assert_eq!(find("larson").unwrap().reach(4), 9);
+        assert_eq!(find("churn").unwrap().reach(u32::MAX), u32::MAX);
+    }
 }

@@ -193,3 +193,62 @@ impl<'de> Deserialize<'de> for Spec {
         text.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn wrong(text: &str) -> String {
+        text.parse::<Spec>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_canonical_form_names_what_differs() {
+        let canonical = |text: &str| text.parse::<Spec>().unwrap().to_string();
+        assert_eq!(canonical("larson"), "larson");
+        assert_eq!(canonical("larson:size_max=500"), "larson:size_max=500");
+        assert_eq!(canonical("larson:size_max=500B, ops=2000k"), "larson:ops=2M,size_max=500");
+        assert_eq!(canonical("churn:warmup=10%"), "churn");
+        assert_eq!(canonical("churn:warmup=20,size_max=128K"), "churn:size_max=128KiB,warmup=20%");
+    }
+
+    #[test]
+    fn mistakes_are_named_with_what_would_be_right() {
+        assert_eq!(wrong("larsen"), "there is no workload 'larsen'; did you mean 'larson'?");
+        assert!(wrong("zzz").contains("there are: larson"), "{}", wrong("zzz"));
+        assert!(!wrong("zzz").contains("selftest"));
+        assert_eq!(
+            wrong("larson:sise_max=5"),
+            "larson has no parameter 'sise_max'; did you mean 'size_max'?"
+        );
+        assert_eq!(wrong("larson:size_max"), "larson: 'size_max' is not of the form parameter=value");
+        assert_eq!(wrong("larson:ops=1,ops=2"), "larson: the parameter 'ops' is given twice");
+        assert_eq!(wrong("larson:touch=3"), "larson: touch=3 is out of range; it takes 0 to 2");
+        assert!(wrong("larson:size_max=many").starts_with("larson: size_max: 'many' is not a size"));
+        assert!(wrong("churn:warmup=200%").contains("it takes 0% to 100%"));
+        assert_eq!(
+            wrong("larson:size_min=200,size_max=100"),
+            "larson: size_min (200) is above size_max (100)"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn canonical_forms_are_read_back(which in 0..catalogue::all().len(), draws in prop::collection::vec(any::<u64>(), 24)) {
+            let mut spec = Spec::new(&catalogue::all()[which]);
+            for ((param, value), draw) in spec.description.params.iter().zip(&mut spec.values).zip(draws) {
+                let top = param.max.min(1 << 50);
+                *value = param.min + draw % (top - param.min + 1);
+            }
+            prop_assume!(spec.check_ranges().is_ok());
+            prop_assert_eq!(spec.to_string().parse::<Spec>(), Ok(spec));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,40}") {
+            let _ = text.parse::<Spec>();
+            let _ = format!("churn:{text}").parse::<Spec>();
+        }
+    }
+}

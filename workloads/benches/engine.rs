@@ -1,0 +1,36 @@
+//! What the engine itself costs an operation: random choices, slots, counting, sampling, telemetry. The heap
+//! does nothing here, so that all that remains is overhead on what is measured.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arenalab_wire::telemetry::Page;
+use arenalab_workloads::engine::actor::Actor;
+use arenalab_workloads::engine::gate::Gate;
+use arenalab_workloads::heap::{NullHeap, Touch};
+use arenalab_workloads::random::Rng;
+use arenalab_workloads::spec::Spec;
+use arenalab_workloads::workload::{Workload, churn::Churn, larson::Larson};
+use criterion::{Criterion, criterion_group, criterion_main};
+
+fn operation<W: Workload>(criterion: &mut Criterion) {
+    let name = W::DESCRIPTION.name;
+    let Ok(spec) = name.parse::<Spec>() else { return };
+    let Ok((page, _)) = Page::create(1) else { return };
+    let page: &'static Page = Box::leak(Box::new(page));
+    let pattern = W::new(&spec, 1);
+    let gate = Arc::new(Gate::new(1));
+    let mut actor = Actor::new(NullHeap, Touch::Pages, Rng::new(1, 0), 0, page.writable_seat(0), gate, name);
+    let mut seat = pattern.seat(0);
+    pattern.setup(&mut seat, &mut actor);
+    criterion.bench_function(&format!("{name}, one operation without a heap"), |bencher| {
+        bencher.iter_custom(|iterations| {
+            let start = Instant::now();
+            pattern.work(&mut seat, &mut actor, iterations, true);
+            start.elapsed()
+        });
+    });
+}
+
+criterion_group!(benches, operation::<Larson>, operation::<Churn>);
+criterion_main!(benches);

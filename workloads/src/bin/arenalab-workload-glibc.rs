@@ -1,0 +1,13 @@
+//! The workloads under the system's own allocator, or one that is preloaded in its place.
+
+use std::process::ExitCode;
+
+use arenalab_workloads::allocator::glibc::System;
+use arenalab_workloads::memory::EngineMemory;
+
+#[global_allocator]
+static ENGINE: EngineMemory = EngineMemory::new();
+
+fn main() -> ExitCode {
+    arenalab_workloads::cli::main(&System)
+}

@@ -1,0 +1,180 @@
+//! The command line of a workload binary.
+
+use std::io::{self, Write};
+use std::os::fd::{BorrowedFd, FromRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+use arenalab_wire::message::{Failure, Hello};
+use arenalab_wire::telemetry::{MAX_SEATS, Page};
+use clap::{Parser, Subcommand};
+
+use crate::allocator::Allocator;
+use crate::engine::crew::Run;
+use crate::engine::{Conductor, Stop};
+use crate::heap::LibcHeap;
+use crate::session::{ByHand, Harness};
+use crate::spec::Spec;
+use crate::{catalogue, workload};
+
+/// Runs allocation workloads under the allocator that this program is linked with.
+///
+/// Usually started by arenalab; by hand it prints a summary of each phase.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs a workload.
+    Run(RunArguments),
+    /// Says which allocator really serves malloc here, as JSON.
+    Identify,
+    /// Lists the workloads with their parameters, as JSON.
+    List,
+}
+
+#[derive(clap::Args)]
+struct RunArguments {
+    /// The workload: NAME[:PARAMETER=VALUE,...].
+    workload: Spec,
+    /// Logical threads.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=MAX_SEATS as i64))]
+    threads: u32,
+    /// Seed of all choices.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Inherited Unix stream socket over which a harness leads the run.
+    #[arg(long, value_name = "FD", value_parser = clap::value_parser!(i32).range(3..))]
+    control_fd: Option<RawFd>,
+    /// Without a harness: print messages as lines of JSON.
+    #[arg(long, conflicts_with = "control_fd")]
+    json: bool,
+}
+
+/// Memory could not be had.
+const OUT_OF_MEMORY: u8 = 3;
+/// The harness has gone.
+const DESERTED: u8 = 4;
+
+/// The whole program, but for the choice of the allocator. Exit codes: 0 done, 1 the workload or the
+/// system failed, 2 bad arguments, 3 out of memory, 4 the harness has gone.
+pub fn main(allocator: &dyn Allocator) -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    // A panic of one thread would leave the others waiting at the gate.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::exit(1);
+    }));
+    let result = match arguments.command {
+        Command::Run(run) => return perform(run, allocator),
+        Command::Identify => print_json(&allocator.identity()),
+        Command::List => print_json(catalogue::all()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&format!("failed to write to stdout: {error}")),
+    }
+}
+
+/// One line for a mistake; clap's own text for `--help` and `--version`.
+fn usage(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or("error: bad arguments");
+    let more: Vec<_> = text.lines().skip(1).map(str::trim).filter(|line| line.starts_with("--")).collect();
+    eprintln!("{line} {}", more.join(" "));
+    ExitCode::from(2)
+}
+
+fn failed(reason: &str) -> ExitCode {
+    eprintln!("error: {reason}");
+    ExitCode::FAILURE
+}
+
+fn print_json(value: &(impl serde::Serialize + ?Sized)) -> io::Result<()> {
+    writeln!(io::stdout(), "{}", serde_json::to_string_pretty(value)?)
+}
+
+/// The inherited control socket, no longer inheritable.
+fn control_socket(fd: RawFd) -> io::Result<UnixStream> {
+    // SAFETY: only borrowed for two calls that fail on a descriptor that is not open.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    rustix::io::fcntl_setfd(borrowed, rustix::io::FdFlags::CLOEXEC)?;
+    let mode = rustix::fs::fstat(borrowed)?.st_mode;
+    if rustix::fs::FileType::from_raw_mode(mode) != rustix::fs::FileType::Socket {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a socket"));
+    }
+    // SAFETY: an open socket that was passed for this purpose and that nothing else here owns.
+    Ok(unsafe { UnixStream::from_raw_fd(fd) })
+}
+
+fn perform(arguments: RunArguments, allocator: &dyn Allocator) -> ExitCode {
+    let (page, file) = match Page::create(arguments.threads as usize) {
+        Ok(made) => made,
+        Err(error) => return failed(&format!("failed to make the telemetry page: {error}")),
+    };
+    // Parked threads go on pointing to it until the process ends.
+    let page: &'static Page = Box::leak(Box::new(page));
+    let RunArguments { workload: spec, threads, seed, control_fd, json } = arguments;
+    let run = Run { spec, threads, seed, page };
+    let Some(fd) = control_fd else {
+        return finish(go(&run, &mut ByHand { json, allocator }), |failure| {
+            eprintln!("error: {}", failure.reason);
+        });
+    };
+    let socket = match control_socket(fd) {
+        Ok(socket) => socket,
+        Err(error) => {
+            eprintln!("error: --control-fd {fd}: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let hello = Hello {
+        version: arenalab_wire::VERSION,
+        pid: std::process::id(),
+        workload: run.spec.to_string(),
+        threads,
+        allocator: allocator.identity(),
+    };
+    match Harness::new(socket, allocator, hello, file) {
+        Ok(mut harness) => {
+            let result = go(&run, &mut harness);
+            finish(result, |failure| {
+                eprintln!("error: {}", failure.reason);
+                harness.fail(failure);
+            })
+        }
+        Err(error) => failed(&format!("failed to watch the control socket: {error}")),
+    }
+}
+
+fn go(run: &Run, conductor: &mut dyn Conductor) -> Result<(), Stop> {
+    workload::start(run, LibcHeap, conductor)
+}
+
+fn finish(result: Result<(), Stop>, tell: impl FnOnce(Failure)) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::Deserted(error)) => {
+            eprintln!("error: the conversation has ended: {error}");
+            ExitCode::from(DESERTED)
+        }
+        Err(Stop::Failed(failure)) => {
+            let code = if failure.out_of_memory { OUT_OF_MEMORY } else { 1 };
+            tell(failure);
+            ExitCode::from(code)
+        }
+    }
+}

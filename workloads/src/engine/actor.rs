@@ -1,0 +1,181 @@
+//! One seat's hands: makes the measured calls, touches what they return, counts and samples them.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arenalab_wire::message::Failure;
+use arenalab_wire::telemetry;
+
+use super::gate::Gate;
+use super::latency::{Collected, Sampler};
+use crate::heap::{Heap, Object, Touch};
+use crate::random::Rng;
+
+/// What a pattern allocates and frees with. One for each seat; it outlives the threads that sit there.
+pub struct Actor<H> {
+    /// The seat's own choices.
+    pub rng: Rng,
+    heap: H,
+    touch: Touch,
+    cell: &'static telemetry::Seat,
+    gate: Arc<Gate>,
+    workload: &'static str,
+    ops: u64,
+    live: i64,
+    allocations: u64,
+    sequence: u64,
+    mallocs: Sampler,
+    frees: Sampler,
+}
+
+/// What all seats have handed in at a border.
+#[derive(Default)]
+pub struct Records {
+    /// Latency of calls that allocate.
+    pub mallocs: Collected,
+    /// Latency of calls that free.
+    pub frees: Collected,
+    /// Fingerprint of the sizes asked for; the same however the threads were scheduled.
+    pub sequence: u64,
+}
+
+/// No object is larger than `isize::MAX`.
+#[inline]
+fn signed(size: usize) -> i64 {
+    size.cast_signed() as i64
+}
+
+impl<H: Heap> Actor<H> {
+    /// The actor of seat `index`, which publishes in `cell`.
+    pub fn new(
+        heap: H,
+        touch: Touch,
+        rng: Rng,
+        index: u32,
+        cell: &'static telemetry::Seat,
+        gate: Arc<Gate>,
+        workload: &'static str,
+    ) -> Self {
+        let touch = if H::TOUCHABLE { touch } else { Touch::Nothing };
+        let sequence = crate::random::mix(u64::from(index));
+        let (mallocs, frees) = (Sampler::new(index * 2 + 1), Sampler::new(!index));
+        Self {
+            rng,
+            heap,
+            touch,
+            cell,
+            gate,
+            workload,
+            ops: 0,
+            live: 0,
+            allocations: 0,
+            sequence,
+            mallocs,
+            frees,
+        }
+    }
+
+    /// `malloc(size)`, touched. Does not return when memory is out.
+    #[inline]
+    pub fn malloc(&mut self, size: usize) -> Object {
+        let heap = self.heap;
+        let address = self.mallocs.call(|| heap.malloc(size));
+        self.took(address, size, "malloc")
+    }
+
+    /// `calloc(1, size)`, touched. Does not return when memory is out.
+    #[inline]
+    pub fn calloc(&mut self, size: usize) -> Object {
+        let heap = self.heap;
+        let address = self.mallocs.call(|| heap.calloc(size));
+        self.took(address, size, "calloc")
+    }
+
+    /// `aligned_alloc(align, size)`, `size` rounded up to a multiple of `align`, touched. Does not return
+    /// when memory is out.
+    #[inline]
+    pub fn aligned_alloc(&mut self, align: usize, size: usize) -> Object {
+        let (heap, size) = (self.heap, size.next_multiple_of(align));
+        let address = self.mallocs.call(|| heap.aligned_alloc(align, size));
+        self.took(address, size, "aligned_alloc")
+    }
+
+    /// `realloc(object, size)`, the new part touched. Does not return when memory is out.
+    #[inline]
+    pub fn realloc(&mut self, object: Object, size: usize) -> Object {
+        let (heap, Object { address, size: old }) = (self.heap, object);
+        // SAFETY: an object is the only handle on memory of this heap, and is consumed here.
+        let address = self.mallocs.call(|| unsafe { heap.realloc(address.as_ptr(), size) });
+        self.live -= signed(old);
+        self.got(address, size, old, "realloc")
+    }
+
+    /// `free(object)`.
+    #[inline]
+    pub fn free(&mut self, object: Object) {
+        let (heap, Object { address, size }) = (self.heap, object);
+        let address = black_box(address).as_ptr();
+        // SAFETY: an object is the only handle on memory of this heap, and is consumed here.
+        self.frees.call(|| unsafe { heap.free(address) });
+        self.live -= signed(size);
+        self.cell.live_bytes.store(self.live, Ordering::Relaxed);
+    }
+
+    /// Frees the object in a slot, and then puts a new one there.
+    #[inline]
+    pub fn replace(&mut self, slot: &mut Object, fresh: impl FnOnce(&mut Self) -> Object) {
+        self.free(Object { ..*slot });
+        *slot = fresh(self);
+    }
+
+    /// `realloc` of the object in a slot.
+    #[inline]
+    pub fn resize(&mut self, slot: &mut Object, size: usize) {
+        *slot = self.realloc(Object { ..*slot }, size);
+    }
+
+    #[inline]
+    fn took(&mut self, address: *mut u8, size: usize, call: &str) -> Object {
+        self.got(address, size, 0, call)
+    }
+
+    #[inline]
+    fn got(&mut self, address: *mut u8, size: usize, touched: usize, call: &str) -> Object {
+        let Some(address) = std::ptr::NonNull::new(address) else { self.out_of_memory(call, size) };
+        let object = Object { address, size };
+        self.touch.write(&object, touched);
+        self.sequence = (self.sequence ^ size as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        self.live += signed(size);
+        self.allocations += 1;
+        self.cell.live_bytes.store(self.live, Ordering::Relaxed);
+        self.cell.allocations.store(self.allocations, Ordering::Relaxed);
+        object
+    }
+
+    /// Counts an operation of the workload.
+    #[inline]
+    pub fn operation(&mut self) {
+        self.ops += 1;
+        self.cell.ops.store(self.ops, Ordering::Relaxed);
+    }
+
+    /// Hands in what was recorded since the last time. `sequence` is added up by the caller from zero.
+    pub fn hand_in(&mut self, records: &mut Records) {
+        self.mallocs.take_into(&mut records.mallocs);
+        self.frees.take_into(&mut records.frees);
+        records.sequence = records.sequence.wrapping_add(self.sequence);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn out_of_memory(&self, call: &str, size: usize) -> ! {
+        let reason = format!("{call}({size}) failed in {}", self.workload);
+        self.gate.fail(Failure { out_of_memory: true, reason })
+    }
+
+    /// Ends the run with `reason`.
+    pub fn give_up(&self, reason: String) -> ! {
+        self.gate.fail(Failure { out_of_memory: false, reason })
+    }
+}

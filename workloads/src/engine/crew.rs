@@ -1,0 +1,220 @@
+//! The crew of a workload: one thread a seat, led through the phases. A seat's state is boxed and passed
+//! from thread to thread where a workload replaces its threads.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use arenalab_wire::message::{Border, Failure, Phase, Quantiles, Usage};
+use arenalab_wire::telemetry::Page;
+use arenalab_wire::units;
+
+use super::actor::{Actor, Records};
+use super::gate::Gate;
+use super::{Conductor, Stop};
+use crate::heap::{Heap, Touch};
+use crate::memory;
+use crate::random::Rng;
+use crate::spec::Spec;
+use crate::workload::Workload;
+
+/// Stack of a worker thread. Only what is touched of it becomes resident.
+const STACK: usize = 256 << 10;
+
+/// What a run is made of.
+pub struct Run {
+    /// The workload and its parameters.
+    pub spec: Spec,
+    /// Logical threads, 1 or more.
+    pub threads: u32,
+    /// Seed of all choices.
+    pub seed: u64,
+    /// Where it publishes. Lives as long as the process, as its threads do.
+    pub page: &'static Page,
+}
+
+struct Crew<W> {
+    workload: W,
+    gate: Arc<Gate>,
+    records: Mutex<Records>,
+    /// Operations of the warm-up and of the steady phase.
+    warmup: u64,
+    steady: u64,
+}
+
+/// A seat with all that belongs to it.
+struct Member<S, H> {
+    index: u32,
+    seat: S,
+    actor: Actor<H>,
+    /// Phases done.
+    round: u32,
+    /// The phase that a predecessor has begun, with the operations that remain of it.
+    begun: Option<(Phase, u64)>,
+    /// Operations that the present thread may still do before it is replaced.
+    breath: u64,
+}
+
+/// The seats in their order: parts of `total` as even as can be.
+pub fn even_share(total: u64, seats: u32, index: u32) -> u64 {
+    let (seats, index) = (u64::from(seats.max(1)), u64::from(index));
+    total / seats + u64::from(index < total % seats)
+}
+
+/// Runs a workload through all its phases. Its threads stay parked afterwards: the process is to end.
+///
+/// # Errors
+/// When the workload fails, or the conductor has gone.
+pub fn perform<W: Workload, H: Heap>(run: &Run, heap: H, conductor: &mut dyn Conductor) -> Result<(), Stop> {
+    let steady = run.spec.get("ops");
+    let warmup = (u128::from(steady) * u128::from(run.spec.get("warmup")) / 100) as u64;
+    let gate = Arc::new(Gate::new(run.threads));
+    let records = Mutex::new(Records::default());
+    let workload = W::new(&run.spec, run.threads);
+    let crew = Arc::new(Crew { workload, gate, records, warmup, steady });
+    let members: Vec<_> = (0..run.threads).map(|index| Box::new(enlist(&crew, run, heap, index))).collect();
+    conductor.begin().map_err(Stop::Deserted)?;
+
+    let started = Instant::now();
+    for member in members {
+        let crew = Arc::clone(&crew);
+        start(crew, member).map_err(Stop::Failed)?;
+    }
+    let mut ops_before = 0;
+    for phase in [Phase::Setup, Phase::Warmup, Phase::Steady, Phase::Drain] {
+        crew.gate.release(phase, (phase == Phase::Setup).then_some(started));
+        let took = crew.gate.wait().map_err(|failure| Stop::Failed(with_live(failure, run.page)))?;
+        run.page.set_engine_bytes(memory::bytes());
+        let totals = run.page.totals();
+        let (malloc_ns, free_ns, sequence) = crew.take_records();
+        let border = Border {
+            phase,
+            took_ns: u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
+            ops: totals.ops - ops_before,
+            unit: run.spec.description().unit.to_owned(),
+            live_bytes: totals.live_bytes,
+            engine_bytes: memory::bytes(),
+            usage: usage(),
+            malloc_ns,
+            free_ns,
+        };
+        ops_before = totals.ops;
+        conductor.border(border, sequence).map_err(Stop::Deserted)?;
+    }
+    Ok(())
+}
+
+fn enlist<W: Workload, H: Heap>(crew: &Crew<W>, run: &Run, heap: H, index: u32) -> Member<W::Seat, H> {
+    let rng = Rng::new(run.seed, u64::from(index));
+    let touch = Touch::from_parameter(run.spec.get("touch"));
+    let cell = run.page.writable_seat(index as usize);
+    let actor = Actor::new(heap, touch, rng, index, cell, Arc::clone(&crew.gate), run.spec.name());
+    let seat = crew.workload.seat(index);
+    Member { index, seat, actor, round: 0, begun: None, breath: crew.workload.lifetime() }
+}
+
+fn start<W: Workload, H: Heap>(crew: Arc<Crew<W>>, member: Box<Member<W::Seat, H>>) -> Result<(), Failure> {
+    let builder = std::thread::Builder::new().stack_size(STACK);
+    let started = builder.spawn(move || serve(crew, member));
+    let failed =
+        |error| Failure { out_of_memory: false, reason: format!("failed to start a thread: {error}") };
+    started.map(drop).map_err(failed)
+}
+
+/// The life of one thread: phases, until it is replaced or the process ends.
+fn serve<W: Workload, H: Heap>(crew: Arc<Crew<W>>, mut member: Box<Member<W::Seat, H>>) {
+    loop {
+        let (phase, ops) = member.begun.take().unwrap_or_else(|| {
+            let phase = crew.gate.next(&mut member.round);
+            (phase, crew.share(phase, member.index))
+        });
+        let left = crew.work(phase, ops, &mut member);
+        if left > 0 {
+            // Its time is over: the successor gets the seat, with all objects, and goes on.
+            member.begun = Some((phase, left));
+            member.breath = crew.workload.lifetime();
+            let gate = Arc::clone(&crew.gate);
+            if let Err(failure) = start(crew, member) {
+                gate.fail(failure);
+            }
+            return;
+        }
+        crew.gate.arrive();
+        member.actor.hand_in(&mut crew.records.lock().unwrap_or_else(PoisonError::into_inner));
+        crew.gate.settle();
+    }
+}
+
+impl<W: Workload> Crew<W> {
+    fn share(&self, phase: Phase, index: u32) -> u64 {
+        match phase {
+            Phase::Warmup => self.workload.share(self.warmup, index),
+            Phase::Steady => self.workload.share(self.steady, index),
+            Phase::Setup | Phase::Drain | Phase::Idle => 0,
+        }
+    }
+
+    /// Works on a phase until it or the thread's time is over; the operations left.
+    fn work<H: Heap>(&self, phase: Phase, ops: u64, member: &mut Member<W::Seat, H>) -> u64 {
+        let (seat, actor) = (&mut member.seat, &mut member.actor);
+        match phase {
+            Phase::Setup => self.workload.setup(seat, actor),
+            Phase::Drain => self.workload.drain(seat, actor),
+            Phase::Idle => {}
+            Phase::Warmup | Phase::Steady => {
+                let now = ops.min(member.breath);
+                self.workload.work(seat, actor, now, phase == Phase::Steady);
+                member.breath -= now;
+                return ops - now;
+            }
+        }
+        0
+    }
+
+    fn take_records(&self) -> (Option<Quantiles>, Option<Quantiles>, u64) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let sequence = std::mem::take(&mut records.sequence);
+        (records.mallocs.take(), records.frees.take(), sequence)
+    }
+}
+
+fn with_live(mut failure: Failure, page: &Page) -> Failure {
+    if failure.out_of_memory {
+        let live = units::format_bytes(page.totals().live_bytes as f64);
+        failure.reason = format!("{} with {live} live", failure.reason);
+    }
+    failure
+}
+
+/// What the process has used so far, ended threads included.
+fn usage() -> Usage {
+    let mut raw = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: getrusage fills the structure it is given; zeroed is a valid value of it in any case.
+    let raw = unsafe {
+        libc::getrusage(libc::RUSAGE_SELF, raw.as_mut_ptr());
+        raw.assume_init()
+    };
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 * 1e-6;
+    let count = |value: libc::c_long| u64::try_from(value).unwrap_or(0);
+    Usage {
+        user_s: seconds(raw.ru_utime),
+        system_s: seconds(raw.ru_stime),
+        minor_faults: count(raw.ru_minflt),
+        major_faults: count(raw.ru_majflt),
+        voluntary: count(raw.ru_nvcsw),
+        involuntary: count(raw.ru_nivcsw),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_even_and_complete() {
+        for (total, seats) in [(10, 3), (0, 4), (7, 7), (3, 5), (1_000_003, 512)] {
+            let shares: Vec<u64> = (0..seats).map(|seat| even_share(total, seats, seat)).collect();
+            assert_eq!(shares.iter().sum::<u64>(), total);
+            assert!(shares.iter().max().unwrap() - shares.iter().min().unwrap() <= 1);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Bounded queues between seats. Their memory is the engine's and is fixed when they are made.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+/// A queue that holds back writers when it is full and readers when it is empty.
+pub struct Mailbox<T> {
+    ring: Mutex<VecDeque<T>>,
+    capacity: usize,
+    readable: Condvar,
+    writable: Condvar,
+}
+
+impl<T> Mailbox<T> {
+    /// An empty queue for at most `capacity` items (at least 1).
+    pub fn new(capacity: usize) -> Self {
+        let capacity = capacity.max(1);
+        Self {
+            ring: Mutex::new(VecDeque::with_capacity(capacity)),
+            capacity,
+            readable: Condvar::new(),
+            writable: Condvar::new(),
+        }
+    }
+
+    /// Puts all items in, in their order, waiting for room; `items` is empty afterwards and keeps its
+    /// buffer.
+    pub fn put(&self, items: &mut Vec<T>) {
+        let mut items = items.drain(..).peekable();
+        while items.peek().is_some() {
+            let full = |ring: &mut VecDeque<T>| ring.len() >= self.capacity;
+            let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut ring = self.writable.wait_while(ring, full).unwrap_or_else(PoisonError::into_inner);
+            let room = self.capacity - ring.len();
+            ring.extend(items.by_ref().take(room));
+            drop(ring);
+            self.readable.notify_one();
+        }
+    }
+
+    /// Takes up to `most` items out into `into`, waiting for the first.
+    pub fn take(&self, into: &mut Vec<T>, most: usize) {
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ring =
+            self.readable.wait_while(ring, |ring| ring.is_empty()).unwrap_or_else(PoisonError::into_inner);
+        let taken = most.min(ring.len());
+        into.extend(ring.drain(..taken));
+        drop(ring);
+        self.writable.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_cross_in_order_through_a_small_queue() {
+        let mailbox = Mailbox::new(3);
+        let mut received = Vec::new();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for start in (0..1000).step_by(10) {
+                    mailbox.put(&mut (start..start + 10).collect());
+                }
+            });
+            while received.len() < 1000 {
+                mailbox.take(&mut received, 7);
+            }
+        });
+        assert!(received.into_iter().eq(0..1000));
+    }
+
+    #[test]
+    fn many_writers_lose_nothing() {
+        let mailbox = Mailbox::new(16);
+        let mut received = Vec::new();
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let mailbox = &mailbox;
+                scope.spawn(move || (0..500).for_each(|n| mailbox.put(&mut vec![writer * 500 + n])));
+            }
+            while received.len() < 2000 {
+                mailbox.take(&mut received, 100);
+            }
+        });
+        received.sort_unstable();
+        assert!(received.into_iter().eq(0..2000));
+    }
+}

@@ -1,0 +1,37 @@
+//! Threads, phases, counting and latency: everything around a pattern that the patterns share.
+//!
+//! Each logical thread of a workload is a *seat*. A seat's [`actor::Actor`] makes the measured calls and
+//! counts them; the [`gate::Gate`] holds all seats at the borders between phases; the [`crew`] runs them.
+
+pub mod actor;
+pub mod crew;
+pub mod gate;
+pub mod latency;
+pub mod mailbox;
+
+use arenalab_wire::message::{Border, Failure};
+
+/// The other side of a border: the harness, or somebody at a terminal.
+pub trait Conductor {
+    /// Called before the first phase, with nothing started yet; returns when it may begin.
+    ///
+    /// # Errors
+    /// When the conversation has ended.
+    fn begin(&mut self) -> std::io::Result<()>;
+
+    /// A phase has ended and all seats stand still; returns when the next may begin. `sequence` is a
+    /// fingerprint of all sizes asked for so far, in order, by seat.
+    ///
+    /// # Errors
+    /// When the conversation has ended.
+    fn border(&mut self, border: Border, sequence: u64) -> std::io::Result<()>;
+}
+
+/// Why a run did not come to its end.
+#[derive(Debug)]
+pub enum Stop {
+    /// The workload cannot go on.
+    Failed(Failure),
+    /// The conductor has gone.
+    Deserted(std::io::Error),
+}

@@ -1,0 +1,208 @@
+//! The calls that are measured, and the objects they return.
+
+use std::hint::black_box;
+use std::ptr::{NonNull, null_mut};
+
+/// A C allocator interface. The engine is generic over it: the binaries use [`LibcHeap`], the benchmark of
+/// the engine itself [`NullHeap`].
+///
+/// # Safety
+/// Memory that is returned must be valid for the size asked for until it is freed, unless
+/// [`Heap::TOUCHABLE`] is false.
+pub unsafe trait Heap: Copy + Send + 'static {
+    /// Whether returned memory may be read and written.
+    const TOUCHABLE: bool;
+    /// `malloc(size)`.
+    fn malloc(self, size: usize) -> *mut u8;
+    /// `calloc(1, size)`.
+    fn calloc(self, size: usize) -> *mut u8;
+    /// `aligned_alloc(align, size)`; `size` is a multiple of `align`.
+    fn aligned_alloc(self, align: usize, size: usize) -> *mut u8;
+    /// `realloc(address, size)`.
+    ///
+    /// # Safety
+    /// `address` came from this heap and has not been freed.
+    unsafe fn realloc(self, address: *mut u8, size: usize) -> *mut u8;
+    /// `free(address)`.
+    ///
+    /// # Safety
+    /// `address` came from this heap and has not been freed.
+    unsafe fn free(self, address: *mut u8);
+}
+
+/// C `malloc` and its family, whoever serves them in this process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LibcHeap;
+
+// SAFETY: the C standard's promises. `black_box` keeps the compiler from knowing that it is malloc.
+unsafe impl Heap for LibcHeap {
+    const TOUCHABLE: bool = true;
+
+    #[inline]
+    fn malloc(self, size: usize) -> *mut u8 {
+        // SAFETY: malloc may be called with any size.
+        black_box(unsafe { libc::malloc(size) }.cast())
+    }
+
+    #[inline]
+    fn calloc(self, size: usize) -> *mut u8 {
+        // SAFETY: calloc may be called with any size.
+        black_box(unsafe { libc::calloc(1, size) }.cast())
+    }
+
+    #[inline]
+    fn aligned_alloc(self, align: usize, size: usize) -> *mut u8 {
+        // SAFETY: may be called with any values; bad ones give NULL.
+        black_box(unsafe { libc::aligned_alloc(align, size) }.cast())
+    }
+
+    #[inline]
+    unsafe fn realloc(self, address: *mut u8, size: usize) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        black_box(unsafe { libc::realloc(address.cast(), size) }.cast())
+    }
+
+    #[inline]
+    unsafe fn free(self, address: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe { libc::free(black_box(address).cast()) }
+    }
+}
+
+/// Does nothing, as fast as can be: what remains is the cost of the engine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NullHeap;
+
+static SOMEWHERE: [u8; 16] = [0; 16];
+
+fn somewhere() -> *mut u8 {
+    black_box(SOMEWHERE.as_ptr().cast_mut())
+}
+
+// SAFETY: what it returns is declared untouchable.
+unsafe impl Heap for NullHeap {
+    const TOUCHABLE: bool = false;
+
+    #[inline]
+    fn malloc(self, size: usize) -> *mut u8 {
+        black_box(size);
+        somewhere()
+    }
+
+    #[inline]
+    fn calloc(self, size: usize) -> *mut u8 {
+        self.malloc(size)
+    }
+
+    #[inline]
+    fn aligned_alloc(self, _align: usize, size: usize) -> *mut u8 {
+        self.malloc(size)
+    }
+
+    #[inline]
+    unsafe fn realloc(self, address: *mut u8, size: usize) -> *mut u8 {
+        black_box(size);
+        address
+    }
+
+    #[inline]
+    unsafe fn free(self, address: *mut u8) {
+        black_box(address);
+    }
+}
+
+/// Fails as a heap that is full does; for tests of that path.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FullHeap;
+
+// SAFETY: it never returns memory.
+unsafe impl Heap for FullHeap {
+    const TOUCHABLE: bool = false;
+
+    fn malloc(self, _size: usize) -> *mut u8 {
+        null_mut()
+    }
+
+    fn calloc(self, _size: usize) -> *mut u8 {
+        null_mut()
+    }
+
+    fn aligned_alloc(self, _align: usize, _size: usize) -> *mut u8 {
+        null_mut()
+    }
+
+    unsafe fn realloc(self, _address: *mut u8, _size: usize) -> *mut u8 {
+        null_mut()
+    }
+
+    unsafe fn free(self, _address: *mut u8) {}
+}
+
+/// A piece of memory that a workload holds: where, and how many bytes it asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Object {
+    pub(crate) address: NonNull<u8>,
+    pub(crate) size: usize,
+}
+
+// SAFETY: an object is the only handle on its memory; heaps may be used from any thread.
+unsafe impl Send for Object {}
+
+impl Object {
+    /// Bytes asked for.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+}
+
+/// How a workload writes to what it allocates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touch {
+    /// Not at all: the memory need not become resident.
+    Nothing,
+    /// A byte of each page, and the last byte.
+    Pages,
+    /// Every byte.
+    All,
+}
+
+/// Least distance of two writes under [`Touch::Pages`]; the smallest page size of the supported systems.
+const STRIDE: usize = 4096;
+
+impl Touch {
+    /// From the parameter `touch`: 0, 1 or 2.
+    pub fn from_parameter(value: u64) -> Self {
+        match value {
+            0 => Self::Nothing,
+            1 => Self::Pages,
+            _ => Self::All,
+        }
+    }
+
+    /// Writes to `from..object.size` of an object.
+    #[inline]
+    pub fn write(self, object: &Object, from: usize) {
+        let address = object.address.as_ptr();
+        if from >= object.size {
+            return;
+        }
+        // SAFETY: the object is live and holds `size` bytes; volatile, so that the writes are kept.
+        unsafe {
+            match self {
+                Self::Nothing => {}
+                Self::Pages => {
+                    let mut at = from;
+                    while at < object.size {
+                        address.add(at).write_volatile(1);
+                        at += STRIDE;
+                    }
+                    address.add(object.size - 1).write_volatile(1);
+                }
+                Self::All => {
+                    address.add(from).write_bytes(1, object.size - from);
+                    black_box(address);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The two ways to be led through a run: by a harness over the control socket, or by nobody at a terminal.
+
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arenalab_wire::channel::Channel;
+use arenalab_wire::message::{Border, Failure, FromEngine, Hello, Inspection, Quantiles, ToEngine};
+use arenalab_wire::units;
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::allocator::Allocator;
+use crate::engine::Conductor;
+
+/// Name under which the fingerprint of all sizes asked for stands in [`Inspection::other`].
+pub const SEQUENCE: &str = "engine.sequence";
+
+/// Exit code when the harness has gone.
+const DESERTED: i32 = 4;
+
+fn inspection(allocator: &dyn Allocator, sequence: u64) -> Inspection {
+    let mut inspection = allocator.inspect().unwrap_or_default();
+    inspection.other.insert(SEQUENCE.to_owned(), sequence);
+    inspection
+}
+
+/// The harness's end of a run.
+pub struct Harness<'a> {
+    channel: Channel,
+    allocator: &'a dyn Allocator,
+    hello: Hello,
+    page: OwnedFd,
+    running: Arc<AtomicBool>,
+}
+
+impl<'a> Harness<'a> {
+    /// Takes the control socket, and watches it from now on.
+    ///
+    /// # Errors
+    /// When the watch cannot be set up.
+    pub fn new(
+        socket: UnixStream,
+        allocator: &'a dyn Allocator,
+        hello: Hello,
+        page: OwnedFd,
+    ) -> io::Result<Self> {
+        let running = Arc::new(AtomicBool::new(false));
+        watch(socket.try_clone()?, Arc::clone(&running))?;
+        Ok(Self { channel: Channel::new(socket), allocator, hello, page, running })
+    }
+
+    /// Says why the run ends here; to a harness that may have gone.
+    pub fn fail(&self, failure: Failure) {
+        let _ = self.channel.send(&FromEngine::Failed(failure), None);
+    }
+
+    /// Answers until the word to go on.
+    fn wait(&mut self, sequence: Option<u64>) -> io::Result<()> {
+        self.running.store(false, Ordering::SeqCst);
+        loop {
+            match (self.channel.receive()?, sequence) {
+                (Some(ToEngine::Go), _) => break,
+                (Some(ToEngine::Inspect), Some(sequence)) => {
+                    let inspection = inspection(self.allocator, sequence);
+                    self.channel.send(&FromEngine::Inspection(inspection), None)?;
+                }
+                (Some(ToEngine::Inspect), None) => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "inspect before the first border",
+                    ));
+                }
+                (None, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+        self.running.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+impl Conductor for Harness<'_> {
+    fn begin(&mut self) -> io::Result<()> {
+        self.channel.send(&FromEngine::Hello(self.hello.clone()), Some(&self.page))?;
+        self.wait(None)
+    }
+
+    fn border(&mut self, border: Border, sequence: u64) -> io::Result<()> {
+        self.running.store(false, Ordering::SeqCst);
+        self.channel.send(&FromEngine::Border(border), None)?;
+        self.wait(Some(sequence))
+    }
+}
+
+/// Ends the process when the other end of the socket closes while a phase runs. At a border the main thread
+/// reads the socket itself, and a last `Go` may still be in it.
+fn watch(socket: UnixStream, running: Arc<AtomicBool>) -> io::Result<()> {
+    let look = move || {
+        let mut sockets = [PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::RDHUP)];
+        while poll(&mut sockets, None).is_err() {}
+        while !running.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::process::exit(DESERTED);
+    };
+    std::thread::Builder::new().stack_size(64 << 10).spawn(look).map(drop)
+}
+
+/// Runs without a harness: prints a summary of each phase.
+pub struct ByHand<'a> {
+    /// One line of JSON for each message instead of text.
+    pub json: bool,
+    /// Asked at the end of each phase.
+    pub allocator: &'a dyn Allocator,
+}
+
+impl Conductor for ByHand<'_> {
+    fn begin(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn border(&mut self, border: Border, sequence: u64) -> io::Result<()> {
+        let inspection = inspection(self.allocator, sequence);
+        let mut out = io::stdout().lock();
+        if self.json {
+            for message in [FromEngine::Border(border), FromEngine::Inspection(inspection)] {
+                writeln!(out, "{}", serde_json::to_string(&message)?)?;
+            }
+            return Ok(());
+        }
+        writeln!(out, "{}", summary(&border, &inspection))
+    }
+}
+
+/// One phase for people.
+fn summary(border: &Border, inspection: &Inspection) -> String {
+    let seconds = border.took_ns as f64 * 1e-9;
+    let time = |ns: f64| units::format_seconds(ns * 1e-9);
+    let latency = |name, quantiles: Option<Quantiles>| {
+        quantiles.map(|q| format!("{name} p50 {} p99 {}", time(q.p50), time(q.p99)))
+    };
+    let rate = || units::format_rate(border.ops as f64 / seconds, &format!("{}/s", border.unit));
+    let parts = [
+        Some(format!(
+            "{:8} {:>8}",
+            format!("{:?}", border.phase).to_lowercase(),
+            units::format_seconds(seconds)
+        )),
+        Some(format!("live {:>10}", units::format_bytes(border.live_bytes as f64))),
+        (border.ops > 0 && seconds > 0.0).then(rate),
+        latency("malloc", border.malloc_ns),
+        latency("free", border.free_ns),
+        inspection.arenas.map(|arenas| format!("{arenas} arenas")),
+        inspection.free.map(|free| format!("{} free in them", units::format_bytes(free as f64))),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("  ")
+}

@@ -1,0 +1,80 @@
+//! The patterns, one file each. A new one implements [`Workload`] in a file of its own and is named in the
+//! list at the end of this one.
+
+pub mod churn;
+pub mod larson;
+pub mod mail_server;
+pub mod producer_consumer;
+pub mod selftest;
+
+use crate::catalogue::Description;
+use crate::engine::actor::Actor;
+use crate::engine::crew::{Run, perform};
+use crate::engine::{Conductor, Stop};
+use crate::heap::Heap;
+use crate::spec::Spec;
+
+/// An allocation pattern. The value itself is shared by all threads; what a thread changes is its seat.
+///
+/// What a seat does must depend on seed, parameters and seat alone: choices come from `actor.rng`, and
+/// nothing asks for the time.
+pub trait Workload: Send + Sync + 'static {
+    /// What one logical thread holds. Made before setup, in the engine's memory, at its full size.
+    type Seat: Send;
+
+    /// Name, parameters, texts.
+    const DESCRIPTION: Description;
+
+    /// The workload for `threads` seats.
+    fn new(spec: &Spec, threads: u32) -> Self;
+
+    /// The state of seat `index`.
+    fn seat(&self, index: u32) -> Self::Seat;
+
+    /// How many of `ops` operations seat `index` is called for. Even by default; where roles differ, seats
+    /// may be called for operations that others count.
+    fn share(&self, ops: u64, index: u32) -> u64;
+
+    /// Operations after which a thread is replaced by a successor; never by default.
+    fn lifetime(&self) -> u64 {
+        u64::MAX
+    }
+
+    /// Builds the live set of a seat.
+    fn setup<H: Heap>(&self, seat: &mut Self::Seat, actor: &mut Actor<H>);
+
+    /// Does `ops` operations; `steady` tells the counted phase from the warm-up.
+    fn work<H: Heap>(&self, seat: &mut Self::Seat, actor: &mut Actor<H>, ops: u64, steady: bool);
+
+    /// Frees everything that the seat holds.
+    fn drain<H: Heap>(&self, seat: &mut Self::Seat, actor: &mut Actor<H>);
+}
+
+/// Makes the catalogue and the way from a name to its pattern out of one list.
+macro_rules! workloads {
+    ($($pattern:ty),+ $(,)?) => {
+        /// All workloads, in the order in which they are listed.
+        pub static CATALOGUE: [Description; [$(<$pattern>::DESCRIPTION),+].len()] =
+            [$(<$pattern>::DESCRIPTION),+];
+
+        /// Runs the workload that `run.spec` names.
+        ///
+        /// # Errors
+        /// When the workload fails, or the conductor has gone.
+        pub fn start<H: Heap>(run: &Run, heap: H, conductor: &mut dyn Conductor) -> Result<(), Stop> {
+            let name = run.spec.name();
+            $(if name == <$pattern>::DESCRIPTION.name {
+                return perform::<$pattern, H>(run, heap, conductor);
+            })+
+            unreachable!("a spec is always made from the catalogue")
+        }
+    };
+}
+
+workloads![
+    larson::Larson,
+    producer_consumer::ProducerConsumer,
+    churn::Churn,
+    mail_server::MailServer,
+    selftest::SelfTest,
+];
