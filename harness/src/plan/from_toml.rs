@@ -62,7 +62,13 @@ fn in_order<'a, 'i>(
 }
 
 /// Reads the items of one key into the draft.
-type Setter = fn(&mut Draft, &str, &Items) -> Result<(), String>;
+type Setter = fn(&mut Draft, &str, &Items) -> Result<(), Wrong>;
+
+/// A mistake at a place of the text.
+struct Wrong {
+    at: usize,
+    what: String,
+}
 
 /// The text and its name, for errors.
 struct Reader<'a> {
@@ -105,9 +111,8 @@ impl Reader<'_> {
                 let what = format!("unknown key {} in [{section}]; {hint}", quote(name));
                 return Err(self.error(key.span().start, what));
             }
-            let items =
-                Items::of(value).map_err(|why| self.error(value.span().start, format!("{name}: {why}")))?;
-            set(draft, name, &items).map_err(|why| self.error(value.span().start, why))?;
+            let items = Items::of(name, value).map_err(|wrong| self.error(wrong.at, wrong.what))?;
+            set(draft, name, &items).map_err(|wrong| self.error(wrong.at, wrong.what))?;
         }
         Ok(())
     }
@@ -166,35 +171,50 @@ impl Reader<'_> {
     }
 }
 
-/// A key's value: one item, or a list of them, as text.
+/// A key's value: one item, or a list of them, each as text with its place.
 struct Items {
-    texts: Vec<String>,
+    at: usize,
+    texts: Vec<(usize, String)>,
     is_list: bool,
 }
 
 impl Items {
-    fn of(value: &Spanned<DeValue<'_>>) -> Result<Self, String> {
-        match value.get_ref().as_array() {
-            Some(list) => {
-                let texts = list.iter().map(scalar).collect::<Result<_, _>>()?;
-                Ok(Self { texts, is_list: true })
-            }
-            None => Ok(Self { texts: vec![scalar(value)?], is_list: false }),
-        }
+    fn of(key: &str, value: &Spanned<DeValue<'_>>) -> Result<Self, Wrong> {
+        let item = |value: &Spanned<DeValue<'_>>| {
+            let at = value.span().start;
+            scalar(value).map(|text| (at, text)).map_err(|why| Wrong { at, what: format!("{key}: {why}") })
+        };
+        let list = value.get_ref().as_array();
+        let texts = match list {
+            Some(list) => list.iter().map(item).collect::<Result<_, _>>()?,
+            None => vec![item(value)?],
+        };
+        Ok(Self { at: value.span().start, texts, is_list: list.is_some() })
     }
 
-    fn one(&self, key: &str) -> Result<&str, String> {
-        match (self.is_list, self.texts.as_slice()) {
-            (false, [text]) => Ok(text),
-            _ => Err(format!("{key} takes one value, not a list")),
-        }
+    fn one<T>(&self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, Wrong> {
+        let what = match (self.is_list, self.texts.as_slice()) {
+            (false, [(_, text)]) => match read(text) {
+                Ok(value) => return Ok(Some(value)),
+                Err(what) => what,
+            },
+            _ => format!("{key} takes one value, not a list"),
+        };
+        Err(Wrong { at: self.at, what })
     }
 
-    fn all<T, E: ToString>(&self, key: &str, read: impl Fn(&str) -> Result<T, E>) -> Result<Vec<T>, String> {
+    fn all<T, E: ToString>(
+        &self,
+        key: &str,
+        read: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Option<Vec<T>>, Wrong> {
         if self.texts.is_empty() {
-            return Err(format!("{key} is empty; give at least one value, or leave the key out"));
+            let what = format!("{key} is empty; give at least one value, or leave the key out");
+            return Err(Wrong { at: self.at, what });
         }
-        self.texts.iter().map(|text| read(text).map_err(|why| why.to_string())).collect()
+        let read =
+            |(at, text): &(usize, String)| read(text).map_err(|why| Wrong { at: *at, what: why.to_string() });
+        self.texts.iter().map(read).collect::<Result<_, _>>().map(Some)
     }
 }
 
@@ -211,35 +231,33 @@ fn scalar(value: &Spanned<DeValue<'_>>) -> Result<String, String> {
     }
 }
 
-fn sweep(draft: &mut Draft, key: &str, items: &Items) -> Result<(), String> {
+fn sweep(draft: &mut Draft, key: &str, items: &Items) -> Result<(), Wrong> {
     match key {
-        "threads" => draft.threads = Some(items.all(key, fields::threads)?),
-        "allocators" => draft.axes.allocators = Some(items.all(key, str::parse::<Allocator>)?),
-        "arena_max" => draft.axes.arena_max = Some(items.all(key, fields::arena_max)?),
-        _ => draft.axes.candidates = Some(items.all(key, str::parse::<Candidate>)?),
+        "threads" => draft.threads = items.all(key, fields::threads)?,
+        "allocators" => draft.axes.allocators = items.all(key, str::parse::<Allocator>)?,
+        "arena_max" => draft.axes.arena_max = items.all(key, fields::arena_max)?,
+        _ => draft.axes.candidates = items.all(key, str::parse::<Candidate>)?,
     }
     Ok(())
 }
 
-fn measure(draft: &mut Draft, key: &str, items: &Items) -> Result<(), String> {
-    let text = items.one(key)?;
+fn measure(draft: &mut Draft, key: &str, items: &Items) -> Result<(), Wrong> {
     match key {
-        "rounds" => draft.rounds = Some(fields::rounds(text)?),
-        "objective" => draft.objective = Some(fields::objective(text)?),
-        "idle" => draft.idle = Some(fields::idle(text)?),
-        "timeout" => draft.timeout = Some(fields::timeout(text)?),
-        _ => draft.seed = Some(fields::seed(text)?),
+        "rounds" => draft.rounds = items.one(key, fields::rounds)?,
+        "objective" => draft.objective = items.one(key, fields::objective)?,
+        "idle" => draft.idle = items.one(key, fields::idle)?,
+        "timeout" => draft.timeout = items.one(key, fields::timeout)?,
+        _ => draft.seed = items.one(key, fields::seed)?,
     }
     Ok(())
 }
 
-fn choose(draft: &mut Draft, key: &str, items: &Items) -> Result<(), String> {
-    let text = items.one(key)?;
+fn choose(draft: &mut Draft, key: &str, items: &Items) -> Result<(), Wrong> {
     match key {
-        "max_throughput_loss" => draft.max_throughput_loss = Some(fields::max_throughput_loss(text)?),
-        "max_p99_loss" => draft.max_p99_loss = Some(fields::max_p99_loss(text)?),
-        "max_rss" => draft.max_rss = Some(fields::max_rss(text)?),
-        _ => draft.confidence = Some(fields::confidence(text)?),
+        "max_throughput_loss" => draft.max_throughput_loss = items.one(key, fields::max_throughput_loss)?,
+        "max_p99_loss" => draft.max_p99_loss = items.one(key, fields::max_p99_loss)?,
+        "max_rss" => draft.max_rss = items.one(key, fields::max_rss)?,
+        _ => draft.confidence = items.one(key, fields::confidence)?,
     }
     Ok(())
 }
