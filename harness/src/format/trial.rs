@@ -68,7 +68,7 @@ pub struct TrialRecord {
     pub rss: Option<Rss>,
     /// Requested bytes not yet freed.
     pub live: Option<Live>,
-    /// Arenas of glibc.
+    /// Arenas of the allocator, where it has and counts them.
     pub arenas: Option<Arenas>,
     /// Where the memory is, by the allocator's own account.
     pub anatomy: Option<Anatomy>,
@@ -188,7 +188,7 @@ pub struct Live {
     pub engine: u64,
 }
 
-/// Arenas of glibc.
+/// Arenas of the allocator.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Arenas {
     /// The limit that was asked for; `null` where it was left to the library.

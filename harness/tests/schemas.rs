@@ -1,0 +1,38 @@
+//! The committed JSON Schemas are those of the code. To write them anew after a change:
+//! `UPDATE_SCHEMAS=1 cargo test -p arenalab --test schemas`.
+
+use std::path::Path;
+
+use arenalab::format::{decision::Decision, manifest::Manifest, series::Series, trial::TrialRecord};
+use schemars::{JsonSchema, schema_for};
+
+#[track_caller]
+fn is_committed<T: JsonSchema>(name: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas").join(format!("{name}.schema.json"));
+    let schema = serde_json::to_string_pretty(&schema_for!(T)).unwrap() + "\n";
+    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        std::fs::write(&path, &schema).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == schema, "{} is not the code's: UPDATE_SCHEMAS=1 writes it anew", path.display());
+}
+
+#[test]
+fn of_the_manifest() {
+    is_committed::<Manifest>("manifest");
+}
+
+#[test]
+fn of_a_trial() {
+    is_committed::<TrialRecord>("trial");
+}
+
+#[test]
+fn of_a_series() {
+    is_committed::<Series>("series");
+}
+
+#[test]
+fn of_a_decision() {
+    is_committed::<Decision>("decision");
+}
