@@ -68,7 +68,10 @@ impl<'a> Evidence<'a> {
             ("CPU seconds taken by the hypervisor", &self.steal),
             ("CPU seconds used by anything else on the host", &self.foreign),
         ];
-        figures.into_iter().filter_map(|(name, values)| median_and_most(values).map(|(m, x)| (name, m, x))).collect()
+        figures
+            .into_iter()
+            .filter_map(|(name, values)| median_and_most(values).map(|(m, x)| (name, m, x)))
+            .collect()
     }
 }
 

@@ -23,7 +23,9 @@ fn text(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     for c in raw.chars() {
         match c {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => {
+            // Not escaped by a backslash: a code span that begins later would take it for its end.
+            '`' => out.push_str("&#96;"),
+            '\\' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => {
                 out.push('\\');
                 out.push(c);
             }
@@ -127,13 +129,21 @@ fn evidence(out: &mut String, chapter: &Chapter) {
             line.feasible.to_owned(),
         ]
     };
-    let head =
-        ["candidate", "rounds", "RSS", "against baseline", "throughput", "against baseline", "constraints hold"];
+    let head = [
+        "candidate",
+        "rounds",
+        "RSS",
+        "against baseline",
+        "throughput",
+        "against baseline",
+        "constraints hold",
+    ];
     table(out, head, chapter.rows.iter().map(row));
     if !chapter.unfinished.is_empty() {
-        let rows = chapter.unfinished.iter().map(|[status, name, why, count]| {
-            [status.clone(), code(name), text(why), count.clone()]
-        });
+        let rows = chapter
+            .unfinished
+            .iter()
+            .map(|[status, name, why, count]| [status.clone(), code(name), text(why), count.clone()]);
         table(out, ["did not finish", "candidate", "reason", "trials"], rows);
     }
     figures(out, &chapter.figures);
@@ -145,7 +155,8 @@ fn method(out: &mut String, story: &Story) {
         let _ = writeln!(out, "- {}: {}", text(&fact.name), text(&fact.value));
     }
     for [other, candidate, why] in &story.merged {
-        let _ = writeln!(out, "- {} was not run; {} stands for it: {}", code(other), code(candidate), text(why));
+        let _ =
+            writeln!(out, "- {} was not run; {} stands for it: {}", code(other), code(candidate), text(why));
     }
     let _ = writeln!(out, "\nMade by:\n");
     block(out, "sh", &story.command);

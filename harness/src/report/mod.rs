@@ -86,8 +86,10 @@ pub fn write(input: &Input, dir: &Path) -> Result<Written, ReportError> {
         Written { html: dir.join("index.html"), markdown: dir.join("report.md"), charts: Vec::new() };
     let mut figures = Vec::new();
     for picture in pictures::all(input) {
-        let (svg, png) = (folder.join(format!("{}.svg", picture.file)), folder.join(format!("{}.png", picture.file)));
-        let drawn = picture.drawing.svg().map_err(|reason| ReportError::Draw { path: svg.clone(), reason })?;
+        let (svg, png) =
+            (folder.join(format!("{}.svg", picture.file)), folder.join(format!("{}.png", picture.file)));
+        let drawn =
+            picture.drawing.svg().map_err(|reason| ReportError::Draw { path: svg.clone(), reason })?;
         put(&svg, &drawn.standalone())?;
         picture.drawing.write_png(&png).map_err(|reason| ReportError::Draw { path: png.clone(), reason })?;
         written.charts.extend([svg, png]);

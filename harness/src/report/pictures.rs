@@ -205,13 +205,16 @@ fn forest(decision: &Decision, scenario: &ScenarioDecision) -> Option<Forest> {
     rows.sort_by(|a, b| place(a).total_cmp(&place(b)));
     if let Some(twin) = &scenario.twin {
         let own = |ratio: Option<Ratio>| ratio.map(|ratio| Estimate { ratio, verdict: None });
-        rows.insert(0, Row {
-            label: "baseline again (twin)".to_owned(),
-            candidate: decision.baseline.clone(),
-            chosen: false,
-            rss: own(twin.rss_ratio),
-            throughput: own(twin.throughput_ratio),
-        });
+        rows.insert(
+            0,
+            Row {
+                label: "baseline again (twin)".to_owned(),
+                candidate: decision.baseline.clone(),
+                chosen: false,
+                rss: own(twin.rss_ratio),
+                throughput: own(twin.throughput_ratio),
+            },
+        );
     }
     Some(Forest {
         title: format!("Against {}, within rounds", decision.baseline),
@@ -281,13 +284,37 @@ fn ladder(decision: &Decision, group: &[usize]) -> Option<(usize, Ladder, String
         subtitle = format!("{subtitle}; libc {}", scenario.libc);
     }
     let ladder = Ladder {
-        title: format!("What a limit on arenas does to {} and throughput", words::objective(decision.objective)),
+        title: ladder_finding(decision, group),
         subtitle,
         objective: words::objective(decision.objective),
         unit: scenario.unit.clone(),
         columns,
     };
     (!ladder.columns.is_empty()).then_some((first, ladder, name))
+}
+
+/// What the chosen limit does where there are most threads; of no chosen limit, the one with least RSS.
+fn ladder_finding(decision: &Decision, group: &[usize]) -> String {
+    let objective = words::objective(decision.objective);
+    let told = || {
+        let scenario = group.iter().map(|i| &decision.scenarios[*i]).max_by_key(|s| s.threads)?;
+        if distrusted(scenario) || decision.baseline != "glibc" {
+            return None;
+        }
+        let limited = scenario.standings.iter().filter(|s| rung(&s.candidate).is_some_and(f64::is_finite));
+        let rss = |s: &&Standing| s.rss_ratio.map_or(f64::INFINITY, |r| r.estimate);
+        let chosen = limited.clone().find(|s| decision.choice.as_ref() == Some(&s.candidate));
+        let told = chosen.or(limited.min_by(|a, b| rss(a).total_cmp(&rss(b))))?;
+        let limit = rung(&told.candidate)?;
+        let (rss, rate) = (told.rss_ratio?, told.throughput_ratio?);
+        Some(format!(
+            "{}, MALLOC_ARENA_MAX={limit}: {objective} {}, throughput {}",
+            words::plural(u64::from(scenario.threads), "thread"),
+            words::change(rss.estimate),
+            words::change(rate.estimate)
+        ))
+    };
+    told().unwrap_or_else(|| format!("What a limit on arenas does to {objective} and throughput"))
 }
 
 fn rungs(decision: &Decision, scenario: &ScenarioDecision) -> Vec<Rung> {
@@ -306,7 +333,8 @@ fn rungs(decision: &Decision, scenario: &ScenarioDecision) -> Vec<Rung> {
         let place = if limit.is_finite() { format!("{limit}") } else { "unset".to_owned() };
         make(standing, place, true)
     });
-    let apart = scenario.standings.iter().filter(|s| s.candidate != "glibc" && !s.candidate.contains([':', '=']));
+    let apart =
+        scenario.standings.iter().filter(|s| s.candidate != "glibc" && !s.candidate.contains([':', '=']));
     limited.chain(apart.take(4).map(|s| make(s, words::shortened(&s.candidate, 10), false))).collect()
 }
 
@@ -331,7 +359,9 @@ fn timeline<'a>(input: &Input<'a>, scenario: &ScenarioDecision) -> Option<Timeli
     }
     let mut wanted: Vec<&str> = vec![&decision.baseline];
     let more = scenario.standings.iter().map(|s| s.candidate.as_str());
-    wanted.extend(decision.choice.as_deref().into_iter().chain(scenario.front.iter().map(String::as_str)).chain(more));
+    wanted.extend(
+        decision.choice.as_deref().into_iter().chain(scenario.front.iter().map(String::as_str)).chain(more),
+    );
     let mut seen = HashSet::new();
     let tracks: Vec<Track> = wanted
         .into_iter()

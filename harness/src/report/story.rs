@@ -220,8 +220,12 @@ fn facts(decision: &Decision) -> Vec<Fact> {
     }
     facts.push(fact("Baseline", decision.baseline.as_str()));
     let asked = words::constraints(&decision.constraints);
-    facts.push(fact("Asked for", if asked.is_empty() { "no constraint".to_owned() } else { asked.join("; ") }));
+    facts.push(fact(
+        "Asked for",
+        if asked.is_empty() { "no constraint".to_owned() } else { asked.join("; ") },
+    ));
     facts.push(fact("Confidence", words::confidence(decision.confidence)));
+    facts.push(fact("Baseline against itself", twin(decision, decision.twin.as_ref())));
     facts.push(fact("Trials", decision.trials_run.to_string()));
     facts
 }
@@ -245,12 +249,12 @@ fn eliminated(out: &Eliminated) -> [String; 3] {
 fn chapters(decision: &Decision, figures: Vec<Figure>, evidence: &HashMap<Key, Evidence>) -> Vec<Chapter> {
     let mut chapters: Vec<Chapter> =
         decision.scenarios.iter().enumerate().map(|(i, s)| chapter(decision, i, s, evidence)).collect();
-    let (before, own): (Vec<_>, Vec<_>) = figures.into_iter().partition(|f| matches!(f.place, Place::Before(_)));
+    let (before, own): (Vec<_>, Vec<_>) =
+        figures.into_iter().partition(|f| matches!(f.place, Place::Before(_)));
     for figure in before.into_iter().chain(own) {
-        if let Place::Scenario(index) | Place::Before(index) = figure.place {
-            if let Some(chapter) = chapters.get_mut(index) {
-                chapter.figures.push(figure);
-            }
+        let (Place::Scenario(index) | Place::Before(index)) = figure.place else { continue };
+        if let Some(chapter) = chapters.get_mut(index) {
+            chapter.figures.push(figure);
         }
     }
     chapters
@@ -282,7 +286,9 @@ fn chapter(
 }
 
 fn twin(decision: &Decision, twin: Option<&Twin>) -> String {
-    let Some(twin) = twin else { return "no twin was run: nothing shows whether the host was steady".to_owned() };
+    let Some(twin) = twin else {
+        return "no twin was run: nothing shows whether the host was steady".to_owned();
+    };
     let tell = |name: &str, r: &Option<Ratio>| r.as_ref().map(|r| format!("{name} {}", words::ratio(r)));
     let figures = [
         tell("throughput", &twin.throughput_ratio),
@@ -302,8 +308,8 @@ fn line(decision: &Decision, scenario: &ScenarioDecision, standing: &Standing) -
         () => "",
     };
     let judged = |ratio: &Option<Ratio>, verdict: Comparison| {
-        let mut cell = ratio_cell(ratio.as_ref());
-        if ratio.is_some() && !is_baseline {
+        let mut cell = ratio_cell(ratio.as_ref().filter(|_| !is_baseline));
+        if cell.value.is_some() {
             (cell.verdict, cell.mark) = (Some(words::comparison(verdict)), Some(words::mark(verdict)));
         }
         cell
@@ -378,12 +384,16 @@ fn unverified(evidence: &Evidence) -> Vec<[String; 3]> {
 
 fn method(input: &Input) -> Vec<Fact> {
     let (manifest, decision) = (input.manifest, input.decision);
-    let (adaptive, rounds) = (manifest.strategy != "sweep", words::plural(u64::from(manifest.rounds), "round"));
+    let (adaptive, rounds) =
+        (manifest.strategy != "sweep", words::plural(u64::from(manifest.rounds), "round"));
     let rounds = if adaptive { format!("at most {rounds}") } else { rounds };
     vec![
         fact("strategy", format!("{}, {rounds}", manifest.strategy)),
         fact("objective", words::objective(decision.objective)),
-        fact("comparison", "ratios to the baseline within rounds; every round runs each candidate once, in random order"),
+        fact(
+            "comparison",
+            "ratios to the baseline within rounds; every round runs each candidate once, in random order",
+        ),
         fact("intervals", format!("{} confidence", words::confidence(decision.confidence))),
         fact("seed", manifest.seed.to_string()),
         fact("candidates", manifest.candidates.len().to_string()),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
 
 use super::words;
@@ -11,6 +11,8 @@ use crate::units;
 
 /// Narrower than this the table cannot be read; lines are then longer than asked for.
 const NARROWEST: u16 = 60;
+/// What the marks mean.
+const LEGEND: &str = "→ choice, ● baseline, · Pareto front; ▲ better, ▼ worse, = equivalent, ? undecided (intervals: the report)";
 /// Width of a bar in characters.
 const BAR: usize = 10;
 
@@ -35,6 +37,9 @@ pub fn terminal(decision: &Decision, width: u16, colour: bool) -> String {
     }
     for scenario in &decision.scenarios {
         let _ = writeln!(out, "\n{}", scenario_table(decision, scenario, width, colour));
+    }
+    if !decision.scenarios.is_empty() {
+        let _ = writeln!(out, "\n{}", wrapped(LEGEND, width));
     }
     undecided(&mut out, decision, width);
     if let Some(apply) = &decision.apply {
@@ -80,16 +85,25 @@ fn wrapped(text: &str, width: u16) -> String {
 
 fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, colour: bool) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     if colour {
         table.enforce_styling();
     } else {
         table.force_no_tty();
     }
     let most = scenario.standings.iter().filter_map(|s| s.rss.map(|l| l.estimate)).fold(0.0, f64::max);
-    table.set_header(["", "candidate", words::objective(decision.objective), "", "Δ RSS", "throughput", "Δ throughput"]);
+    let unit = words::clean(&scenario.unit);
+    table.set_header([
+        "",
+        "candidate",
+        words::objective(decision.objective),
+        "",
+        "Δ RSS",
+        &unit,
+        "Δ throughput",
+    ]);
     for standing in &scenario.standings {
-        table.add_row(table_row(decision, scenario, standing, most));
+        table.add_row(table_row(decision, standing, most));
     }
     for index in [2, 4, 5, 6] {
         if let Some(column) = table.column_mut(index) {
@@ -97,18 +111,14 @@ fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, 
         }
     }
     let title = words::clean(&words::scenario(&scenario.workload, scenario.threads, &scenario.libc));
-    let trust = if scenario.twin.is_some_and(|t| !t.trustworthy) { " (twin differs: not to be trusted)" } else { "" };
+    let trust =
+        if scenario.twin.is_some_and(|t| !t.trustworthy) { " (twin differs: not to be trusted)" } else { "" };
     let table = table.to_string();
     let lines: Vec<&str> = table.lines().map(str::trim_end).collect();
     format!("{title}{trust}\n{}", lines.join("\n"))
 }
 
-fn table_row(
-    decision: &Decision,
-    scenario: &ScenarioDecision,
-    standing: &Standing,
-    most: f64,
-) -> Vec<Cell> {
+fn table_row(decision: &Decision, standing: &Standing, most: f64) -> Vec<Cell> {
     let is_baseline = standing.candidate == decision.baseline;
     let chosen = decision.choice.as_ref() == Some(&standing.candidate);
     let mark = match () {
@@ -120,7 +130,7 @@ fn table_row(
     let name = words::clean(&standing.candidate);
     let name = if chosen { Cell::new(name).add_attribute(Attribute::Bold) } else { Cell::new(name) };
     let rss = standing.rss.map_or("–".to_owned(), |l| units::format_bytes(l.estimate));
-    let rate = standing.throughput.map_or("–".to_owned(), |l| units::format_rate(l.estimate, &scenario.unit));
+    let rate = standing.throughput.map_or("–".to_owned(), |l| units::format_rate(l.estimate, ""));
     let bar = standing.rss.map_or(String::new(), |l| bar(l.estimate / most));
     vec![
         Cell::new(mark),
@@ -128,7 +138,7 @@ fn table_row(
         Cell::new(rss),
         Cell::new(bar),
         judged(standing.rss_ratio.as_ref(), standing.rss_verdict, is_baseline),
-        Cell::new(words::clean(&rate)),
+        Cell::new(rate.trim_end()),
         judged(standing.throughput_ratio.as_ref(), standing.throughput_verdict, is_baseline),
     ]
 }

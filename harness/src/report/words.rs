@@ -1,7 +1,9 @@
 //! Figures and verdicts as words, the same on the terminal, in Markdown, in HTML and in charts. Every
 //! number that states a decision is put into words here and nowhere else.
 
-use crate::format::decision::{Comparison, Constraints, Decision, Feasible, Level, Objective, Ratio, Verdict};
+use crate::format::decision::{
+    Comparison, Constraints, Decision, Feasible, Level, Objective, Ratio, Verdict,
+};
 use crate::format::trial::Status;
 use crate::units;
 
@@ -10,13 +12,14 @@ pub fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }
 
-/// At most `most` characters, cut in the middle.
+/// At most `most` characters, cut in the middle, nearer to the end: settings differ early, paths late.
 pub fn shortened(text: &str, most: usize) -> String {
     let count = text.chars().count();
     if count <= most {
         return text.to_owned();
     }
-    let (head, tail) = (most.saturating_sub(1).div_ceil(2), most.saturating_sub(1) / 2);
+    let tail = most.saturating_sub(1) / 3;
+    let head = most.saturating_sub(1) - tail;
     let head: String = text.chars().take(head).collect();
     let tail: String = text.chars().skip(count - tail).collect();
     format!("{head}…{tail}")
@@ -47,20 +50,25 @@ pub fn interval(ratio: &Ratio) -> String {
     format!("{}…{}", low.trim_end_matches(" %"), change(ratio.high))
 }
 
-/// A size with its interval: `12.3 MiB (12.0 MiB…12.6 MiB)`.
+/// A size with its interval: `12.3 MiB (12.0…12.6 MiB)`.
 pub fn bytes(level: &Level) -> String {
-    with_interval(level, units::format_bytes)
+    format!("{} ({})", units::format_bytes(level.estimate), span(level, units::format_bytes))
 }
 
 /// A rate with its interval.
 pub fn rate(level: &Level, unit: &str) -> String {
     let estimate = units::format_rate(level.estimate, unit);
     let bare = |v| units::format_rate(v, "").trim_end().to_owned();
-    format!("{estimate} ({}…{})", bare(level.low), bare(level.high))
+    format!("{estimate} ({})", span(level, bare))
 }
 
-fn with_interval(level: &Level, format: impl Fn(f64) -> String) -> String {
-    format!("{} ({}…{})", format(level.estimate), format(level.low), format(level.high))
+/// From low to high; a unit that both have is said once.
+fn span(level: &Level, format: impl Fn(f64) -> String) -> String {
+    let (low, high) = (format(level.low), format(level.high));
+    match (low.split_once(' '), high.split_once(' ')) {
+        (Some((number, unit)), Some((_, other))) if unit == other => format!("{number}…{high}"),
+        _ => format!("{low}…{high}"),
+    }
 }
 
 /// A share without decimals that say nothing: 0.95 is `95 %`.
@@ -194,7 +202,11 @@ pub fn verdict_sentence(decision: &Decision) -> String {
     let sentence = match decision.verdict {
         Verdict::Chosen => {
             let figures = choice_figures(decision);
-            format!("Ship {}: {figures}; {} confidence.", shipped(decision, choice), confidence(decision.confidence))
+            format!(
+                "Ship {}: {figures}; {} confidence.",
+                shipped(decision, choice),
+                confidence(decision.confidence)
+            )
         }
         Verdict::KeepBaseline => format!(
             "Keep {}: no candidate is shown to be better within the constraints; {} confidence.",
@@ -232,7 +244,10 @@ fn undecided_sentence(decision: &Decision) -> String {
     }
     let minutes: f64 = decision.undecided.iter().filter_map(|u| u.minutes_needed).sum();
     let more = if minutes > 0.0 {
-        format!("; about {} more of measuring would probably settle it", units::format_seconds(minutes * 60.0))
+        format!(
+            "; about {} more of measuring would probably settle it",
+            units::format_seconds(minutes * 60.0)
+        )
     } else {
         String::new()
     };
@@ -266,6 +281,14 @@ mod tests {
     }
 
     #[test]
+    fn a_shared_unit_is_said_once() {
+        let mib = |low: f64, high: f64| Level { estimate: 5e6, low, high };
+        assert_eq!(bytes(&mib(4.5e6, 5.5e6)), "4.77 MiB (4.29…5.25 MiB)");
+        assert_eq!(bytes(&mib(900_000.0, 5.5e6)), "4.77 MiB (879 KiB…5.25 MiB)");
+        assert_eq!(rate(&mib(4.5e6, 5.5e6), "requests/s"), "5.00 M requests/s (4.50…5.50 M)");
+    }
+
+    #[test]
     fn names_become_file_names() {
         assert_eq!(slug("larson:size_max=500"), "larson-size-max-500");
         assert_eq!(slug("../../etc/passwd"), "etc-passwd");
@@ -275,7 +298,7 @@ mod tests {
 
     #[test]
     fn long_names_are_cut_in_the_middle() {
-        assert_eq!(shortened("abcdefghij", 5), "ab…ij");
+        assert_eq!(shortened("abcdefghij", 5), "abc…j");
         assert_eq!(shortened("äöü", 3), "äöü");
     }
 

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use arenalab::format::FORMAT;
 use arenalab::format::decision::{
-    Apply, Comparison, Constraints, Decision, Eliminated, Feasible, Level, Objective, Ratio, ScenarioDecision,
-    Standing, Twin, Unsettled, Verdict,
+    Apply, Comparison, Constraints, Decision, Eliminated, Feasible, Level, Objective, Ratio,
+    ScenarioDecision, Standing, Twin, Unsettled, Verdict,
 };
 use arenalab::format::manifest::{Binary, CandidateEntry, Host, Libc, Manifest, Merged, Scenario};
 use arenalab::format::series::Series;
 use arenalab::format::trial::{
-    Arenas, Cpu, Effect, Faults, Latency, Live, Noise as Disturbance, Quantiles, Rss, Status, Switches, Throughput,
-    TrialRecord,
+    Arenas, Cpu, Effect, Faults, Latency, Live, Noise as Disturbance, Quantiles, Rss, Status, Switches,
+    Throughput, TrialRecord,
 };
 
 /// A campaign and its decision.
@@ -35,8 +35,16 @@ const MIB: f64 = 1_048_576.0;
 
 /// Seven candidates, two thread counts of one workload and one of another.
 pub fn typical() -> Fixture {
-    let candidates = ["glibc", "glibc:arena_max=1", "glibc:arena_max=2", "glibc:arena_max=4", "glibc:arena_max=8",
-        "jemalloc", "mimalloc", "glibc:arena_max=2,trim_threshold=128KiB"];
+    let candidates = [
+        "glibc",
+        "glibc:arena_max=1",
+        "glibc:arena_max=2",
+        "glibc:arena_max=4",
+        "glibc:arena_max=8",
+        "jemalloc",
+        "mimalloc",
+        "glibc:arena_max=2,trim_threshold=128KiB",
+    ];
     build(&Shape {
         candidates: candidates.map(str::to_owned).to_vec(),
         scenarios: vec![("larson".into(), 4), ("larson".into(), 16), ("mailstore:messages=20k".into(), 16)],
@@ -48,11 +56,15 @@ pub fn typical() -> Fixture {
 /// `count` candidates of all families.
 pub fn many(count: usize, rounds: u32) -> Fixture {
     let mut candidates = vec!["glibc".to_owned(), "jemalloc".to_owned(), "mimalloc".to_owned()];
-    candidates.extend((1..).map(|n| match n % 3 {
-        0 => format!("jemalloc:narenas={n},background_thread=true"),
-        1 => format!("glibc:arena_max={n}"),
-        _ => format!("mimalloc:purge_delay={n}"),
-    }).take(count.saturating_sub(3)));
+    candidates.extend(
+        (1..)
+            .map(|n| match n % 3 {
+                0 => format!("jemalloc:narenas={n},background_thread=true"),
+                1 => format!("glibc:arena_max={n}"),
+                _ => format!("mimalloc:purge_delay={n}"),
+            })
+            .take(count.saturating_sub(3)),
+    );
     candidates.truncate(count);
     let scenarios = vec![("larson".into(), 4), ("churn".into(), 8), ("mailstore".into(), 16)];
     build(&Shape { candidates, scenarios, rounds, series: true })
@@ -113,7 +125,13 @@ pub fn build(shape: &Shape) -> Fixture {
     Fixture { manifest: manifest(shape), decision, trials, series }
 }
 
-fn trial(of: (&str, u32), candidate: &str, round: u32, position: u32, (rss, rate): (f64, f64)) -> TrialRecord {
+fn trial(
+    of: (&str, u32),
+    candidate: &str,
+    round: u32,
+    position: u32,
+    (rss, rate): (f64, f64),
+) -> TrialRecord {
     let bytes = |share: f64| (rss * share * MIB) as u64;
     let quantiles =
         Quantiles { p50: 45.0, p90: 90.0, p99: 900.0, p999: 20_000.0, max: 3e6, samples: 100_000 };
@@ -160,7 +178,6 @@ fn trial(of: (&str, u32), candidate: &str, round: u32, position: u32, (rss, rate
     }
 }
 
-
 fn one_series(of: (&str, u32), candidate: &str, (rss, rate): (f64, f64)) -> Series {
     let span = 30.0 / rate;
     let ends = [0.4, 0.8, 0.8 + span, 1.0 + span, 2.0 + span];
@@ -172,7 +189,8 @@ fn one_series(of: (&str, u32), candidate: &str, (rss, rate): (f64, f64)) -> Seri
         t if t < ends[3] => 1.0 - 0.5 * (t - ends[2]) / (ends[3] - ends[2]),
         _ => 0.5,
     };
-    let live = |t: &f64| if *t < ends[2] { (t / ends[0]).min(1.0) } else { (1.0 - (t - ends[2]) * 5.0).max(0.0) };
+    let live =
+        |t: &f64| if *t < ends[2] { (t / ends[0]).min(1.0) } else { (1.0 - (t - ends[2]) * 5.0).max(0.0) };
     Series {
         workload: of.0.to_owned(),
         threads: of.1,
@@ -197,7 +215,11 @@ fn ratio(value: f64, spread: f64) -> Ratio {
 }
 
 fn compared(ratio: Ratio, more_is_better: bool) -> Comparison {
-    let ratio = if more_is_better { ratio } else { Ratio { estimate: 0.0, low: 1.0 / ratio.high, high: 1.0 / ratio.low } };
+    let ratio = if more_is_better {
+        ratio
+    } else {
+        Ratio { estimate: 0.0, low: 1.0 / ratio.high, high: 1.0 / ratio.low }
+    };
     match ratio {
         r if r.low > 0.98 && r.high < 1.02 => Comparison::Equivalent,
         r if r.low > 1.0 => Comparison::Better,
@@ -226,7 +248,7 @@ fn scenario(workload: &str, threads: u32, shape: &Shape) -> ScenarioDecision {
                 throughput_verdict: compared(rate_ratio, true),
                 rss_verdict: compared(rss_ratio, false),
                 resolvable: Some(0.031),
-                feasible: if rate_ratio.low >= 0.85 { Feasible::Yes } else { Feasible::No },
+                feasible: if rate_ratio.low >= 0.75 { Feasible::Yes } else { Feasible::No },
                 on_front: false,
                 mechanism: vec!["5 arenas instead of 17; 11 MiB of heap in each".into()],
             }
@@ -252,7 +274,7 @@ fn scenario(workload: &str, threads: u32, shape: &Shape) -> ScenarioDecision {
         libc: "host".into(),
         unit: "operations/s".into(),
         verdict: Verdict::Chosen,
-        choice: shape.candidates.get(2).cloned(),
+        choice: shape.candidates.last().cloned(),
         twin: Some(good_twin()),
         standings,
         front,
@@ -260,28 +282,46 @@ fn scenario(workload: &str, threads: u32, shape: &Shape) -> ScenarioDecision {
 }
 
 fn good_twin() -> Twin {
-    Twin { throughput_ratio: Some(ratio(1.004, 0.012)), rss_ratio: Some(ratio(0.998, 0.006)), trustworthy: true }
+    Twin {
+        throughput_ratio: Some(ratio(1.004, 0.012)),
+        rss_ratio: Some(ratio(0.998, 0.006)),
+        trustworthy: true,
+    }
 }
 
 /// A twin that differs.
 pub fn bad_twin() -> Twin {
-    Twin { throughput_ratio: Some(ratio(1.37, 0.05)), rss_ratio: Some(ratio(0.998, 0.006)), trustworthy: false }
+    Twin {
+        throughput_ratio: Some(ratio(1.37, 0.05)),
+        rss_ratio: Some(ratio(0.998, 0.006)),
+        trustworthy: false,
+    }
 }
 
 fn decision(scenarios: Vec<ScenarioDecision>, trials_run: u64) -> Decision {
     let first = &scenarios[0];
-    let choice = first.choice.clone().unwrap_or_else(|| first.standings[0].candidate.clone());
-    let of_choice = first.standings.iter().find(|s| s.candidate == choice).unwrap();
+    let everywhere = |s: &&Standing| {
+        let own = |d: &ScenarioDecision| {
+            d.standings.iter().any(|o| o.candidate == s.candidate && o.feasible == Feasible::Yes)
+        };
+        scenarios.iter().all(own)
+    };
+    let rss = |s: &Standing| s.rss.unwrap().estimate;
+    let feasible = first.standings.iter().filter(everywhere);
+    let of_choice = feasible.min_by(|a, b| rss(a).total_cmp(&rss(b))).unwrap();
+    let choice = of_choice.candidate.clone();
     let (rss_ratio, throughput_ratio) = (of_choice.rss_ratio, of_choice.throughput_ratio);
     Decision {
         format: FORMAT,
         baseline: first.standings[0].candidate.clone(),
         objective: Objective::Peak,
-        constraints: Constraints { max_throughput_loss: Some(0.15), ..Constraints::default() },
+        constraints: Constraints { max_throughput_loss: Some(0.25), ..Constraints::default() },
         confidence: 0.95,
         verdict: Verdict::Chosen,
         choice: Some(choice.clone()),
-        reason: format!("{choice} has the least peak RSS of the candidates that are shown to keep 85 % of the throughput."),
+        reason: format!(
+            "{choice} has the least peak RSS of the candidates that are shown to keep 75 % of the throughput."
+        ),
         throughput_ratio,
         rss_ratio,
         twin: Some(good_twin()),
@@ -345,11 +385,14 @@ fn manifest(shape: &Shape) -> Manifest {
             thp: Some("madvise".into()),
             page_size: 4096,
         },
-        binaries: BTreeMap::from([("glibc".to_owned(), Binary {
-            file: "arenalab-workload-glibc".into(),
-            sha256: "0123456789abcdef".repeat(4),
-            allocator: "glibc 2.36".into(),
-        })]),
+        binaries: BTreeMap::from([(
+            "glibc".to_owned(),
+            Binary {
+                file: "arenalab-workload-glibc".into(),
+                sha256: "0123456789abcdef".repeat(4),
+                allocator: "glibc 2.36".into(),
+            },
+        )]),
         libcs: vec![Libc { name: "host".into(), version: Some("2.36".into()) }],
         scenarios: shape
             .scenarios

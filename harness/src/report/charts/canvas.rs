@@ -47,11 +47,13 @@ impl Lettering {
     }
 
     /// The same, bold.
+    #[must_use]
     pub fn bold(self) -> Self {
         Self { bold: true, ..self }
     }
 
     /// The same, aligned.
+    #[must_use]
     pub fn align(self, align: Align) -> Self {
         Self { align, ..self }
     }
@@ -76,6 +78,9 @@ impl Lettering {
         f64::from(wide) / SCALE
     }
 }
+
+/// Half the length of an interval's feet: they stand out beyond the mark in the middle.
+const FOOT: f64 = 5.0;
 
 /// Line height of the embedded font in em; plotters sizes text by it.
 const LINE: f64 = 1.24;
@@ -152,7 +157,7 @@ impl<B: DrawingBackend> Canvas<B> {
         let path: Vec<_> = points.iter().copied().map(device).collect();
         if path.len() > 1 {
             let style = stroke(colour.to_rgba(), width);
-            self.put(&DashedPathElement::new(path.into_iter(), 12, 9, style));
+            self.put(&DashedPathElement::new(path, 12, 9, style));
         }
     }
 
@@ -195,7 +200,7 @@ impl<B: DrawingBackend> Canvas<B> {
     pub fn interval(&mut self, a: At, b: At, colour: impl Color, width: f64) {
         let colour = colour.to_rgba();
         self.line(&[a, b], colour, width);
-        let (dx, dy) = if (a.0 - b.0).abs() > (a.1 - b.1).abs() { (0.0, 3.0) } else { (3.0, 0.0) };
+        let (dx, dy) = if (a.0 - b.0).abs() > (a.1 - b.1).abs() { (0.0, FOOT) } else { (FOOT, 0.0) };
         for (x, y) in [a, b] {
             self.line(&[(x - dx, y - dy), (x + dx, y + dy)], colour, width);
         }

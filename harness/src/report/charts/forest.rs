@@ -48,13 +48,14 @@ pub struct Forest {
     pub floor: Option<f64>,
 }
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = theme::WIDTH;
 const TOP: f64 = 92.0;
 const ROW: f64 = 22.0;
 const NAMES: f64 = 214.0;
-const WORD: f64 = 78.0;
+const WORD: f64 = 128.0;
 /// Ratios that make readable ticks.
-const TICKS: [f64; 15] = [0.1, 0.25, 0.5, 0.67, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 4.0, 10.0];
+const TICKS: [f64; 17] =
+    [0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 4.0, 10.0];
 
 impl Forest {
     /// Width and height.
@@ -74,7 +75,7 @@ impl Forest {
         });
         for (index, row) in self.rows.iter().enumerate() {
             let look = Lettering { bold: row.chosen, ..Lettering::new(theme::SMALL, theme::INK) };
-            let label = words::shortened(&row.label, if row.chosen { 25 } else { 28 });
+            let label = super::fitted(&row.label, look, NAMES - 20.0);
             canvas.text((NAMES - 12.0, Self::row_at(index) + 4.0), &label, look.align(Align::End));
         }
     }
@@ -98,12 +99,11 @@ impl Forest {
         self.grid(canvas, &scale, floor, left);
         for (index, estimate) in estimates.iter().enumerate() {
             let y = Self::row_at(index);
-            match estimate {
-                Some(estimate) => self.estimate(canvas, &scale, index, estimate, right - WORD + 8.0),
-                None => {
-                    let look = Lettering::new(theme::SMALL, theme::MUTED);
-                    canvas.text((right - WORD + 8.0, y + 4.0), "no figure", look);
-                }
+            if let Some(estimate) = estimate {
+                self.estimate(canvas, &scale, index, estimate, right - WORD + 8.0);
+            } else {
+                let look = Lettering::new(theme::SMALL, theme::MUTED);
+                canvas.text((right - WORD + 8.0, y + 4.0), "no figure", look);
             }
         }
     }
@@ -118,9 +118,10 @@ impl Forest {
         let one = scale.at(1.0);
         for tick in TICKS.into_iter().filter(|t| scale.holds(*t)) {
             let x = scale.at(tick);
-            let label = if tick == 1.0 { "0 %".to_owned() } else { whole_change(tick) };
-            let half = look.width(&label) / 2.0 + 4.0;
-            let crowds_one = tick != 1.0 && (x - one).abs() < half + 14.0;
+            let is_one = (tick - 1.0).abs() < 1e-9;
+            let label = if is_one { "0 %".to_owned() } else { whole_change(tick) };
+            let half = look.width(&label) / 2.0 + 3.0;
+            let crowds_one = !is_one && (x - one).abs() < half + 12.0;
             if x - half < free_from || crowds_one {
                 continue;
             }
@@ -144,14 +145,15 @@ impl Forest {
         let colour = if estimate.verdict.is_some() { family.colour() } else { theme::INK };
         canvas.interval((scale.at(ratio.low), y), (scale.at(ratio.high), y), colour, 1.4);
         let at = (scale.at(ratio.estimate), y);
-        canvas.mark(at, family.shape(), 4.5, colour);
+        canvas.mark(at, family.shape(), 3.6, colour);
         canvas.spot(at, 9.0, format!("{}: {}", row.label, words::ratio(ratio)));
         let (word, colour) = match estimate.verdict {
             Some(verdict) => (words::comparison(verdict), verdict_colour(verdict)),
             None => ("twin", theme::MUTED),
         };
         let look = Lettering { bold: row.chosen, ..Lettering::new(theme::SMALL, colour) };
-        canvas.text((word_at, y + 4.0), word, look);
+        canvas.text((word_at + 50.0, y + 4.0), &words::change(ratio.estimate), look.align(Align::End));
+        canvas.text((word_at + 57.0, y + 4.0), word, look);
     }
 }
 

@@ -59,7 +59,10 @@ pub struct Frontier {
 }
 
 /// Width and height.
-pub const SIZE: At = (760.0, 470.0);
+pub const SIZE: At = (theme::WIDTH, 480.0);
+
+/// With more candidates than this only those that matter are named at a distance.
+const CROWD: usize = 16;
 
 struct Scales {
     panel: Panel,
@@ -71,7 +74,7 @@ impl Frontier {
     /// Draws.
     pub fn draw<B: DrawingBackend>(&self, canvas: &mut Canvas<B>) {
         super::heading(canvas, &self.title, &self.subtitle, SIZE.0);
-        let panel = Panel { left: 58.0, right: SIZE.0 - 20.0, top: 96.0, bottom: SIZE.1 - 50.0 };
+        let panel = Panel { left: 58.0, right: SIZE.0 - 20.0, top: 88.0, bottom: SIZE.1 - 50.0 };
         let rss = self.points.iter().flat_map(|p| [p.rss.low, p.rss.high]).chain(self.budget);
         let floor = self.floor.as_ref().map(|(v, _)| *v);
         let rates = self.points.iter().flat_map(|p| [p.throughput.low, p.throughput.high]).chain(floor);
@@ -90,8 +93,13 @@ impl Frontier {
         self.bounds(canvas, &scales, &mut placer);
         let (bytes, counts) = (byte_unit(rss.1), count_unit(rates.1));
         scales.panel.x_axis(canvas, &scales.x, bytes, &format!("← {} ({})", self.objective, bytes.name));
-        scales.panel.y_axis(canvas, &scales.y, counts, &format!("↑ throughput ({}{})", counts.name, self.unit));
-        self.front(canvas, &scales);
+        scales.panel.y_axis(
+            canvas,
+            &scales.y,
+            counts,
+            &format!("↑ throughput ({}{})", counts.name, self.unit),
+        );
+        self.front(canvas, &scales, &mut placer);
         self.points(canvas, &scales, &mut placer);
         self.names(canvas, &scales, &mut placer);
     }
@@ -104,6 +112,7 @@ impl Frontier {
             canvas.rect((panel.left, at), (panel.right, panel.bottom), theme::FORBIDDEN);
             canvas.line(&[(panel.left, at), (panel.right, at)], theme::BAD, 1.0);
             let width = look.width(name);
+            placer.block(Area { left: panel.left, top: at - 2.0, right: panel.right, bottom: at + 2.0 });
             canvas.text((panel.right - 6.0, panel.bottom - 8.0), name, look.align(Align::End));
             placer.block(Area {
                 left: panel.right - width - 8.0,
@@ -120,13 +129,14 @@ impl Frontier {
         }
     }
 
-    fn front<B: DrawingBackend>(&self, canvas: &mut Canvas<B>, scales: &Scales) {
+    fn front<B: DrawingBackend>(&self, canvas: &mut Canvas<B>, scales: &Scales, placer: &mut Placer) {
         let mut front: Vec<&Point> = self.points.iter().filter(|p| p.on_front).collect();
         front.sort_by(|a, b| a.rss.estimate.total_cmp(&b.rss.estimate));
         let path: Vec<At> =
             front.iter().map(|p| (scales.x.at(p.rss.estimate), scales.y.at(p.throughput.estimate))).collect();
         if path.len() > 1 {
             canvas.dashed(&path, theme::MUTED, 1.0);
+            path.windows(2).for_each(|pair| placer.block_line(pair[0], pair[1]));
         }
     }
 
@@ -143,12 +153,12 @@ impl Frontier {
             canvas.interval((x.at(rss.low), at.1), (x.at(rss.high), at.1), colour, 1.2);
             canvas.interval((at.0, y.at(rate.low)), (at.0, y.at(rate.high)), colour, 1.2);
             if point.role == Role::Baseline {
-                canvas.mark(at, family.shape(), 7.5, theme::INK);
+                canvas.mark(at, family.shape(), 6.5, theme::INK);
             }
             if point.role == Role::Choice {
                 canvas.ring(at, 11.0, theme::INK, 2.0);
             }
-            canvas.mark(at, family.shape(), if faint { 4.0 } else { 5.5 }, colour);
+            canvas.mark(at, family.shape(), if faint { 3.0 } else { 4.2 }, colour);
             let says = format!(
                 "{}: {} {}, throughput {}",
                 point.name,
@@ -157,8 +167,9 @@ impl Frontier {
                 words::rate(rate, &self.unit)
             );
             canvas.spot(at, 10.0, says);
-            placer.block(Area::around(at, 7.0, 7.0));
-            if point.role <= Role::Front {
+            let own = clearance(point.role) - 3.0;
+            placer.block(Area::around(at, own, own));
+            if point.role <= Role::Front || self.points.len() <= CROWD {
                 let wide = (x.at(rss.high) - x.at(rss.low)) / 2.0;
                 let tall = (y.at(rate.low) - y.at(rate.high)) / 2.0;
                 placer.block(Area::around(at, wide, 2.0));
@@ -181,7 +192,9 @@ impl Frontier {
             let look = Lettering { bold, ..Lettering::new(theme::SMALL, colour) };
             let name = format!("{}{suffix}", words::shortened(&point.name, 34));
             let at = (scales.x.at(point.rss.estimate), scales.y.at(point.throughput.estimate));
-            if let Some(placed) = placer.place(at, look.width(&name) + 2.0, look.size) {
+            let near = clearance(point.role);
+            let far = !faint || self.points.len() <= CROWD;
+            if let Some(placed) = placer.place(at, near, look.width(&name) + 2.0, look.size, far) {
                 if placed.led {
                     let end = nearest(&placed.area, at);
                     canvas.line(&[at, end], theme::MUTED.mix(0.6), 0.7);
@@ -190,6 +203,11 @@ impl Frontier {
             }
         }
     }
+}
+
+/// How far a label stays from the middle of its point.
+fn clearance(role: Role) -> f64 {
+    if role == Role::Choice { 17.0 } else { 10.0 }
 }
 
 fn nearest(area: &Area, (x, y): At) -> At {

@@ -56,7 +56,7 @@ pub struct Placer {
 
 const DIRECTIONS: [(f64, f64); 8] =
     [(1.0, 0.0), (0.8, -0.8), (0.8, 0.8), (-1.0, 0.0), (-0.8, -0.8), (-0.8, 0.8), (0.0, -1.0), (0.0, 1.0)];
-const DISTANCES: [f64; 4] = [10.0, 18.0, 30.0, 46.0];
+const DISTANCES: [f64; 4] = [0.0, 8.0, 20.0, 36.0];
 
 impl Placer {
     /// Nothing placed yet; labels stay within `border`.
@@ -64,17 +64,28 @@ impl Placer {
         Self { border, taken: Vec::new() }
     }
 
+    /// Keeps labels off a line.
+    pub fn block_line(&mut self, from: At, to: At) {
+        let steps = ((to.0 - from.0).hypot(to.1 - from.1) / 5.0).ceil().max(1.0);
+        for step in 0..=steps as u32 {
+            let share = f64::from(step) / steps;
+            let at = (from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share);
+            self.block(Area::around(at, 2.5, 2.5));
+        }
+    }
+
     /// Keeps labels out of a rectangle.
     pub fn block(&mut self, area: Area) {
         self.taken.push(area);
     }
 
-    /// Places a label of a width and em size beside a point; `None` where there is no room near it. Call in the
-    /// order of importance.
-    pub fn place(&mut self, point: At, width: f64, size: f64) -> Option<Placed> {
-        for distance in DISTANCES {
+    /// Places a label of a width and em size beside a point, at least `clear` from its middle; `None` where
+    /// there is no room near it, or close to it unless `far`. Call in the order of importance.
+    pub fn place(&mut self, point: At, clear: f64, width: f64, size: f64, far: bool) -> Option<Placed> {
+        let distances = if far { &DISTANCES[..] } else { &DISTANCES[..2] };
+        for distance in distances {
             for direction in DIRECTIONS {
-                let placed = candidate(point, direction, distance, width, size);
+                let placed = candidate(point, direction, clear + distance, clear, (width, size));
                 let free = |area: &Area| !self.taken.iter().any(|taken| taken.meets(area));
                 if placed.area.within(&self.border) && free(&placed.area) {
                     self.taken.push(placed.area);
@@ -86,7 +97,7 @@ impl Placer {
     }
 }
 
-fn candidate((x, y): At, (dx, dy): At, distance: f64, width: f64, size: f64) -> Placed {
+fn candidate((x, y): At, (dx, dy): At, distance: f64, clear: f64, (width, size): At) -> Placed {
     let left = match dx {
         d if d > 0.0 => x + d * distance,
         d if d < 0.0 => x + d * distance - width,
@@ -94,7 +105,7 @@ fn candidate((x, y): At, (dx, dy): At, distance: f64, width: f64, size: f64) -> 
     };
     let middle = y + dy * (distance + size * 0.3);
     let area = Area { left, top: middle - size * 0.6, right: left + width, bottom: middle + size * 0.6 };
-    Placed { at: (left, middle + size * 0.36), area, led: distance > 20.0 }
+    Placed { at: (left, middle + size * 0.36), area, led: distance > clear + 10.0 }
 }
 
 /// Moves figures on a line apart until each has `room`, keeping their order and staying within `low..high`
@@ -126,7 +137,7 @@ mod tests {
         fn labels_never_cover_each_other(points in prop::collection::vec((0.0..500.0, 0.0..300.0), 1..40)) {
             let border = Area { left: 0.0, top: 0.0, right: 500.0, bottom: 300.0 };
             let mut placer = Placer::new(border);
-            let placed: Vec<_> = points.iter().filter_map(|p| placer.place(*p, 80.0, 12.0)).collect();
+            let placed: Vec<_> = points.iter().filter_map(|p| placer.place(*p, 9.0, 80.0, 12.0, true)).collect();
             for (i, a) in placed.iter().enumerate() {
                 prop_assert!(a.area.within(&border));
                 prop_assert!(placed[..i].iter().all(|b| !a.area.meets(&b.area)));
@@ -144,7 +155,7 @@ mod tests {
     #[test]
     fn a_lone_label_goes_right_of_its_point() {
         let border = Area { left: 0.0, top: 0.0, right: 500.0, bottom: 300.0 };
-        let placed = Placer::new(border).place((100.0, 100.0), 50.0, 12.0).unwrap();
+        let placed = Placer::new(border).place((100.0, 100.0), 9.0, 50.0, 12.0, true).unwrap();
         assert!(placed.at.0 > 100.0 && !placed.led);
     }
 }

@@ -50,7 +50,7 @@ pub struct Ladder {
     pub columns: Vec<Column>,
 }
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = theme::WIDTH;
 const ROW_HEIGHT: f64 = 400.0;
 const TOP: f64 = 64.0;
 
@@ -79,7 +79,13 @@ impl Ladder {
         }
     }
 
-    fn column<B: DrawingBackend>(&self, canvas: &mut Canvas<B>, column: &Column, (left, right): At, top: f64) {
+    fn column<B: DrawingBackend>(
+        &self,
+        canvas: &mut Canvas<B>,
+        column: &Column,
+        (left, right): At,
+        top: f64,
+    ) {
         let look = Lettering::new(theme::NORMAL, theme::INK).bold();
         canvas.text((left - 44.0, top + 14.0), &words::plural(u64::from(column.threads), "thread"), look);
         let upper = Panel { left, right, top: top + 46.0, bottom: top + 190.0 };
@@ -127,20 +133,25 @@ impl Ladder {
             let at = (x, scale.at(level.estimate));
             canvas.interval((x, scale.at(level.low)), (x, scale.at(level.high)), family.colour(), 1.4);
             if rung.chosen {
-                canvas.ring(at, 10.0, theme::INK, 2.0);
+                canvas.ring(at, 9.0, theme::INK, 2.0);
             }
-            canvas.mark(at, family.shape(), 5.0, family.colour());
+            canvas.mark(at, family.shape(), 3.6, family.colour());
             canvas.spot(at, 10.0, format!("{}: {}", rung.name, says(&level)));
         }
     }
 
     fn places<B: DrawingBackend>(canvas: &mut Canvas<B>, column: &Column, panel: &Panel) {
+        let mut taken = f64::NEG_INFINITY;
         for (index, rung) in column.rungs.iter().enumerate() {
             let colour = if rung.chosen { theme::INK } else { theme::MUTED };
             let look = Lettering { bold: rung.chosen, ..Lettering::new(theme::SMALL, colour) };
-            // Names that stand apart are longer than limits: they take a line of their own.
-            let drop = if rung.joined { 16.0 } else { 16.0 + 14.0 * (index % 2) as f64 };
-            let x = place(panel, column, index);
+            // Names are longer than limits: where they would touch, every second one goes a line down.
+            let (x, half) = (place(panel, column, index), look.width(&rung.place) / 2.0);
+            let lower = x - half < taken + 4.0;
+            if !lower {
+                taken = x + half;
+            }
+            let drop = if lower { 30.0 } else { 16.0 };
             canvas.text((x, panel.bottom + drop), &rung.place, look.align(Align::Middle));
         }
         let look = Lettering::new(theme::SMALL, theme::MUTED);
@@ -153,6 +164,9 @@ fn most(column: &Column, pick: impl Fn(&Rung) -> Option<Level>) -> f64 {
 }
 
 fn place(panel: &Panel, column: &Column, index: usize) -> f64 {
-    let step = (panel.right - panel.left) / column.rungs.len().max(1) as f64;
-    panel.left + step * (index as f64 + 0.5)
+    let gap = |count: usize| 0.5 * count as f64;
+    let apart = column.rungs.iter().filter(|r| !r.joined).count().min(1);
+    let step = (panel.right - panel.left) / (column.rungs.len() as f64 + gap(apart)).max(1.0);
+    let own_gap = if column.rungs[index].joined { 0.0 } else { gap(apart) };
+    panel.left + step * (index as f64 + 0.5 + own_gap)
 }

@@ -18,6 +18,9 @@ pub const FONT_FACES: &str = include_str!("../../../assets/fonts.css");
 /// Swaps the colours of this module for dark ones where the reader asks for dark.
 pub const STYLE: &str = include_str!("../chart.css");
 
+/// Width of every chart.
+pub const WIDTH: f64 = 820.0;
+
 /// Height of an em in axis and data labels.
 pub const SMALL: f64 = 12.0;
 /// Height of an em in titles of panels.

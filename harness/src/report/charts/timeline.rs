@@ -33,20 +33,22 @@ pub struct Timeline<'a> {
 }
 
 /// Width and height.
-pub const SIZE: At = (760.0, 400.0);
+pub const SIZE: At = (theme::WIDTH, 400.0);
 const NAMES: f64 = 190.0;
 
 impl Timeline<'_> {
     /// Draws.
     pub fn draw<B: DrawingBackend>(&self, canvas: &mut Canvas<B>) {
         super::heading(canvas, &self.title, &self.subtitle, SIZE.0);
-        let panel = Panel { left: 56.0, right: SIZE.0 - NAMES, top: 110.0, bottom: SIZE.1 - 50.0 };
+        let panel = Panel { left: 56.0, right: SIZE.0 - NAMES, top: 88.0, bottom: SIZE.1 - 50.0 };
         let last = |t: &Track| t.series.at_s.iter().copied().fold(0.0, f64::max);
         let end = self.tracks.iter().map(last).fold(0.0, f64::max);
-        let peaks = self.tracks.iter().flat_map(|t| t.series.rss.iter().chain(t.series.live.iter().flatten()));
+        let peaks =
+            self.tracks.iter().flat_map(|t| t.series.rss.iter().chain(t.series.live.iter().flatten()));
         let most = peaks.copied().max().unwrap_or(0) as f64;
         let x = Scale::linear((0.0, if end > 0.0 { end } else { 1.0 }), (panel.left, panel.right));
-        let y = Scale::linear(from_zero(most), (panel.bottom, panel.top));
+        // Room for the names of the phases above the highest line.
+        let y = Scale::linear(from_zero(most * 1.08), (panel.bottom, panel.top));
         let unit = byte_unit(most);
         panel.x_axis(canvas, &x, Unit { size: 1.0, name: "s" }, "seconds since the start of the trial");
         panel.y_axis(canvas, &y, unit, &format!("RSS solid, live bytes dashed ({})", unit.name));
@@ -54,20 +56,26 @@ impl Timeline<'_> {
         for track in self.tracks.iter().rev() {
             Self::track(canvas, track, &x, &y);
         }
-        self.names(canvas, &panel, &y);
+        self.names(canvas, &panel, &x, &y);
     }
 
     fn phases<B: DrawingBackend>(&self, canvas: &mut Canvas<B>, panel: &Panel, x: &Scale) {
         let Some(track) = self.tracks.iter().find(|t| t.baseline).or(self.tracks.first()) else { return };
         let look = Lettering::new(theme::SMALL, theme::MUTED).align(Align::Middle);
-        let mut begun = 0.0;
-        for (name, end) in &track.series.phases {
-            let (from, to) = (x.at(begun), x.at(*end));
-            canvas.line(&[(to, panel.top - 2.0), (to, panel.bottom)], theme::MUTED.mix(0.6), 0.8);
-            if look.width(name) + 6.0 < to - from {
-                canvas.text((f64::midpoint(from, to), panel.top + 8.0), name, look);
-            }
-            begun = *end;
+        let mut begun = x.at(0.0);
+        let mut middles = Vec::new();
+        for (_, end) in &track.series.phases {
+            let end = x.at(*end);
+            canvas.line(&[(end, panel.top - 2.0), (end, panel.bottom)], theme::MUTED.mix(0.6), 0.8);
+            middles.push(f64::midpoint(begun, end));
+            begun = end;
+        }
+        let names = track.series.phases.iter().map(|(name, _)| name.as_str());
+        let widest = names.clone().map(|name| look.width(name)).fold(0.0, f64::max);
+        let places =
+            spread_out(&middles, widest + 6.0, (panel.left + widest / 2.0, panel.right - widest / 2.0));
+        for (name, place) in names.zip(places) {
+            canvas.text((place, panel.top + 10.0), name, look);
         }
     }
 
@@ -94,13 +102,15 @@ impl Timeline<'_> {
         }
     }
 
-    fn names<B: DrawingBackend>(&self, canvas: &mut Canvas<B>, panel: &Panel, y: &Scale) {
+    fn names<B: DrawingBackend>(&self, canvas: &mut Canvas<B>, panel: &Panel, x: &Scale, y: &Scale) {
         let ends: Vec<f64> =
             self.tracks.iter().map(|t| y.at(t.series.rss.last().copied().unwrap_or(0) as f64)).collect();
         let places = spread_out(&ends, 15.0, (panel.top, panel.bottom));
         for (track, (end, place)) in self.tracks.iter().zip(ends.iter().zip(places)) {
             let look = Lettering { bold: track.strong, ..Lettering::new(theme::SMALL, theme::INK) };
             let (left, right) = (panel.right + 3.0, panel.right + 18.0);
+            let last = x.at(track.series.at_s.last().copied().unwrap_or(0.0));
+            canvas.line(&[(last, *end), (left, *end)], track.colour().mix(0.35), 0.8);
             canvas.line(&[(left, *end), (right, place)], track.colour(), 1.2);
             let name = words::shortened(&track.series.candidate, if track.strong { 20 } else { 23 });
             canvas.text((right + 4.0, place + 4.0), &name, look);
