@@ -9,7 +9,7 @@ use std::path::Path;
 use arenalab::format::decision::{Comparison, Feasible, Verdict};
 use arenalab::format::trial::Status;
 use arenalab::report::{self, Input, Written, terminal};
-use report_fixture::{Fixture, Shape, bad_twin, build, many, typical};
+use report_fixture::{Fixture, Shape, bad_twin, build, large, many, typical};
 
 const HOSTILE: &str =
     "preload=/x/<script>alert(1)</script>|`\"'&\n\u{7}]]>--> **b** 名前.so:LONG_NAME=0123456789";
@@ -212,4 +212,5 @@ fn keep_for_looking_at() {
     write(&typical(), &keep.join("typical"));
     write(&many(60, 30), &keep.join("many"));
     write(&many(2, 30), &keep.join("two"));
+    write(&large(), &keep.join("large"));
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::story::{Chapter, Figure, Line, Story};
+use super::chapter::{Chapter, Line};
+use super::story::{Figure, Story};
 
 /// Renders the report.
 pub fn render(story: &Story) -> String {

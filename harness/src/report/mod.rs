@@ -4,11 +4,15 @@
 //! Data flows from [`Input`] through [`pictures`] (what is drawn) and [`story`] (what is said) to the
 //! renderers; [`words`] is where figures become text.
 
+mod chapter;
 pub mod charts;
 mod evidence;
 mod html;
 mod markdown;
+mod method;
 mod pictures;
+mod profile;
+mod profiles;
 mod story;
 mod terminal;
 pub mod words;

@@ -7,7 +7,7 @@ use super::charts::forest::{Estimate, Forest, Row};
 use super::charts::frontier::{Frontier, Point, Role};
 use super::charts::ladder::{Column, Ladder, Rung};
 use super::charts::timeline::{Timeline, Track};
-use super::{Input, words};
+use super::{Input, profile, profiles, words};
 use crate::format::decision::{Decision, Feasible, Ratio, ScenarioDecision, Standing, Verdict};
 use crate::format::series::Series;
 
@@ -42,6 +42,7 @@ pub fn all<'a>(input: &Input<'a>) -> Vec<Picture<'a>> {
         add("forest-choice".to_owned(), Place::Front, Drawing::Forest(forest));
     }
     let telling = telling_scenario(decision);
+    let known = profile::profiles(input.trials);
     for (index, scenario) in decision.scenarios.iter().enumerate() {
         let name = file_name(scenario);
         let place = if Some(index) == telling { Place::Front } else { Place::Scenario(index) };
@@ -53,6 +54,12 @@ pub fn all<'a>(input: &Input<'a>) -> Vec<Picture<'a>> {
         }
         if let Some(chart) = timeline(input, scenario) {
             add(format!("timeline-{name}"), Place::Scenario(index), Drawing::Timeline(chart));
+        }
+        if let Some(chart) = profiles::anatomy(decision, scenario, &known) {
+            add(format!("anatomy-{name}"), Place::Scenario(index), Drawing::Anatomy(chart));
+        }
+        if let Some(chart) = profiles::latency(decision, scenario, &known) {
+            add(format!("latency-{name}"), Place::Scenario(index), Drawing::Latency(chart));
         }
     }
     for (first, chart, name) in ladders(decision) {
@@ -338,7 +345,19 @@ fn rungs(decision: &Decision, scenario: &ScenarioDecision) -> Vec<Rung> {
     limited.chain(apart.take(4).map(|s| make(s, words::shortened(&s.candidate, 10), false))).collect()
 }
 
-const MOST_TRACKS: usize = 6;
+/// The most lines that a reader tells apart in one drawing.
+pub const MOST_TRACKS: usize = 6;
+
+/// The candidates of a scenario, each once, in the order in which they matter: the baseline, the choice,
+/// the front, the others.
+pub fn by_weight<'a>(decision: &'a Decision, scenario: &'a ScenarioDecision) -> Vec<&'a str> {
+    let choice = decision.choice.as_deref();
+    let front = scenario.front.iter().map(String::as_str);
+    let others = scenario.standings.iter().map(|s| s.candidate.as_str());
+    let mut seen = HashSet::new();
+    let all = std::iter::once(decision.baseline.as_str()).chain(choice).chain(front).chain(others);
+    all.filter(|name| seen.insert(*name)).collect()
+}
 
 fn timeline<'a>(input: &Input<'a>, scenario: &ScenarioDecision) -> Option<Timeline<'a>> {
     let decision = input.decision;
@@ -357,15 +376,8 @@ fn timeline<'a>(input: &Input<'a>, scenario: &ScenarioDecision) -> Option<Timeli
             *kept = series;
         }
     }
-    let mut wanted: Vec<&str> = vec![&decision.baseline];
-    let more = scenario.standings.iter().map(|s| s.candidate.as_str());
-    wanted.extend(
-        decision.choice.as_deref().into_iter().chain(scenario.front.iter().map(String::as_str)).chain(more),
-    );
-    let mut seen = HashSet::new();
-    let tracks: Vec<Track> = wanted
+    let tracks: Vec<Track> = by_weight(decision, scenario)
         .into_iter()
-        .filter(|name| seen.insert(*name))
         .filter_map(|name| found.get(name))
         .take(MOST_TRACKS)
         .map(|series| {

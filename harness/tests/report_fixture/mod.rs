@@ -11,8 +11,8 @@ use arenalab::format::decision::{
 use arenalab::format::manifest::{Binary, CandidateEntry, Host, Libc, Manifest, Merged, Scenario};
 use arenalab::format::series::Series;
 use arenalab::format::trial::{
-    Arenas, Cpu, Effect, Faults, Latency, Live, Noise as Disturbance, Quantiles, Rss, Status, Switches,
-    Throughput, TrialRecord,
+    Anatomy, Arenas, Cpu, Effect, Faults, Latency, Live, Noise as Disturbance, Quantiles, Rss, Status,
+    Switches, Throughput, TrialRecord,
 };
 
 /// A campaign and its decision.
@@ -133,8 +133,17 @@ fn trial(
     (rss, rate): (f64, f64),
 ) -> TrialRecord {
     let bytes = |share: f64| (rss * share * MIB) as u64;
-    let quantiles =
-        Quantiles { p50: 45.0, p90: 90.0, p99: 900.0, p999: 20_000.0, max: 3e6, samples: 100_000 };
+    let quantiles = {
+        let slow = 17.0 / rate;
+        Quantiles {
+            p50: 45.0 * slow,
+            p90: 90.0 * slow,
+            p99: 900.0 * slow,
+            p999: 20_000.0 * slow.powi(2),
+            max: 3e6,
+            samples: 100_000,
+        }
+    };
     TrialRecord {
         workload: of.0.to_owned(),
         threads: of.1,
@@ -169,7 +178,7 @@ fn trial(
         }),
         live: Some(Live { peak: 60 << 20, mean: 58 << 20, end: 60 << 20, drained: 0, engine: 3 << 20 }),
         arenas: Some(Arenas { limit: None, observed: Some(5) }),
-        anatomy: None,
+        anatomy: Some(Anatomy { free: Some(bytes(0.25)), metadata: Some(bytes(0.01)), ..Anatomy::default() }),
         allocator: None,
         effect: Effect { verified: true, how: "arenas counted".into() },
         noise: Disturbance { psi_cpu_some_pct: Some(12.0), steal_s: Some(0.0), foreign_cpu_s: Some(0.1) },
@@ -402,4 +411,12 @@ fn manifest(shape: &Shape) -> Manifest {
         candidates,
         baseline: shape.candidates[0].clone(),
     }
+}
+
+/// 8 scenarios, 12 candidates, 105 rounds: more than 10,000 trials.
+pub fn large() -> Fixture {
+    let mut candidates: Vec<String> = ["glibc", "jemalloc", "mimalloc"].map(str::to_owned).to_vec();
+    candidates.extend((1..10).map(|n| format!("glibc:arena_max={n}")));
+    let scenarios = (0..8).map(|i| (format!("workload{}", i / 4), 2u32 << (i % 4))).collect();
+    build(&Shape { candidates, scenarios, rounds: 105, series: true })
 }

@@ -1,12 +1,14 @@
 //! The drawings: data in, picture out. One module a chart, one [`theme`]; each is drawn by one function on
 //! any backend of plotters, so that SVG and PNG are the same picture.
 
+pub mod anatomy;
 pub mod axis;
 pub mod canvas;
 pub mod forest;
 pub mod frontier;
 pub mod labels;
 pub mod ladder;
+pub mod latency;
 pub mod svg;
 pub mod theme;
 pub mod timeline;
@@ -29,6 +31,10 @@ pub enum Drawing<'a> {
     Timeline(timeline::Timeline<'a>),
     /// Ratios to the baseline.
     Forest(forest::Forest),
+    /// Where the memory is.
+    Anatomy(anatomy::Anatomy),
+    /// Quantiles of latency.
+    Latency(latency::Latency),
 }
 
 impl Drawing<'_> {
@@ -39,6 +45,8 @@ impl Drawing<'_> {
             Self::Ladder(chart) => chart.size(),
             Self::Timeline(_) => timeline::SIZE,
             Self::Forest(chart) => chart.size(),
+            Self::Anatomy(chart) => chart.size(),
+            Self::Latency(_) => latency::SIZE,
         }
     }
 
@@ -49,6 +57,8 @@ impl Drawing<'_> {
             Self::Ladder(chart) => (&chart.title, &chart.subtitle),
             Self::Timeline(chart) => (&chart.title, &chart.subtitle),
             Self::Forest(chart) => (&chart.title, &chart.subtitle),
+            Self::Anatomy(chart) => (&chart.title, &chart.subtitle),
+            Self::Latency(chart) => (&chart.title, &chart.subtitle),
         }
     }
 
@@ -59,6 +69,8 @@ impl Drawing<'_> {
             Self::Ladder(chart) => chart.draw(&mut canvas),
             Self::Timeline(chart) => chart.draw(&mut canvas),
             Self::Forest(chart) => chart.draw(&mut canvas),
+            Self::Anatomy(chart) => chart.draw(&mut canvas),
+            Self::Latency(chart) => chart.draw(&mut canvas),
         }
         canvas.finish()
     }

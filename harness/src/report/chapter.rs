@@ -1,0 +1,223 @@
+//! One scenario's evidence: a row a candidate, the twin, what did not finish, how far to trust it.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::charts::theme::Family;
+use super::evidence::{Evidence, Key};
+use super::pictures::Place;
+use super::story::{Fact, Figure, fact};
+use super::words;
+use crate::format::decision::{Comparison, Decision, Ratio, ScenarioDecision, Standing, Twin};
+
+/// One scenario's evidence.
+#[derive(Clone, Debug, Serialize)]
+pub struct Chapter {
+    /// Fragment to link to.
+    pub anchor: String,
+    /// Workload, threads, libc.
+    pub title: String,
+    /// Its own outcome in words.
+    pub verdict: String,
+    /// The twin in words.
+    pub twin: String,
+    /// Whether the twin gives no reason to doubt.
+    pub trusted: bool,
+    /// Charts of the workload as a whole, then of the scenario.
+    pub figures: Vec<Figure>,
+    /// A row a candidate.
+    pub rows: Vec<Line>,
+    /// Whether any row has a latency ratio.
+    pub has_p99: bool,
+    /// Counts, effect, noise.
+    pub trust: Vec<Fact>,
+    /// What did not finish: status, candidate, reason, count.
+    pub unfinished: Vec<[String; 4]>,
+    /// Settings not seen in force: candidate, what was seen, count.
+    pub unverified: Vec<[String; 3]>,
+}
+
+/// A figure in a table.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Cell {
+    /// In words; a dash where unknown.
+    pub text: String,
+    /// For sorting; none where unknown.
+    pub value: Option<f64>,
+    /// Verdict in a word, where there is one.
+    pub verdict: Option<&'static str>,
+    /// Its mark.
+    pub mark: Option<&'static str>,
+}
+
+/// One candidate in one scenario.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    /// Canonical candidate.
+    pub candidate: String,
+    /// Class of its colour.
+    pub family: &'static str,
+    /// `choice`, `baseline`, `front` or nothing.
+    pub role: &'static str,
+    /// Rounds compared.
+    pub rounds: u32,
+    /// The objective's RSS.
+    pub rss: Cell,
+    /// Against the baseline.
+    pub rss_ratio: Cell,
+    /// Work per second.
+    pub throughput: Cell,
+    /// Against the baseline.
+    pub throughput_ratio: Cell,
+    /// Latency against the baseline.
+    pub p99_ratio: Cell,
+    /// Smallest loss that could have been seen.
+    pub resolvable: String,
+    /// Whether the constraints hold.
+    pub feasible: &'static str,
+    /// The mechanism seen.
+    pub mechanism: Vec<String>,
+}
+
+/// All scenarios, each with its charts.
+pub fn chapters(
+    decision: &Decision,
+    figures: Vec<Figure>,
+    evidence: &HashMap<Key, Evidence>,
+) -> Vec<Chapter> {
+    let mut chapters: Vec<Chapter> =
+        decision.scenarios.iter().enumerate().map(|(i, s)| chapter(decision, i, s, evidence)).collect();
+    let (before, own): (Vec<_>, Vec<_>) =
+        figures.into_iter().partition(|f| matches!(f.place, Place::Before(_)));
+    for figure in before.into_iter().chain(own) {
+        let (Place::Scenario(index) | Place::Before(index)) = figure.place else { continue };
+        if let Some(chapter) = chapters.get_mut(index) {
+            chapter.figures.push(figure);
+        }
+    }
+    chapters
+}
+
+fn chapter(
+    decision: &Decision,
+    index: usize,
+    scenario: &ScenarioDecision,
+    evidence: &HashMap<Key, Evidence>,
+) -> Chapter {
+    let own = evidence.get(&(scenario.workload.as_str(), scenario.threads, scenario.libc.as_str()));
+    let rows: Vec<Line> = scenario.standings.iter().map(|s| line(decision, scenario, s)).collect();
+    let title = words::scenario(&scenario.workload, scenario.threads, &scenario.libc);
+    let choice = scenario.choice.as_deref().map(|c| format!(" ({c})")).unwrap_or_default();
+    Chapter {
+        anchor: format!("scenario-{}", index + 1),
+        title: words::clean(&title),
+        verdict: words::clean(&format!("{}{choice}", words::verdict(scenario.verdict))),
+        twin: twin(decision, scenario.twin.as_ref()),
+        trusted: scenario.twin.is_none_or(|t| t.trustworthy),
+        figures: Vec::new(),
+        has_p99: scenario.standings.iter().any(|s| s.p99_ratio.is_some()),
+        rows,
+        trust: own.map(trust).unwrap_or_default(),
+        unfinished: own.map(unfinished).unwrap_or_default(),
+        unverified: own.map(unverified).unwrap_or_default(),
+    }
+}
+
+/// The twin in words.
+pub fn twin(decision: &Decision, twin: Option<&Twin>) -> String {
+    let Some(twin) = twin else {
+        return "no twin was run: nothing shows whether the host was steady".to_owned();
+    };
+    let tell = |name: &str, r: &Option<Ratio>| r.as_ref().map(|r| format!("{name} {}", words::ratio(r)));
+    let figures = [
+        tell("throughput", &twin.throughput_ratio),
+        tell(words::objective(decision.objective), &twin.rss_ratio),
+    ];
+    let figures: Vec<String> = figures.into_iter().flatten().collect();
+    let word = if twin.trustworthy { "agrees with the baseline" } else { "differs from the baseline" };
+    format!("{word}: {}", if figures.is_empty() { "no figures".to_owned() } else { figures.join(", ") })
+}
+
+fn line(decision: &Decision, scenario: &ScenarioDecision, standing: &Standing) -> Line {
+    let is_baseline = standing.candidate == decision.baseline;
+    let role = match () {
+        () if decision.choice.as_ref() == Some(&standing.candidate) => "choice",
+        () if is_baseline => "baseline",
+        () if standing.on_front => "front",
+        () => "",
+    };
+    let judged = |ratio: &Option<Ratio>, verdict: Comparison| {
+        let mut cell = ratio_cell(ratio.as_ref().filter(|_| !is_baseline));
+        if cell.value.is_some() {
+            (cell.verdict, cell.mark) = (Some(words::comparison(verdict)), Some(words::mark(verdict)));
+        }
+        cell
+    };
+    Line {
+        candidate: words::clean(&standing.candidate),
+        family: family(&standing.candidate),
+        role,
+        rounds: standing.rounds,
+        rss: cell(standing.rss.as_ref().map(|l| (words::bytes(l), l.estimate))),
+        rss_ratio: judged(&standing.rss_ratio, standing.rss_verdict),
+        throughput: cell(
+            standing.throughput.as_ref().map(|l| (words::rate(l, &words::clean(&scenario.unit)), l.estimate)),
+        ),
+        throughput_ratio: judged(&standing.throughput_ratio, standing.throughput_verdict),
+        p99_ratio: ratio_cell(standing.p99_ratio.as_ref()),
+        resolvable: standing.resolvable.map_or("–".to_owned(), words::share),
+        feasible: words::feasible(standing.feasible),
+        mechanism: standing.mechanism.iter().map(|m| words::clean(m)).collect(),
+    }
+}
+
+fn ratio_cell(ratio: Option<&Ratio>) -> Cell {
+    cell(ratio.map(|r| (words::ratio(r), r.estimate)))
+}
+
+fn cell(figure: Option<(String, f64)>) -> Cell {
+    let dash = || Cell { text: "–".to_owned(), ..Cell::default() };
+    figure.map_or_else(dash, |(text, value)| Cell { text, value: Some(value), ..Cell::default() })
+}
+
+fn family(candidate: &str) -> &'static str {
+    match Family::of(candidate) {
+        Family::Glibc => "glibc",
+        Family::Jemalloc => "jemalloc",
+        Family::Mimalloc => "mimalloc",
+        Family::Tcmalloc => "tcmalloc",
+        Family::Other => "other",
+    }
+}
+
+fn trust(evidence: &Evidence) -> Vec<Fact> {
+    let mut facts = vec![
+        fact("trials", format!("{} run, {} finished", evidence.trials, evidence.ok)),
+        fact("effect proven", format!("in {} of {} finished trials", evidence.verified, evidence.ok)),
+    ];
+    if evidence.repeats > 0 {
+        facts.push(fact("noisy rounds run again", words::plural(evidence.repeats, "trial")));
+    }
+    for (name, median, most) in evidence.noise() {
+        facts.push(fact(name, format!("median {median:.2}, largest {most:.2}")));
+    }
+    facts
+}
+
+/// The most lines that a list of mishaps has; further ones are in the trial lines.
+const MOST_MISHAPS: usize = 40;
+
+fn unfinished(evidence: &Evidence) -> Vec<[String; 4]> {
+    let row = |((status, candidate, reason), count): (&(&str, &str, &str), &u64)| {
+        [(*status).to_owned(), words::clean(candidate), words::clean(reason), count.to_string()]
+    };
+    evidence.unfinished.iter().map(row).take(MOST_MISHAPS).collect()
+}
+
+fn unverified(evidence: &Evidence) -> Vec<[String; 3]> {
+    let row = |((candidate, how), count): (&(&str, &str), &u64)| {
+        [words::clean(candidate), words::clean(how), count.to_string()]
+    };
+    evidence.unverified.iter().map(row).take(MOST_MISHAPS).collect()
+}

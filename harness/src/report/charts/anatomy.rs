@@ -1,0 +1,111 @@
+//! Where the memory is: a bar a candidate, from zero: live bytes, the engine's own, and the rest, which the
+//! allocator keeps. What the allocator says of itself stands beside it in words, as it need not be resident.
+
+use plotters::prelude::*;
+
+use super::axis::{Panel, Scale, byte_unit, from_zero};
+use super::canvas::{Align, At, Canvas, Lettering};
+use super::theme::{self, Family, Shape};
+use crate::report::profile::Spread;
+use crate::units;
+
+/// One candidate. Bytes at the end of the steady phase.
+#[derive(Clone, Debug)]
+pub struct Bar {
+    /// Canonical candidate.
+    pub name: String,
+    /// Baseline or choice.
+    pub strong: bool,
+    /// Resident.
+    pub rss: Spread,
+    /// Live.
+    pub live: f64,
+    /// Of the workload engine.
+    pub engine: f64,
+    /// The allocator's own words.
+    pub says: String,
+}
+
+/// The drawing.
+#[derive(Clone, Debug)]
+pub struct Anatomy {
+    /// The finding.
+    pub title: String,
+    /// Scenario.
+    pub subtitle: String,
+    /// From the top.
+    pub bars: Vec<Bar>,
+}
+
+const TOP: f64 = 86.0;
+const ROW: f64 = 40.0;
+const NAMES: f64 = 206.0;
+
+impl Anatomy {
+    /// Width and height.
+    pub fn size(&self) -> At {
+        (theme::WIDTH, TOP + ROW * self.bars.len() as f64 + 50.0)
+    }
+
+    /// Draws.
+    pub fn draw<B: DrawingBackend>(&self, canvas: &mut Canvas<B>) {
+        super::heading(canvas, &self.title, &self.subtitle, theme::WIDTH);
+        let bottom = TOP + ROW * self.bars.len() as f64;
+        let panel = Panel { left: NAMES, right: theme::WIDTH - 24.0, top: TOP, bottom };
+        let most = self.bars.iter().map(|b| b.rss.high).fold(0.0, f64::max);
+        let (scale, unit) = (Scale::linear(from_zero(most), (panel.left, panel.right)), byte_unit(most));
+        panel.x_axis(canvas, &scale, unit, &format!("RSS at the end of the work ({})", unit.name));
+        self.key(canvas);
+        for (index, bar) in self.bars.iter().enumerate() {
+            Self::bar(canvas, bar, &scale, TOP + ROW * index as f64);
+        }
+    }
+
+    fn key<B: DrawingBackend>(&self, canvas: &mut Canvas<B>) {
+        let family = self.bars.first().map_or(Family::Glibc, |b| Family::of(&b.name)).colour();
+        let look = Lettering::new(theme::SMALL, theme::MUTED);
+        let mut x = NAMES;
+        let parts = [
+            ("live bytes", family.mix(1.0)),
+            ("engine's own", theme::MUTED.mix(0.5)),
+            ("kept by the allocator", family.mix(0.35)),
+        ];
+        for (word, colour) in parts {
+            canvas.mark((x + 5.0, TOP - 16.0), Shape::Square, 6.0, colour);
+            canvas.text((x + 16.0, TOP - 12.0), word, look);
+            x += look.width(word) + 36.0;
+        }
+    }
+
+    fn bar<B: DrawingBackend>(canvas: &mut Canvas<B>, bar: &Bar, scale: &Scale, top: f64) {
+        let colour = Family::of(&bar.name).colour();
+        let (zero, live) = (scale.at(0.0), scale.at(bar.live.min(bar.rss.median)));
+        let engine = scale.at((bar.live + bar.engine).min(bar.rss.median));
+        let (end, bottom) = (scale.at(bar.rss.median), top + 20.0);
+        canvas.rect((zero, top + 4.0), (live, bottom), colour);
+        canvas.rect((live, top + 4.0), (engine, bottom), theme::MUTED.mix(0.5));
+        canvas.rect((engine, top + 4.0), (end, bottom), colour.mix(0.35));
+        let middle = top + 12.0;
+        canvas.interval((scale.at(bar.rss.low), middle), (scale.at(bar.rss.high), middle), theme::INK, 1.2);
+        let look = Lettering { bold: bar.strong, ..Lettering::new(theme::SMALL, theme::INK) };
+        let name = super::fitted(&bar.name, look, NAMES - 20.0);
+        canvas.text((NAMES - 10.0, top + 16.0), &name, look.align(Align::End));
+        let kept = (bar.rss.median - bar.live - bar.engine).max(0.0);
+        let mut words = format!("{} kept", units::format_bytes(kept));
+        if !bar.says.is_empty() {
+            words = format!("{words}; by its own account {}", bar.says);
+        }
+        canvas.text((zero + 2.0, top + 33.0), &words, Lettering::new(11.0, theme::MUTED));
+        let says = format!(
+            "{}: RSS {} (quartiles {}…{}), live {}, engine {}, kept {}",
+            bar.name,
+            units::format_bytes(bar.rss.median),
+            units::format_bytes(bar.rss.low),
+            units::format_bytes(bar.rss.high),
+            units::format_bytes(bar.live),
+            units::format_bytes(bar.engine),
+            units::format_bytes(kept)
+        );
+        canvas.spot((end, middle), 9.0, says);
+    }
+}

@@ -1,0 +1,93 @@
+//! The drawings made from [`profile`]s: anatomy and latency.
+
+use std::collections::HashMap;
+
+use super::charts::anatomy::{Anatomy, Bar};
+use super::charts::latency::{Curve, Latency};
+use super::pictures::{MOST_TRACKS, by_weight};
+use super::profile::{Profile, Whose};
+use super::words;
+use crate::format::decision::{Decision, ScenarioDecision};
+use crate::units;
+
+/// The most bars of a drawing.
+const MOST_BARS: usize = 10;
+
+fn of<'a>(
+    scenario: &'a ScenarioDecision,
+    name: &'a str,
+    profiles: &'a HashMap<Whose<'a>, Profile>,
+) -> Option<&'a Profile> {
+    profiles.get(&((scenario.workload.as_str(), scenario.threads, scenario.libc.as_str()), name))
+}
+
+fn strong(decision: &Decision, name: &str) -> bool {
+    name == decision.baseline || decision.choice.as_deref() == Some(name)
+}
+
+fn subtitle(scenario: &ScenarioDecision) -> String {
+    let name = words::scenario(&scenario.workload, scenario.threads, &scenario.libc);
+    format!("{name}; medians over trials, with quartiles")
+}
+
+/// Where the memory is; none where live bytes are not known.
+pub fn anatomy(
+    decision: &Decision,
+    scenario: &ScenarioDecision,
+    profiles: &HashMap<Whose<'_>, Profile>,
+) -> Option<Anatomy> {
+    let bar = |name: &str| {
+        let profile = of(scenario, name, profiles)?;
+        let part = |spread: Option<super::profile::Spread>, word: &str| {
+            spread.map(|s| format!("{} {word}", units::format_bytes(s.median)))
+        };
+        let says = [part(profile.free, "free"), part(profile.metadata, "metadata")];
+        Some(Bar {
+            name: name.to_owned(),
+            strong: strong(decision, name),
+            rss: profile.rss?,
+            live: profile.live?.median,
+            engine: profile.engine.map_or(0.0, |s| s.median),
+            says: says.into_iter().flatten().collect::<Vec<_>>().join(", "),
+        })
+    };
+    let bars: Vec<Bar> = by_weight(decision, scenario).into_iter().filter_map(bar).take(MOST_BARS).collect();
+    let kept = |name: &str| {
+        let bar = bars.iter().find(|b| b.name == name)?;
+        Some(units::format_bytes((bar.rss.median - bar.live - bar.engine).max(0.0)))
+    };
+    let baseline = kept(&decision.baseline);
+    let choice = decision.choice.as_deref().filter(|c| *c != decision.baseline);
+    let title = match (baseline, choice.and_then(|c| Some((c, kept(c)?)))) {
+        (Some(baseline), Some((name, kept))) => {
+            format!("Beyond live data, {name} keeps {kept}, {} {baseline}", decision.baseline)
+        }
+        (Some(baseline), None) => format!("Beyond live data, {} keeps {baseline}", decision.baseline),
+        _ => "Where the memory is".to_owned(),
+    };
+    (!bars.is_empty()).then(|| Anatomy { title, subtitle: subtitle(scenario), bars })
+}
+
+/// How long allocating calls take; none where it was not measured.
+pub fn latency(
+    decision: &Decision,
+    scenario: &ScenarioDecision,
+    profiles: &HashMap<Whose<'_>, Profile>,
+) -> Option<Latency> {
+    let curve = |name: &str| {
+        let quantiles = of(scenario, name, profiles)?.malloc;
+        quantiles.iter().any(Option::is_some).then(|| Curve {
+            name: name.to_owned(),
+            strong: strong(decision, name),
+            baseline: name == decision.baseline,
+            quantiles,
+        })
+    };
+    let curves: Vec<Curve> =
+        by_weight(decision, scenario).into_iter().filter_map(curve).take(MOST_TRACKS).collect();
+    (!curves.is_empty()).then(|| Latency {
+        title: "Latency of malloc, median to the 999th of 1000".to_owned(),
+        subtitle: subtitle(scenario),
+        curves,
+    })
+}
