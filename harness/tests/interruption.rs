@@ -11,7 +11,7 @@ use common::{arenalab, both, eventually, fresh, processes_with, run_expecting, t
 use serde_json::Value;
 
 const PLAN: [&str; 10] = [
-    "sweep", "larson:ops=150k", "--threads", "2", "--rounds", "4", "--arena-max", "default,1", "--allocators",
+    "sweep", "larson:ops=1M", "--threads", "2", "--rounds", "4", "--arena-max", "default,1", "--allocators",
     "glibc,jemalloc",
 ];
 const TRIALS: usize = 4 * 4;
@@ -55,8 +55,9 @@ fn kill_9_at_any_moment_loses_nothing_that_finished_and_leaves_nothing_running()
     let (_parent, dir) = fresh();
     let mark = mark(&dir);
     let mut kept: Vec<String> = Vec::new();
-    // Moments of all kinds: before the first trial, within one, between two.
-    for wait_ms in [15, 140, 333, 61, 487, 222] {
+    // Moments of all kinds: before the first trial, within one, between two; in half of the cases counted
+    // from the end of a trial.
+    for (after_a_trial, wait_ms) in [(false, 15), (true, 40), (true, 0), (false, 333), (true, 111), (true, 63)] {
         let args = ["sweep", "--resume", "--out", text(&dir)];
         let mut child = if dir.join("manifest.json").exists() {
             let (name, value) = mark.split_once('=').unwrap();
@@ -65,6 +66,9 @@ fn kill_9_at_any_moment_loses_nothing_that_finished_and_leaves_nothing_running()
         } else {
             start(&dir, &mark)
         };
+        if after_a_trial {
+            assert!(eventually(30, || whole_lines(&dir).len() > kept.len()), "no trial was finished");
+        }
         std::thread::sleep(Duration::from_millis(wait_ms));
         signal(&child, rustix::process::Signal::KILL);
         child.wait().unwrap();

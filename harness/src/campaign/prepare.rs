@@ -143,6 +143,7 @@ fn template(
         unsupported: version.and_then(|version| candidate.unsupported_by(version)),
         timeout: plan.measure.timeout,
         idle: plan.measure.idle,
+        sampled: true,
         keep_series: false,
     })
 }

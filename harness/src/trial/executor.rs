@@ -41,6 +41,8 @@ pub struct TrialSpec {
     pub timeout: Duration,
     /// Idle wait after the drain.
     pub idle: Duration,
+    /// Whether RSS is sampled while it runs. Only the benchmark of the sampling itself goes without.
+    pub sampled: bool,
     /// Whether a series is wanted.
     pub keep_series: bool,
 }

@@ -17,6 +17,6 @@ pub mod fingerprint;
 mod leash;
 mod noise;
 mod readings;
-mod sampler;
+pub mod sampler;
 mod session;
 mod tunables;

@@ -144,6 +144,9 @@ impl<'a> Session<'a> {
             .take_descriptor()
             .ok_or_else(|| Broken::Refused("the hello came without a telemetry page".to_owned()))?;
         let page = Page::open(&file).map_err(|e| Broken::Refused(e.to_string()))?;
+        if !self.spec.sampled {
+            return Ok(());
+        }
         let sampler = sampler::start(self.process.pid, Arc::new(page), self.begin);
         self.sampler = Some(sampler.map_err(Broken::Refused)?);
         Ok(())
