@@ -1,3 +1,4 @@
 //! One fresh process, measured.
 
 pub mod companions;
+pub mod host;
