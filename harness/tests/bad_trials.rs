@@ -70,8 +70,19 @@ fn a_daemon_of_a_trial_does_not_outlive_it() {
 fn a_peak_depends_neither_on_the_harness_nor_on_the_trial_before() {
     let (_parent, dir) = fresh();
     let output = common::run(&[
-        "sweep", "selftest:bytes=300MiB,mode=5", "selftest", "--threads", "1", "--rounds", "3", "--allocators",
-        "glibc", "--arena-max", "default", "--out", text(&dir),
+        "sweep",
+        "selftest:bytes=300MiB,mode=5",
+        "selftest",
+        "--threads",
+        "1",
+        "--rounds",
+        "3",
+        "--allocators",
+        "glibc",
+        "--arena-max",
+        "default",
+        "--out",
+        text(&dir),
     ]);
     assert_eq!(output.status.code(), Some(0), "{}", both(&output));
     let rows = trials(&dir);
@@ -83,6 +94,7 @@ fn a_peak_depends_neither_on_the_harness_nor_on_the_trial_before() {
     assert!(peaks(false).iter().all(|peak| *peak > 300 << 20), "{:?}", peaks(false));
     assert!(peaks(true).iter().all(|peak| *peak < 40 << 20), "{:?}", peaks(true));
     // The order is random: make sure that a large one really did come before a tiny one.
-    let large_then_tiny = rows.windows(2).any(|w| w[0]["workload"] != "selftest" && w[1]["workload"] == "selftest");
+    let large_then_tiny =
+        rows.windows(2).any(|w| w[0]["workload"] != "selftest" && w[1]["workload"] == "selftest");
     assert!(large_then_tiny);
 }

@@ -15,7 +15,8 @@ fn schema(name: &str) -> Value {
 #[track_caller]
 fn must_match(schema_name: &str, value: &Value) {
     let validator = jsonschema::validator_for(&schema(schema_name)).unwrap();
-    let errors: Vec<String> = validator.iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    let errors: Vec<String> =
+        validator.iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
     assert!(errors.is_empty(), "{schema_name}: {}", errors.join("\n"));
 }
 
@@ -55,7 +56,9 @@ fn a_sweep_measures_every_candidate_and_proves_its_effect() {
     assert_eq!(arenas("glibc:arena_max=1"), 1);
     assert!(arenas("glibc:arena_max=2") <= 2);
     assert!(arenas("glibc") > 2);
-    assert!(trials.iter().filter(|t| t["candidate"] == "jemalloc").all(|t| t["allocator"]["name"] == "jemalloc"));
+    assert!(
+        trials.iter().filter(|t| t["candidate"] == "jemalloc").all(|t| t["allocator"]["name"] == "jemalloc")
+    );
 
     let decision = common::run(&["choose", text(&dir), "--json"]);
     assert!([0, 3, 4].contains(&decision.status.code().unwrap()), "{}", both(&decision));
@@ -76,7 +79,8 @@ fn a_sweep_measures_every_candidate_and_proves_its_effect() {
 fn rounds_are_interleaved_in_the_order_of_the_seed() {
     let order = |seed: &str| {
         let (_parent, dir) = fresh();
-        let args = ["sweep", "larson:ops=2k", "--threads", "1", "--rounds", "3", "--allocators", "glibc,jemalloc"];
+        let args =
+            ["sweep", "larson:ops=2k", "--threads", "1", "--rounds", "3", "--allocators", "glibc,jemalloc"];
         run_expecting(0, &[&args[..], &["--seed", seed, "--out", text(&dir)]].concat());
         let name = |t: &Value| format!("{} {} {}", t["round"], t["candidate"], t["twin"]);
         trials(&dir).iter().map(name).collect::<Vec<_>>()

@@ -11,7 +11,15 @@ use common::{arenalab, both, eventually, fresh, processes_with, run_expecting, t
 use serde_json::Value;
 
 const PLAN: [&str; 10] = [
-    "sweep", "larson:ops=1M", "--threads", "2", "--rounds", "4", "--arena-max", "default,1", "--allocators",
+    "sweep",
+    "larson:ops=1M",
+    "--threads",
+    "2",
+    "--rounds",
+    "4",
+    "--arena-max",
+    "default,1",
+    "--allocators",
     "glibc,jemalloc",
 ];
 const TRIALS: usize = 4 * 4;
@@ -38,7 +46,9 @@ fn whole_lines(dir: &Path) -> Vec<String> {
 }
 
 fn identity(trial: &Value) -> String {
-    ["workload", "threads", "candidate", "round", "twin", "position"].map(|key| trial[key].to_string()).join(" ")
+    ["workload", "threads", "candidate", "round", "twin", "position"]
+        .map(|key| trial[key].to_string())
+        .join(" ")
 }
 
 /// What a campaign that nobody disturbs runs, in its order.
@@ -57,7 +67,9 @@ fn kill_9_at_any_moment_loses_nothing_that_finished_and_leaves_nothing_running()
     let mut kept: Vec<String> = Vec::new();
     // Moments of all kinds: before the first trial, within one, between two; in half of the cases counted
     // from the end of a trial.
-    for (after_a_trial, wait_ms) in [(false, 15), (true, 40), (true, 0), (false, 333), (true, 111), (true, 63)] {
+    for (after_a_trial, wait_ms) in
+        [(false, 15), (true, 40), (true, 0), (false, 333), (true, 111), (true, 63)]
+    {
         let args = ["sweep", "--resume", "--out", text(&dir)];
         let mut child = if dir.join("manifest.json").exists() {
             let (name, value) = mark.split_once('=').unwrap();

@@ -103,13 +103,6 @@ proptest! {
     }
 
     #[test]
-    fn every_value_agrees_with_its_own_report(candidate in known_candidate()) {
-        for (setting, value) in candidate.known_settings() {
-            prop_assert!(setting.agrees(value, &setting.wire(value)), "{}", candidate);
-        }
-    }
-
-    #[test]
     fn no_text_makes_it_panic_or_take_more_than_a_line(
         allocator in "(glibc|jemalloc|mimalloc|preload=/a|)",
         text in "\\PC{0,30}|[a-z_0-9=,:.\\\\ -]{0,30}|[\\x00-\\xff]{0,12}",

@@ -44,7 +44,7 @@ pub fn companions() -> Companions {
 /// When it is missing, or does not say who it is.
 pub fn companion(companions: &Companions, allocator: &str) -> Result<Fingerprint, CliError> {
     let path = companions.workload(allocator).map_err(|e| CliError::Failed(e.to_string()))?;
-    fingerprint::take(&path).map_err(CliError::Failed)
+    fingerprint::take(&path, &environment()).map_err(CliError::Failed)
 }
 
 /// Measures what the strategy asks for.
@@ -142,12 +142,7 @@ fn display(manifest: &Manifest, show: ShowArgs, total: Option<u64>) -> Progress 
     Progress::new(say, arms, baseline, manifest.objective, rounds, total)
 }
 
-fn tell(
-    store: &Store,
-    show: ShowArgs,
-    ended: Ended,
-    counts: &BTreeMap<Status, u64>,
-) -> Result<(), CliError> {
+fn tell(store: &Store, show: ShowArgs, ended: Ended, counts: &BTreeMap<Status, u64>) -> Result<(), CliError> {
     let dir = store.dir.display();
     if show.json {
         let statuses: BTreeMap<String, u64> =

@@ -12,6 +12,7 @@ use crate::decide::strategy::FullGrid;
 use crate::format::manifest::Manifest;
 use crate::plan::Plan;
 use crate::trial::companions::Companions;
+use crate::trial::host;
 
 /// Runs the subcommand.
 pub fn run(args: Box<SweepArgs>) -> Result<u8, CliError> {
@@ -54,7 +55,6 @@ fn create(
     companions: &Companions,
     host_name: Option<String>,
 ) -> Result<(Store, Campaign), CliError> {
-    let fail = |reason: String| CliError::Failed(reason);
     let mut binaries = BTreeMap::new();
     let mut libc_version = None;
     for candidate in &plan.sweep.candidates {
@@ -70,7 +70,7 @@ fn create(
         command: std::env::args().collect(),
         created_at: jiff::Timestamp::now().to_string(),
         strategy: "full-grid".to_owned(),
-        host: { let _ = host_name; crate::format::manifest::Host{name:"x".into(),os:None,kernel:"k".into(),arch:"x86_64".into(),cpu:None,cpus_online:2,cpus_allowed:2,memory:1<<34,cgroup_limit:None,thp:None,page_size:4096} },
+        host: host::fingerprint(host_name).map_err(|e| CliError::Failed(e.to_string()))?,
         binaries,
         libc_version,
     });

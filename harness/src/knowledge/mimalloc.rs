@@ -103,6 +103,14 @@ pub const SETTINGS: &[Setting] = &[
         "the least that is given back at a time; 0 takes the default",
     ),
     option(
+        "page_commit_on_demand",
+        "MIMALLOC_PAGE_COMMIT_ON_DEMAND",
+        Kind::Count,
+        (0, 2),
+        Unset::Number(0),
+        "commits large pages as they are used: 0 no, 1 yes, 2 unless the system overcommits",
+    ),
+    option(
         "page_cross_thread_max_reclaim",
         "MIMALLOC_PAGE_CROSS_THREAD_MAX_RECLAIM",
         Kind::Count,
@@ -157,6 +165,14 @@ pub const SETTINGS: &[Setting] = &[
         (-1, i32::MAX as i64),
         Unset::Number(1000),
         "unused memory is given back after this time; 0 at once, -1 never",
+    ),
+    option(
+        "reserve_os_memory",
+        "MIMALLOC_RESERVE_OS_MEMORY",
+        Kind::Bytes { step: 1024 },
+        (0, 1 << 40),
+        Unset::Number(0),
+        "address space that is reserved when the program starts",
     ),
     option(
         "use_numa_nodes",

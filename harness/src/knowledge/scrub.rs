@@ -1,6 +1,8 @@
 //! The environment variables that steer an allocator. They are taken out of the environment before a trial,
 //! so that only the candidate decides; `doctor` tells which of them the user has set.
 
+use std::ffi::OsString;
+
 /// Names that are taken out. A name that ends in `*` stands for all that begin so.
 pub const SCRUBBED: [&str; 15] = [
     // glibc (malloc/arena.c, elf/dl-tunables.c) and, with MALLOC_CONF, jemalloc
@@ -33,6 +35,12 @@ pub fn is_scrubbed(name: &str) -> bool {
         Some(prefix) => name.starts_with(prefix),
         None => name == *pattern,
     })
+}
+
+/// An environment without them.
+pub fn scrubbed<V>(environment: impl IntoIterator<Item = (OsString, V)>) -> Vec<(OsString, V)> {
+    let kept = |name: &OsString| !name.to_str().is_some_and(is_scrubbed);
+    environment.into_iter().filter(|(name, _)| kept(name)).collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,13 @@
 //! The programs that come with arenalab: found beside its own executable, then in `../lib/arenalab` from
 //! there, then in the directory that `ARENALAB_LIBEXEC` names.
 
+use std::ffi::OsString;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
+use arenalab_wire::message::Identity;
 use rustix::fs::{Access, access};
 
 /// The workload binaries, by the allocator that each has.
@@ -70,6 +75,57 @@ impl Companions {
     }
 }
 
+/// How long a companion may take to say what it is.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks a workload binary what it is, in this environment and no other.
+///
+/// # Errors
+/// One line: it cannot be started, fails, does not answer in time, or answers something else.
+pub fn identify(
+    program: &Path,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Identity, String> {
+    let failed = |what: &dyn std::fmt::Display| format!("failed to identify {}: {what}", program.display());
+    let mut child = Command::new(program)
+        .arg("identify")
+        .env_clear()
+        .envs(environment)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| failed(&error))?;
+    let ended = wait(&mut child, PATIENCE);
+    let status = ended.map_err(|error| failed(&error))?;
+    if !status.success() {
+        return Err(failed(&status));
+    }
+    let mut answer = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        stdout.take(1 << 20).read_to_end(&mut answer).map_err(|error| failed(&error))?;
+    }
+    serde_json::from_slice(&answer)
+        .map_err(|error| failed(&format!("its answer is not understood ({error})")))
+}
+
+/// Waits for a child's end; one that takes too long is killed. Its answer fits in a pipe, so that it need not
+/// be read meanwhile.
+fn wait(child: &mut Child, patience: Duration) -> std::io::Result<std::process::ExitStatus> {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if start.elapsed() > patience {
+            child.kill()?;
+            child.wait()?;
+            return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time"));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,5 +161,22 @@ mod tests {
             "arenalab-workload-jemalloc is not in /nowhere/bin, /nowhere/lib/arenalab, /else; build it with: \
              cargo build --release --workspace, or name its directory in ARENALAB_LIBEXEC"
         );
+    }
+
+    #[test]
+    fn what_does_not_answer_as_it_should_is_told_in_a_line() {
+        let none = Vec::new;
+        let told = |path: &str| identify(Path::new(path), none()).unwrap_err();
+        assert!(told("/nowhere/x").starts_with("failed to identify /nowhere/x: No such file"));
+        assert_eq!(told("/bin/false"), "failed to identify /bin/false: exit status: 1");
+        assert!(told("/bin/echo").contains("its answer is not understood"));
+    }
+
+    #[test]
+    fn one_that_hangs_is_ended() {
+        let mut child = Command::new("/bin/sleep").arg("60").spawn().unwrap();
+        let error = wait(&mut child, Duration::from_millis(20)).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+        assert!(child.try_wait().unwrap().is_some());
     }
 }

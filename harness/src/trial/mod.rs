@@ -7,16 +7,17 @@
 
 pub mod companions;
 pub mod executor;
+pub mod fingerprint;
+pub mod host;
 pub mod launcher;
 pub mod real;
 pub mod record;
+pub mod sampler;
 
 mod effect;
 mod ending;
-pub mod fingerprint;
 mod leash;
 mod noise;
 mod readings;
-pub mod sampler;
 mod session;
 mod tunables;
