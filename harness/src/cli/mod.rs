@@ -8,15 +8,21 @@ use clap::error::ErrorKind;
 
 use args::{Cli, Command};
 use exit::CliError;
+use surroundings::Surroundings;
 
 pub mod args;
 pub mod exit;
 
 mod choose;
+mod completions;
+mod doctor;
+mod list;
+mod man;
 mod progress;
 mod report;
 mod run;
 mod signals;
+mod surroundings;
 mod sweep;
 
 /// Runs the command line that this process was started with.
@@ -32,12 +38,22 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(command: Command) -> Result<u8, CliError> {
+    let around = Surroundings::of_this_program();
+    let out = &mut std::io::stdout().lock();
+    let done = |()| exit::DONE;
     match command {
-        Command::Sweep(args) => sweep::run(args),
+        Command::Sweep(args) => sweep::run(args, &around),
         Command::Choose(args) => choose::run(&args),
         Command::Report(args) => report::run(&args),
-        _ => Err(CliError::Failed("not there yet".to_owned())),
+        Command::List(args) => list::run(&args, &around, out).map(done).map_err(failed),
+        Command::Doctor(args) => doctor::run(&args, &around, out).map_err(failed),
+        Command::Completions(args) => completions::run(&args, out).map(done).map_err(failed),
+        Command::Man(args) => man::run(&args, out).map(done).map_err(failed),
     }
+}
+
+fn failed(error: impl std::fmt::Display) -> CliError {
+    CliError::Failed(format!("{error:#}"))
 }
 
 /// Help and version go to standard output; a mistake is one line on standard error.

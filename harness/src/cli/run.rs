@@ -1,20 +1,20 @@
 //! Runs a campaign with progress, signals, and a last word; shared by the commands that measure.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::args::ShowArgs;
 use super::exit::{self, CliError};
 use super::progress::{Progress, Say};
 use super::signals::Stop;
+use super::surroundings::Surroundings;
 use crate::campaign::prepare;
 use crate::campaign::run::{self, Ended};
 use crate::campaign::store::{Campaign, Store};
 use crate::decide::strategy::Strategy;
 use crate::format::manifest::Manifest;
 use crate::format::trial::Status;
-use crate::knowledge::scrub;
-use crate::trial::companions::Companions;
 use crate::trial::fingerprint::{self, Fingerprint};
 use crate::trial::real::RealExecutor;
 
@@ -28,23 +28,17 @@ pub struct Running<'a> {
     pub show: ShowArgs,
     /// Trials in all, where that is known beforehand.
     pub total: Option<u64>,
-    /// The workload binaries.
-    pub companions: &'a Companions,
-}
-
-/// Where the programs that come with arenalab are looked for.
-pub fn companions() -> Companions {
-    let libexec = std::env::var_os("ARENALAB_LIBEXEC").map(PathBuf::from);
-    Companions::of_this_program(libexec.as_deref())
+    /// Environment and companions.
+    pub around: &'a Surroundings,
 }
 
 /// The workload binary of an allocator.
 ///
 /// # Errors
 /// When it is missing, or does not say who it is.
-pub fn companion(companions: &Companions, allocator: &str) -> Result<Fingerprint, CliError> {
-    let path = companions.workload(allocator).map_err(|e| CliError::Failed(e.to_string()))?;
-    fingerprint::take(&path, &environment()).map_err(CliError::Failed)
+pub fn companion(around: &Surroundings, allocator: &str) -> Result<Fingerprint, CliError> {
+    let path = around.companions.workload(allocator).map_err(|e| CliError::Failed(e.to_string()))?;
+    fingerprint::take(&path, &environment(around)).map_err(CliError::Failed)
 }
 
 /// Measures what the strategy asks for.
@@ -52,15 +46,15 @@ pub fn companion(companions: &Companions, allocator: &str) -> Result<Fingerprint
 /// # Errors
 /// When the tool or the system fails; what finished is on disk.
 pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<u8, CliError> {
-    let Running { mut store, campaign, show, total, companions } = running;
+    let Running { mut store, campaign, show, total, around } = running;
     let Campaign { manifest, trials: past, notes, .. } = campaign;
     let stop = Stop::install().map_err(|e| CliError::Failed(format!("failed to handle signals: {e}")))?;
-    let programs = programs(&manifest, companions)?;
+    let programs = programs(&manifest, around)?;
     let setup = prepare::setup(&manifest, &programs).map_err(CliError::Usage)?;
     let executable = std::env::current_exe()
         .map_err(|e| CliError::Failed(format!("failed to find this executable: {e}")))?;
     let mut executor =
-        RealExecutor::new(executable, manifest.host.name.clone(), stop.flag.clone(), environment());
+        RealExecutor::new(executable, manifest.host.name.clone(), stop.flag.clone(), environment(around));
     if !show.quiet {
         introduce(&manifest, &store, past.len(), &notes);
     }
@@ -84,19 +78,18 @@ pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<u8, Cli
     Ok(if ended == Ended::Complete { exit::DONE } else { stop.exit_code() })
 }
 
-/// The environment that every trial starts from: this one, without what an allocator reads.
-fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| !scrub::is_scrubbed(name))
-        .collect()
+/// The environment that every trial starts from, as far as it is text.
+fn environment(around: &Surroundings) -> BTreeMap<String, String> {
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    around.scrubbed().into_iter().filter_map(text).collect()
 }
 
-fn programs(manifest: &Manifest, companions: &Companions) -> Result<BTreeMap<String, PathBuf>, CliError> {
+fn programs(manifest: &Manifest, around: &Surroundings) -> Result<BTreeMap<String, PathBuf>, CliError> {
     let names = prepare::allocators(manifest).map_err(CliError::Usage)?;
     let mut programs = BTreeMap::new();
     for name in names {
-        let found = companion(companions, name)?;
+        let found = companion(around, name)?;
         if manifest.binaries.get(name).is_some_and(|known| known.sha256 != found.binary.sha256) {
             return Err(CliError::Usage(format!(
                 "{name} is not the binary that this campaign began with; trials of two builds must not be mixed"

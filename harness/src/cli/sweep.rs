@@ -6,22 +6,21 @@ use std::path::{Path, PathBuf};
 use super::args::SweepArgs;
 use super::exit::{self, CliError};
 use super::run::{self, Running};
+use super::surroundings::Surroundings;
 use crate::campaign::prepare::{self, Ingredients};
 use crate::campaign::store::{self, Campaign, Store};
 use crate::decide::strategy::FullGrid;
 use crate::format::manifest::Manifest;
 use crate::plan::Plan;
-use crate::trial::companions::Companions;
 use crate::trial::host;
 
 /// Runs the subcommand.
-pub fn run(args: Box<SweepArgs>) -> Result<u8, CliError> {
+pub fn run(args: Box<SweepArgs>, around: &Surroundings) -> Result<u8, CliError> {
     if args.print_plan {
         let plan = args.plan.into_plan().map_err(|e| CliError::Usage(e.to_string()))?;
         print!("{}", plan.to_toml());
         return Ok(exit::DONE);
     }
-    let companions = run::companions();
     let host_name = args.out.host_name.clone();
     let (store, campaign) = if args.out.resume {
         let dir = args.out.out.clone().unwrap_or_default();
@@ -29,11 +28,11 @@ pub fn run(args: Box<SweepArgs>) -> Result<u8, CliError> {
     } else {
         let plan = args.plan.into_plan().map_err(|e| CliError::Usage(e.to_string()))?;
         let dir = args.out.out.clone().unwrap_or_else(|| default_dir(&plan));
-        create(&dir, plan, &companions, host_name)?
+        create(&dir, plan, around, host_name)?
     };
     let mut strategy = FullGrid { rounds: campaign.manifest.rounds };
     let trials = expected_trials(&campaign.manifest);
-    let running = Running { store, campaign, show: args.show, total: Some(trials), companions: &companions };
+    let running = Running { store, campaign, show: args.show, total: Some(trials), around };
     run::campaign(running, &mut strategy)
 }
 
@@ -52,7 +51,7 @@ fn default_dir(plan: &Plan) -> PathBuf {
 fn create(
     dir: &Path,
     plan: Plan,
-    companions: &Companions,
+    around: &Surroundings,
     host_name: Option<String>,
 ) -> Result<(Store, Campaign), CliError> {
     let mut binaries = BTreeMap::new();
@@ -60,7 +59,7 @@ fn create(
     for candidate in &plan.sweep.candidates {
         let name = candidate.allocator().binary();
         if !binaries.contains_key(name) {
-            let companion = run::companion(companions, name)?;
+            let companion = run::companion(around, name)?;
             libc_version = Some(companion.identity.libc_version);
             binaries.insert(name.to_owned(), companion.binary);
         }

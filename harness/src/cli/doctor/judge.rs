@@ -1,0 +1,339 @@
+//! What the readings mean: each finding with what to do about it. Pure.
+
+use std::path::PathBuf;
+
+use arenalab_wire::message::Identity;
+use serde::Serialize;
+
+use crate::format::manifest::Host;
+use crate::trial::host::{Activity, Readings, Space};
+use crate::units::format_bytes;
+
+/// How serious a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Nothing to do.
+    Ok,
+    /// Results suffer, or differ from those elsewhere.
+    Warn,
+    /// Trials cannot run.
+    Bad,
+}
+
+impl Level {
+    /// As it is printed.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Bad => "BAD",
+        }
+    }
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was looked at.
+    pub check: &'static str,
+    /// How serious it is.
+    pub level: Level,
+    /// What was found.
+    pub found: String,
+    /// What to do.
+    pub advice: Option<String>,
+}
+
+/// A workload binary and what it says of itself.
+#[derive(Clone, Debug)]
+pub struct Companion {
+    /// The allocator it should have.
+    pub allocator: &'static str,
+    /// Where it is.
+    pub path: Option<PathBuf>,
+    /// What it says, or why it says nothing.
+    pub identity: Result<Identity, String>,
+}
+
+/// Everything that is judged.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// The fingerprint.
+    pub host: Result<Host, String>,
+    /// What the host is like.
+    pub readings: Readings,
+    /// What it was doing.
+    pub activity: Activity,
+    /// Room for results.
+    pub space: Result<Space, String>,
+    /// The user's own variables that steer an allocator, as `NAME=value`.
+    pub steering: Vec<String>,
+    /// The workload binaries.
+    pub companions: Vec<Companion>,
+}
+
+const MIB: u64 = 1 << 20;
+/// Less memory than this is short for the built-in workloads.
+const LITTLE_MEMORY: u64 = 1024 * MIB;
+/// Address space below which a few arenas (64 MiB each) do not fit.
+const LITTLE_ADDRESS_SPACE: u64 = 4096 * MIB;
+/// A campaign is a few MiB.
+const LITTLE_SPACE: u64 = 64 * MIB;
+/// Share of the CPUs that others may use before it is told.
+const OTHERS: f64 = 0.05;
+/// Share of the CPUs that the hypervisor may take before it is told.
+const STOLEN: f64 = 0.01;
+/// Percent of the time in which tasks may wait for a CPU before it is told.
+const WAITING_PCT: f64 = 5.0;
+/// Fewer tasks than this are too few for workloads with many threads.
+const FEW_TASKS: u64 = 1024;
+/// Clock sources that are read without a system call.
+const FAST_CLOCKS: [&str; 6] =
+    ["tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter", "timebase", "riscv_clocksource"];
+
+fn ok(check: &'static str, found: String) -> Finding {
+    Finding { check, level: Level::Ok, found, advice: None }
+}
+
+fn warn(check: &'static str, found: String, advice: &str) -> Finding {
+    Finding { check, level: Level::Warn, found, advice: Some(advice.to_owned()) }
+}
+
+fn bad(check: &'static str, found: String, advice: &str) -> Finding {
+    Finding { check, level: Level::Bad, found, advice: Some(advice.to_owned()) }
+}
+
+/// All findings, in the order in which they are best read.
+pub fn findings(evidence: &Evidence) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = evidence.companions.iter().map(companion).collect();
+    findings.extend(host(&evidence.host));
+    findings.push(space(&evidence.space));
+    findings.push(steering(&evidence.steering));
+    findings.extend(processors(&evidence.readings));
+    findings.push(load(&evidence.activity, &evidence.readings));
+    findings.extend(steal(&evidence.activity, &evidence.readings));
+    findings.extend(clocks(&evidence.readings));
+    findings.extend(memory(&evidence.readings));
+    findings.extend(limits(&evidence.readings));
+    findings.extend(kernel(&evidence.readings));
+    findings
+}
+
+fn companion(companion: &Companion) -> Finding {
+    let check = companion.allocator;
+    match &companion.identity {
+        Ok(identity) if identity.name == check => {
+            ok(check, format!("{} {}", identity.name, identity.version))
+        }
+        Ok(identity) => bad(
+            check,
+            format!("its workload binary is served by {}: {}", identity.name, identity.how),
+            "build it again: cargo build --release --workspace",
+        ),
+        // Without glibc there is no baseline; the others can be left out of a plan.
+        Err(why) if check == "glibc" => bad(check, why.clone(), "without it there is no baseline"),
+        Err(why) => warn(check, why.clone(), "until then leave it out with --allocators"),
+    }
+}
+
+fn host(host: &Result<Host, String>) -> Option<Finding> {
+    host.as_ref().err().map(|why| bad("host", why.clone(), "mount /proc; trials are measured through it"))
+}
+
+fn space(space: &Result<Space, String>) -> Finding {
+    match space {
+        Err(why) => bad("results", why.clone(), "name a directory with --out"),
+        Ok(space) if !space.writable => bad(
+            "results",
+            format!("{} is not writable", space.directory.display()),
+            "name another with --out",
+        ),
+        Ok(space) => {
+            let found = format!("{} free in {}", format_bytes(space.free as f64), space.directory.display());
+            if space.free < LITTLE_SPACE {
+                warn("results", found, "a campaign is a few MiB; name a roomier directory with --out")
+            } else {
+                ok("results", found)
+            }
+        }
+    }
+}
+
+fn steering(variables: &[String]) -> Finding {
+    if variables.is_empty() {
+        return ok("environment", "nothing in it steers an allocator".to_owned());
+    }
+    warn(
+        "environment",
+        format!("{} steers allocators and is kept from trials", variables.join(" ")),
+        "to measure such a setting, make it a candidate: --candidate glibc:arena_max=2",
+    )
+}
+
+fn processors(readings: &Readings) -> Vec<Finding> {
+    let Some(cpus) = readings.cpus else { return Vec::new() };
+    let found = format!("{} online, {} allowed", cpus.online, cpus.allowed);
+    let mut findings = vec![match (cpus.online, cpus.allowed) {
+        (_, 1) => warn(
+            "cpus",
+            found,
+            "on one CPU no two threads meet in the allocator; what arenas are for cannot be seen",
+        ),
+        (online, allowed) if allowed < online => warn(
+            "cpus",
+            found,
+            "glibc's default limit follows the CPUs online or those allowed, by version; measure as you deploy",
+        ),
+        _ => ok("cpus", found),
+    }];
+    if let Some(quota) = readings.limits.cpus.filter(|quota| *quota < f64::from(cpus.allowed)) {
+        findings.push(warn(
+            "cpu quota",
+            format!("{quota:.1} CPUs by the control group"),
+            "throttling comes and goes within a trial; measure without a quota, or as you deploy. No allocator \
+             takes the quota into account",
+        ));
+    }
+    findings
+}
+
+fn load(activity: &Activity, readings: &Readings) -> Finding {
+    let cpus = readings.cpus.map_or(1.0, |cpus| f64::from(cpus.online));
+    let busy = activity.busy_cpus.unwrap_or_default();
+    let waiting = activity.waiting_pct.unwrap_or_default();
+    let known =
+        |value: Option<f64>, unit: &str| value.map_or("?".to_owned(), |value| format!("{value:.2}{unit}"));
+    let found = format!(
+        "others use {} CPUs, load average {}, tasks waited {} of the last 10 s",
+        known(activity.busy_cpus.map(|busy| busy.min(cpus)), ""),
+        known(activity.load, ""),
+        known(activity.waiting_pct, " %"),
+    );
+    if busy > OTHERS * cpus || waiting > WAITING_PCT {
+        return warn(
+            "load",
+            found,
+            "stop what else runs; rounds are interleaved, so noise widens the intervals only",
+        );
+    }
+    ok("load", found)
+}
+
+fn steal(activity: &Activity, readings: &Readings) -> Option<Finding> {
+    let cpus = readings.cpus.map_or(1.0, |cpus| f64::from(cpus.online));
+    let stolen = activity.stolen_cpus.filter(|stolen| *stolen > STOLEN * cpus)?;
+    let found = format!("the hypervisor takes away {stolen:.2} CPUs");
+    Some(warn("steal", found, "measure on a host of its own, or with dedicated CPUs"))
+}
+
+fn clocks(readings: &Readings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.push(match readings.governor.as_deref() {
+        Some("performance") => ok("frequency", "governor performance".to_owned()),
+        Some(governor) => warn(
+            "frequency",
+            format!("governor {governor}"),
+            "set it while measuring: cpupower frequency-set -g performance",
+        ),
+        None => ok("frequency", "no governor to be seen (usual in virtual machines)".to_owned()),
+    });
+    if readings.turbo == Some(true) {
+        findings.push(ok(
+            "turbo",
+            "on: the clock drifts with heat, which interleaved rounds even out".to_owned(),
+        ));
+    }
+    if let Some(clock) = readings.clock_source.as_deref() {
+        findings.push(if FAST_CLOCKS.contains(&clock) {
+            ok("clock", clock.to_owned())
+        } else {
+            warn(
+                "clock",
+                clock.to_owned(),
+                "reading it costs a system call; malloc and free latency will be coarse",
+            )
+        });
+    }
+    findings
+}
+
+fn memory(readings: &Readings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let limit = readings.limits.memory.filter(|limit| readings.memory.is_none_or(|memory| *limit < memory));
+    let usable = readings.memory_available.into_iter().chain(limit).min();
+    if let Some(usable) = usable {
+        let cause = limit
+            .map_or(String::new(), |limit| format!(", control group limit {}", format_bytes(limit as f64)));
+        let found = format!("{} available{cause}", format_bytes(usable as f64));
+        findings.push(if usable < LITTLE_MEMORY {
+            warn("memory", found, "trials may end for want of memory (status oom); use smaller workloads")
+        } else {
+            ok("memory", found)
+        });
+    }
+    if let Some(swap) = readings.swap_used.filter(|swap| *swap > 0) {
+        let found = format!("{} in use", format_bytes(swap as f64));
+        findings.push(warn("swap", found, "what is swapped out is not in RSS; switch it off: swapoff -a"));
+    }
+    match readings.thp.as_deref() {
+        Some("always") => findings.push(warn(
+            "huge pages",
+            "transparent huge pages: always".to_owned(),
+            "RSS grows in steps of 2 MiB; measure under the mode that you deploy on",
+        )),
+        Some(mode) => findings.push(ok("huge pages", format!("transparent huge pages: {mode}"))),
+        None => {}
+    }
+    if readings.overcommit == Some(2) {
+        findings.push(warn(
+            "overcommit",
+            "strict (vm.overcommit_memory=2)".to_owned(),
+            "reserved address space counts against the limit; trials may end for want of memory",
+        ));
+    }
+    findings
+}
+
+fn limits(readings: &Readings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(space) = readings.address_space {
+        let found = format!("ulimit -v is {}", format_bytes(space as f64));
+        let advice =
+            "an arena of glibc reserves 64 MiB, mimalloc 1 GiB at a time: lift it with ulimit -v unlimited";
+        findings.push(match space {
+            space if space < LITTLE_ADDRESS_SPACE => bad("address space", found, advice),
+            _ => warn("address space", found, advice),
+        });
+    }
+    let tasks = readings.user_tasks.into_iter().chain(readings.limits.tasks).min();
+    if let Some(tasks) = tasks.filter(|tasks| *tasks < FEW_TASKS) {
+        let advice = "workloads with more threads will fail; raise it (ulimit -u, pids.max)";
+        findings.push(warn("threads", format!("at most {tasks} processes and threads"), advice));
+    }
+    findings
+}
+
+fn kernel(readings: &Readings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.push(if readings.smaps_rollup {
+        ok("smaps_rollup", "readable: RSS is read exactly".to_owned())
+    } else {
+        warn(
+            "smaps_rollup",
+            "/proc/self/smaps_rollup cannot be read".to_owned(),
+            "exact RSS needs Linux 4.14; the figures of statm are approximate",
+        )
+    });
+    if !readings.pressure {
+        findings.push(warn(
+            "pressure",
+            "/proc/pressure is not there".to_owned(),
+            "noise is judged without it; it needs Linux 4.20, and psi=1 on the kernel's command line of some",
+        ));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests;
