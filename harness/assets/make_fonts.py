@@ -13,7 +13,7 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 
 FAMILY = "Arenalab Sans"
-SYMBOLS = "‐–—‘’“”•…′″←↑→↓−×≈≠≤≥±·√∞▲▼◆●■✓✗"
+SYMBOLS = "‐–—‘’“”•…′″←↑→↓−×≈≠≤≥±·√∞▲▼◆●■✓✗\ufffd"
 # plotters sizes text in SVG as size / 1.24 and in bitmaps by the font's line height: a line height of
 # 1.24 em makes both agree.
 LINE_HEIGHT_EM = 1.24

@@ -71,7 +71,7 @@ fn a_typical_campaign_has_all_its_files() {
 fn the_texts_are_as_agreed() {
     let fixture = typical();
     let (html, markdown) = checked(&fixture);
-    assert!(html.contains("Ship MALLOC_ARENA_MAX=2: peak RSS −"));
+    assert!(html.contains("<h1 id=\"verdict-title\">Ship MALLOC_ARENA_MAX=2: peak RSS −"));
     insta::assert_snapshot!("markdown", markdown);
     insta::assert_snapshot!("terminal", terminal(&fixture.decision, 100, false));
 }
@@ -109,6 +109,24 @@ fn every_ratio_of_the_decision_is_in_both_texts() {
     }
 }
 
+/// A campaign whose names and reasons try to break out of their places.
+fn hostile() -> Fixture {
+    let mut fixture = build(&Shape {
+        candidates: vec!["glibc".into(), HOSTILE.into(), "glibc:arena_max=2".into()],
+        scenarios: vec![(format!("trace:{HOSTILE}"), 4), ("../../etc/passwd".into(), 4), ("..".into(), 4)],
+        rounds: 3,
+        series: true,
+    });
+    let decision = &mut fixture.decision;
+    decision.choice = Some(HOSTILE.into());
+    decision.reason = HOSTILE.into();
+    decision.warnings.push(HOSTILE.into());
+    for trial in fixture.trials.iter_mut().filter(|t| t.round == 1) {
+        (trial.status, trial.reason) = (Status::Crashed, Some(HOSTILE.into()));
+    }
+    fixture
+}
+
 /// Markdown without what is between equally long runs of backticks, where nothing is markup.
 fn without_code_spans(markdown: &str) -> String {
     let (mut out, mut rest) = (String::new(), markdown);
@@ -127,19 +145,7 @@ fn without_code_spans(markdown: &str) -> String {
 
 #[test]
 fn hostile_names_stay_names() {
-    let mut fixture = build(&Shape {
-        candidates: vec!["glibc".into(), HOSTILE.into(), "glibc:arena_max=2".into()],
-        scenarios: vec![(format!("trace:{HOSTILE}"), 4), ("../../etc/passwd".into(), 4), ("..".into(), 4)],
-        rounds: 3,
-        series: true,
-    });
-    let decision = &mut fixture.decision;
-    decision.choice = Some(HOSTILE.into());
-    decision.reason = HOSTILE.into();
-    decision.warnings.push(HOSTILE.into());
-    for trial in fixture.trials.iter_mut().filter(|t| t.round == 1) {
-        (trial.status, trial.reason) = (Status::Crashed, Some(HOSTILE.into()));
-    }
+    let fixture = hostile();
     let (html, markdown) = checked(&fixture);
     assert!(!html.contains("<script>alert"));
     assert!(!without_code_spans(&markdown).contains("<script"));
@@ -149,18 +155,8 @@ fn hostile_names_stay_names() {
     assert!(!terminal(&fixture.decision, 80, false).contains('\u{7}'));
 }
 
-#[test]
-fn one_candidate_or_none_finished_is_told() {
-    let mut alone = build(&Shape {
-        candidates: vec!["glibc".into()],
-        scenarios: vec![("larson".into(), 4)],
-        rounds: 2,
-        series: false,
-    });
-    alone.decision.verdict = Verdict::KeepBaseline;
-    let (html, _) = checked(&alone);
-    assert!(html.contains("Keep glibc"));
-
+/// A campaign of which no trial finished.
+fn failed() -> Fixture {
     let mut failed = typical();
     failed.series.clear();
     for trial in &mut failed.trials {
@@ -180,8 +176,23 @@ fn one_candidate_or_none_finished_is_told() {
             (standing.feasible, standing.rounds) = (Feasible::Undecided, 0);
         }
     }
-    let (html, markdown) = checked(&failed);
-    assert!(html.contains("nothing to draw") && html.contains("Undecided: 1 candidate"));
+    failed
+}
+
+#[test]
+fn one_candidate_or_none_finished_is_told() {
+    let mut alone = build(&Shape {
+        candidates: vec!["glibc".into()],
+        scenarios: vec![("larson".into(), 4)],
+        rounds: 2,
+        series: false,
+    });
+    alone.decision.verdict = Verdict::KeepBaseline;
+    let (html, _) = checked(&alone);
+    assert!(html.contains("Keep glibc"));
+
+    let (html, markdown) = checked(&failed());
+    assert!(html.contains("nothing to draw") && html.contains("Undecided: 1 candidate remains"));
     assert!(markdown.contains("| failed |"));
 }
 
@@ -213,4 +224,10 @@ fn keep_for_looking_at() {
     write(&many(60, 30), &keep.join("many"));
     write(&many(2, 30), &keep.join("two"));
     write(&large(), &keep.join("large"));
+    write(&hostile(), &keep.join("hostile"));
+    write(&failed(), &keep.join("failed"));
+    let mut distrusted = typical();
+    distrusted.decision.twin = Some(bad_twin());
+    distrusted.decision.scenarios[1].twin = Some(bad_twin());
+    write(&distrusted, &keep.join("distrusted"));
 }

@@ -60,10 +60,10 @@ fn longest_run(raw: &str) -> usize {
 
 fn verdict(out: &mut String, story: &Story) {
     let _ = writeln!(out, "# Allocator setting: {}\n", text(&story.name));
-    if let Some(distrust) = &story.distrust {
-        let _ = writeln!(out, "> **{}**\n", text(distrust));
+    let _ = writeln!(out, "**{}**\n", text(&story.headline));
+    for paragraph in story.otherwise.iter().chain([&story.reason]) {
+        let _ = writeln!(out, "{}\n", text(paragraph));
     }
-    let _ = writeln!(out, "**{}**\n\n{}\n", text(&story.verdict), text(&story.reason));
     for warning in &story.warnings {
         let _ = writeln!(out, "> {}\n", text(warning));
     }
@@ -73,7 +73,9 @@ fn verdict(out: &mut String, story: &Story) {
     out.push('\n');
     if let Some(apply) = &story.apply {
         if !apply.env.is_empty() {
-            let _ = writeln!(out, "To apply it:\n");
+            let when =
+                if story.otherwise.is_some() { "To apply it, once the twin agrees" } else { "To apply it" };
+            let _ = writeln!(out, "{when}:\n");
             block(out, "sh", &apply.env.join("\n"));
         }
         if let Some(note) = &apply.note {

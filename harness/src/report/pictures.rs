@@ -205,7 +205,7 @@ fn forest(decision: &Decision, scenario: &ScenarioDecision) -> Option<Forest> {
         .filter(|s| s.candidate != decision.baseline)
         .map(|s| row(s.candidate.clone(), s, decision.choice.as_ref() == Some(&s.candidate)))
         .collect();
-    if rows.is_empty() {
+    if !rows.iter().any(|row| row.rss.is_some() || row.throughput.is_some()) {
         return None;
     }
     let place = |row: &Row| row.rss.map_or(f64::INFINITY, |e| e.ratio.estimate);
@@ -244,9 +244,10 @@ fn choice_by_scenario(decision: &Decision) -> Option<Forest> {
         })
         .collect();
     let confidence = words::confidence(decision.confidence);
+    let doubt = if words::trustworthy(decision) { "" } else { "; not to be trusted: the twin differs" };
     (rows.len() > 1).then(|| Forest {
         title: format!("{choice} in every scenario"),
-        subtitle: format!("against {}; {confidence} intervals", decision.baseline),
+        subtitle: format!("against {}; {confidence} intervals{doubt}", decision.baseline),
         objective: words::objective(decision.objective),
         rows,
         floor: floor(decision),
@@ -280,7 +281,7 @@ fn ladder(decision: &Decision, group: &[usize]) -> Option<(usize, Ladder, String
             let scenario = &decision.scenarios[*i];
             Column { threads: scenario.threads, rungs: rungs(decision, scenario) }
         })
-        .filter(|column| column.rungs.iter().filter(|r| r.joined).count() > 1)
+        .filter(|column| column.rungs.iter().filter(|r| r.joined && r.rss.is_some()).count() > 1)
         .collect();
     columns.sort_by_key(|c| c.threads);
     let scenario = &decision.scenarios[first];

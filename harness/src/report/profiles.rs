@@ -60,9 +60,9 @@ pub fn anatomy(
     let choice = decision.choice.as_deref().filter(|c| *c != decision.baseline);
     let title = match (baseline, choice.and_then(|c| Some((c, kept(c)?)))) {
         (Some(baseline), Some((name, kept))) => {
-            format!("Beyond live data, {name} keeps {kept}, {} {baseline}", decision.baseline)
+            format!("Beyond live data: {name} {kept}, {} {baseline}", decision.baseline)
         }
-        (Some(baseline), None) => format!("Beyond live data, {} keeps {baseline}", decision.baseline),
+        (Some(baseline), None) => format!("Beyond live data: {} {baseline}", decision.baseline),
         _ => "Where the memory is".to_owned(),
     };
     (!bars.is_empty()).then(|| Anatomy { title, subtitle: subtitle(scenario), bars })
@@ -86,8 +86,16 @@ pub fn latency(
     let curves: Vec<Curve> =
         by_weight(decision, scenario).into_iter().filter_map(curve).take(MOST_TRACKS).collect();
     (!curves.is_empty()).then(|| Latency {
-        title: "Latency of malloc, median to the 999th of 1000".to_owned(),
+        title: latency_finding(decision, scenario),
         subtitle: subtitle(scenario),
         curves,
     })
+}
+
+fn latency_finding(decision: &Decision, scenario: &ScenarioDecision) -> String {
+    let choice = decision.choice.as_deref().filter(|c| *c != decision.baseline);
+    let told = scenario.standings.iter().find(|s| Some(s.candidate.as_str()) == choice);
+    let told =
+        told.and_then(|s| Some(format!("{}: p99 of malloc {}", s.candidate, words::ratio(&s.p99_ratio?))));
+    told.unwrap_or_else(|| "Latency of malloc".to_owned())
 }

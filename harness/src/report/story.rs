@@ -54,10 +54,10 @@ pub struct Story {
     pub name: String,
     /// `good`, `keep`, `open` or `bad`: the colour of the verdict.
     pub tone: &'static str,
-    /// What comes before the verdict where the twin is not to be trusted.
-    pub distrust: Option<String>,
-    /// The verdict, one sentence.
-    pub verdict: String,
+    /// The verdict, one sentence; where the twin is not to be trusted, that.
+    pub headline: String,
+    /// The verdict as it would be, where the twin is not to be trusted.
+    pub otherwise: Option<String>,
     /// Why.
     pub reason: String,
     /// What must be known before believing any of it.
@@ -98,12 +98,13 @@ pub struct Story {
 pub fn tell(input: &Input, figures: Vec<Figure>) -> Story {
     let (decision, manifest) = (input.decision, input.manifest);
     let evidence = evidence::gather(input.trials);
+    let (headline, otherwise) = words::headline(decision);
     let front = figures.iter().filter(|f| f.place == Place::Front).cloned().collect();
     Story {
         name: words::clean(input.name),
         tone: tone(decision),
-        distrust: words::distrust(decision),
-        verdict: words::verdict_sentence(decision),
+        headline,
+        otherwise,
         reason: words::clean(&decision.reason),
         warnings: decision.warnings.iter().map(|w| words::clean(w)).collect(),
         facts: facts(decision),

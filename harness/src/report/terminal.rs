@@ -21,14 +21,16 @@ pub fn terminal(decision: &Decision, width: u16, colour: bool) -> String {
     let width = width.max(NARROWEST);
     let mut out = String::new();
     let paint = Paint { colour };
-    if let Some(distrust) = words::distrust(decision) {
-        let _ = writeln!(out, "{}\n", paint.bold(&wrapped(&distrust, width), "31"));
-    }
     let tone = match decision.verdict {
-        Verdict::Chosen | Verdict::KeepBaseline if words::trustworthy(decision) => "32",
-        _ => "33",
+        _ if !words::trustworthy(decision) => "31",
+        Verdict::Chosen | Verdict::KeepBaseline => "32",
+        Verdict::NoneFeasible | Verdict::Undecided => "33",
     };
-    let _ = writeln!(out, "{}", paint.bold(&wrapped(&words::verdict_sentence(decision), width), tone));
+    let (headline, otherwise) = words::headline(decision);
+    let _ = writeln!(out, "{}", paint.bold(&wrapped(&headline, width), tone));
+    if let Some(otherwise) = otherwise {
+        let _ = writeln!(out, "{}", wrapped(&otherwise, width));
+    }
     if !decision.reason.is_empty() {
         let _ = writeln!(out, "{}", wrapped(&decision.reason, width));
     }

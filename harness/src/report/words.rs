@@ -174,7 +174,7 @@ pub fn trustworthy(decision: &Decision) -> bool {
 }
 
 /// The first thing to read where the twin differs from the baseline: nothing else may be believed.
-pub fn distrust(decision: &Decision) -> Option<String> {
+fn distrust(decision: &Decision) -> Option<String> {
     let twin = decision.twin.filter(|twin| !twin.trustworthy)?;
     let mut seen = Vec::new();
     if let Some(r) = &twin.throughput_ratio {
@@ -190,6 +190,18 @@ pub fn distrust(decision: &Decision) -> Option<String> {
     ))
 }
 
+/// The headline, and what follows it at once: the verdict; but where the twin is not to be trusted, that,
+/// and then the verdict as what it would have been.
+pub fn headline(decision: &Decision) -> (String, Option<String>) {
+    let verdict = verdict_sentence(decision);
+    match distrust(decision) {
+        Some(distrust) => {
+            (distrust, Some(format!("Were the twin to agree, the verdict would be: {verdict}")))
+        }
+        None => (verdict, None),
+    }
+}
+
 /// What is shipped: the environment where there is one, else the candidate.
 fn shipped(decision: &Decision, choice: &str) -> String {
     let env = decision.apply.as_ref().map(|apply| apply.env.join(" ")).unwrap_or_default();
@@ -197,7 +209,7 @@ fn shipped(decision: &Decision, choice: &str) -> String {
 }
 
 /// The verdict as a careful engineer would say it, in one sentence.
-pub fn verdict_sentence(decision: &Decision) -> String {
+fn verdict_sentence(decision: &Decision) -> String {
     let choice = decision.choice.as_deref().unwrap_or("no candidate");
     let sentence = match decision.verdict {
         Verdict::Chosen => {
@@ -251,7 +263,8 @@ fn undecided_sentence(decision: &Decision) -> String {
     } else {
         String::new()
     };
-    format!("Undecided: {} remain open at {confidence} confidence{more}.", plural(open, "candidate"))
+    let remain = if open == 1 { "remains" } else { "remain" };
+    format!("Undecided: {} {remain} open at {confidence} confidence{more}.", plural(open, "candidate"))
 }
 
 /// A word made fit for a file name: letters, digits, `-`; at most 60 characters.

@@ -1,5 +1,5 @@
-//! Where the memory is: a bar a candidate, from zero: live bytes, the engine's own, and the rest, which the
-//! allocator keeps. What the allocator says of itself stands beside it in words, as it need not be resident.
+//! Where the memory is: a bar a candidate, from zero: live bytes, the engine's own, and the rest, most of
+//! which the allocator keeps. What the allocator says of itself stands beside it in words, as it need not be resident.
 
 use plotters::prelude::*;
 
@@ -68,7 +68,7 @@ impl Anatomy {
         let parts = [
             ("live bytes", family.mix(1.0)),
             ("engine's own", theme::MUTED.mix(0.5)),
-            ("kept by the allocator", family.mix(0.35)),
+            ("the rest: allocator, code, stacks", family.mix(0.35)),
         ];
         for (word, colour) in parts {
             canvas.mark((x + 5.0, TOP - 16.0), Shape::Square, 6.0, colour);
@@ -91,13 +91,13 @@ impl Anatomy {
         let name = super::fitted(&bar.name, look, NAMES - 20.0);
         canvas.text((NAMES - 10.0, top + 16.0), &name, look.align(Align::End));
         let kept = (bar.rss.median - bar.live - bar.engine).max(0.0);
-        let mut words = format!("{} kept", units::format_bytes(kept));
+        let mut words = format!("{} beyond live data", units::format_bytes(kept));
         if !bar.says.is_empty() {
-            words = format!("{words}; by its own account {}", bar.says);
+            words = format!("{words}; by the allocator's own account {}", bar.says);
         }
         canvas.text((zero + 2.0, top + 33.0), &words, Lettering::new(11.0, theme::MUTED));
         let says = format!(
-            "{}: RSS {} (quartiles {}…{}), live {}, engine {}, kept {}",
+            "{}: RSS {} (quartiles {}…{}), live {}, engine {}, the rest {}",
             bar.name,
             units::format_bytes(bar.rss.median),
             units::format_bytes(bar.rss.low),

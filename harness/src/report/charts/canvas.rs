@@ -75,7 +75,9 @@ impl Lettering {
     /// Width of a text in logical pixels.
     pub fn width(self, text: &str) -> f64 {
         let wide = self.style().font.layout_box(text).map_or(0, |(_, (right, _))| right);
-        f64::from(wide) / SCALE
+        // Characters that the font lacks are drawn by another one, up to an em wide.
+        let foreign = text.chars().filter(|c| *c >= '\u{2E80}' && *c != '\u{FFFD}').count();
+        f64::from(wide) / SCALE + foreign as f64 * self.size * 0.45
     }
 }
 

@@ -174,6 +174,9 @@ impl Frontier {
                 let tall = (y.at(rate.low) - y.at(rate.high)) / 2.0;
                 placer.block(Area::around(at, wide, 2.0));
                 placer.block(Area::around(at, 2.0, tall));
+                for end in [x.at(rss.low), x.at(rss.high)] {
+                    placer.block(Area::around((end, at.1), 2.0, 7.0));
+                }
             }
         }
     }

@@ -51,13 +51,13 @@ pub struct Ladder {
 }
 
 const WIDTH: f64 = theme::WIDTH;
-const ROW_HEIGHT: f64 = 400.0;
+const ROW_HEIGHT: f64 = 418.0;
 const TOP: f64 = 64.0;
 
 impl Ladder {
     fn per_row(&self) -> usize {
         let most = self.columns.iter().map(|c| c.rungs.len()).max().unwrap_or(1);
-        let fit = (WIDTH / (70.0 + 34.0 * most as f64)).floor() as usize;
+        let fit = (WIDTH / (70.0 + 26.0 * most as f64)).floor() as usize;
         fit.clamp(1, 4).min(self.columns.len().max(1))
     }
 
@@ -146,7 +146,8 @@ impl Ladder {
             let colour = if rung.chosen { theme::INK } else { theme::MUTED };
             let look = Lettering { bold: rung.chosen, ..Lettering::new(theme::SMALL, colour) };
             // Names are longer than limits: where they would touch, every second one goes a line down.
-            let (x, half) = (place(panel, column, index), look.width(&rung.place) / 2.0);
+            let half = look.width(&rung.place) / 2.0;
+            let x = place(panel, column, index).min(WIDTH - half - 4.0);
             let lower = x - half < taken + 4.0;
             if !lower {
                 taken = x + half;

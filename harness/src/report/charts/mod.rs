@@ -20,6 +20,8 @@ use plotters::prelude::{BitMapBackend, DrawingBackend, SVGBackend};
 use canvas::{At, Canvas, Lettering};
 use theme::SCALE;
 
+use super::words;
+
 /// One drawing of any kind.
 #[derive(Clone, Debug)]
 pub enum Drawing<'a> {
@@ -112,11 +114,12 @@ fn heading<B: DrawingBackend>(canvas: &mut Canvas<B>, title: &str, subtitle: &st
 
 /// A text cut to a width.
 fn fitted(text: &str, look: Lettering, width: f64) -> String {
+    let text = words::clean(text);
     let mut most = text.chars().count();
-    let mut fitted = text.to_owned();
+    let mut fitted = text.clone();
     while most > 4 && look.width(&fitted) > width {
         most -= 1;
-        fitted = crate::report::words::shortened(text, most);
+        fitted = words::shortened(&text, most);
     }
     fitted
 }
