@@ -56,9 +56,9 @@ struct RunArguments {
 }
 
 /// Memory could not be had.
-const OUT_OF_MEMORY: u8 = 3;
+const OUT_OF_MEMORY: i32 = 3;
 /// The harness has gone.
-const DESERTED: u8 = 4;
+const DESERTED: i32 = 4;
 
 /// The whole program, but for the choice of the allocator. Exit codes: 0 done, 1 the workload or the
 /// system failed, 2 bad arguments, 3 out of memory, 4 the harness has gone.
@@ -93,8 +93,10 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
     let text = error.to_string();
     let line = text.lines().next().unwrap_or("error: bad arguments");
-    let more: Vec<_> = text.lines().skip(1).map(str::trim).filter(|line| line.starts_with("--")).collect();
-    eprintln!("{line} {}", more.join(" "));
+    // What is missing, or what was probably meant; not clap's usage lines.
+    let telling = |line: &&str| ["tip:", "--", "<"].iter().any(|start| line.starts_with(start));
+    let more: Vec<_> = text.lines().skip(1).map(str::trim).filter(telling).collect();
+    eprintln!("{}", [&[line], more.as_slice()].concat().join(" "));
     ExitCode::from(2)
 }
 
@@ -156,7 +158,7 @@ fn perform(arguments: RunArguments, allocator: &dyn Allocator) -> ExitCode {
                 harness.fail(failure);
             })
         }
-        Err(error) => failed(&format!("failed to watch the control socket: {error}")),
+        Err(error) => failed(&format!("failed to copy the control socket: {error}")),
     }
 }
 
@@ -165,16 +167,19 @@ fn go(run: &Run, conductor: &mut dyn Conductor) -> Result<(), Stop> {
 }
 
 fn finish(result: Result<(), Stop>, tell: impl FnOnce(Failure)) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    let code = match result {
+        Ok(()) => return ExitCode::SUCCESS,
         Err(Stop::Deserted(error)) => {
             eprintln!("error: the conversation has ended: {error}");
-            ExitCode::from(DESERTED)
+            DESERTED
         }
         Err(Stop::Failed(failure)) => {
             let code = if failure.out_of_memory { OUT_OF_MEMORY } else { 1 };
             tell(failure);
-            ExitCode::from(code)
+            code
         }
-    }
+    };
+    // Threads may still be at work: nothing of theirs may be taken down under them.
+    // SAFETY: ends the process at once.
+    unsafe { libc::_exit(code) }
 }

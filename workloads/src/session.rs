@@ -1,11 +1,8 @@
 //! The two ways to be led through a run: by a harness over the control socket, or by nobody at a terminal.
 
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use arenalab_wire::channel::Channel;
 use arenalab_wire::message::{Border, Failure, FromEngine, Hello, Inspection, Quantiles, ToEngine};
@@ -17,9 +14,6 @@ use crate::engine::Conductor;
 
 /// Name under which the fingerprint of all sizes asked for stands in [`Inspection::other`].
 pub const SEQUENCE: &str = "engine.sequence";
-
-/// Exit code when the harness has gone.
-const DESERTED: i32 = 4;
 
 fn inspection(allocator: &dyn Allocator, sequence: u64) -> Inspection {
     let mut inspection = allocator.inspect().unwrap_or_default();
@@ -33,23 +27,23 @@ pub struct Harness<'a> {
     allocator: &'a dyn Allocator,
     hello: Hello,
     page: OwnedFd,
-    running: Arc<AtomicBool>,
+    /// The same socket, to see whether the other end is still there.
+    line: UnixStream,
 }
 
 impl<'a> Harness<'a> {
-    /// Takes the control socket, and watches it from now on.
+    /// Takes the control socket.
     ///
     /// # Errors
-    /// When the watch cannot be set up.
+    /// When its descriptor cannot be copied.
     pub fn new(
         socket: UnixStream,
         allocator: &'a dyn Allocator,
         hello: Hello,
         page: OwnedFd,
     ) -> io::Result<Self> {
-        let running = Arc::new(AtomicBool::new(false));
-        watch(socket.try_clone()?, Arc::clone(&running))?;
-        Ok(Self { channel: Channel::new(socket), allocator, hello, page, running })
+        let line = socket.try_clone()?;
+        Ok(Self { channel: Channel::new(socket), allocator, hello, page, line })
     }
 
     /// Says why the run ends here; to a harness that may have gone.
@@ -59,10 +53,9 @@ impl<'a> Harness<'a> {
 
     /// Answers until the word to go on.
     fn wait(&mut self, sequence: Option<u64>) -> io::Result<()> {
-        self.running.store(false, Ordering::SeqCst);
         loop {
             match (self.channel.receive()?, sequence) {
-                (Some(ToEngine::Go), _) => break,
+                (Some(ToEngine::Go), _) => return Ok(()),
                 (Some(ToEngine::Inspect), Some(sequence)) => {
                     let inspection = inspection(self.allocator, sequence);
                     self.channel.send(&FromEngine::Inspection(inspection), None)?;
@@ -76,8 +69,6 @@ impl<'a> Harness<'a> {
                 (None, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
             }
         }
-        self.running.store(true, Ordering::SeqCst);
-        Ok(())
     }
 }
 
@@ -87,25 +78,23 @@ impl Conductor for Harness<'_> {
         self.wait(None)
     }
 
+    fn watch(&mut self, done: BorrowedFd<'_>) -> io::Result<()> {
+        let mut both =
+            [PollFd::from_borrowed_fd(done, PollFlags::IN), PollFd::new(&self.line, PollFlags::RDHUP)];
+        loop {
+            match poll(&mut both, None) {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) if both[0].revents().is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => return Ok(()),
+            }
+        }
+    }
+
     fn border(&mut self, border: Border, sequence: u64) -> io::Result<()> {
-        self.running.store(false, Ordering::SeqCst);
         self.channel.send(&FromEngine::Border(border), None)?;
         self.wait(Some(sequence))
     }
-}
-
-/// Ends the process when the other end of the socket closes while a phase runs. At a border the main thread
-/// reads the socket itself, and a last `Go` may still be in it.
-fn watch(socket: UnixStream, running: Arc<AtomicBool>) -> io::Result<()> {
-    let look = move || {
-        let mut sockets = [PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::RDHUP)];
-        while poll(&mut sockets, None).is_err() {}
-        while !running.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        std::process::exit(DESERTED);
-    };
-    std::thread::Builder::new().stack_size(64 << 10).spawn(look).map(drop)
 }
 
 /// Runs without a harness: prints a summary of each phase.
@@ -118,6 +107,11 @@ pub struct ByHand<'a> {
 
 impl Conductor for ByHand<'_> {
     fn begin(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Nobody can go away: the outcome is waited for where it is read.
+    fn watch(&mut self, _done: BorrowedFd<'_>) -> io::Result<()> {
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The crew of a workload: one thread a seat, led through the phases. A seat's state is boxed and passed
 //! from thread to thread where a workload replaces its threads.
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -67,7 +68,7 @@ pub fn even_share(total: u64, seats: u32, index: u32) -> u64 {
 pub fn perform<W: Workload, H: Heap>(run: &Run, heap: H, conductor: &mut dyn Conductor) -> Result<(), Stop> {
     let steady = run.spec.get("ops");
     let warmup = (u128::from(steady) * u128::from(run.spec.get("warmup")) / 100) as u64;
-    let gate = Arc::new(Gate::new(run.threads));
+    let gate = Arc::new(Gate::new(run.threads).map_err(system("make an event descriptor"))?);
     let records = Mutex::new(Records::default());
     let workload = W::new(&run.spec, run.threads);
     let crew = Arc::new(Crew { workload, gate, records, warmup, steady });
@@ -82,7 +83,8 @@ pub fn perform<W: Workload, H: Heap>(run: &Run, heap: H, conductor: &mut dyn Con
     let mut ops_before = 0;
     for phase in [Phase::Setup, Phase::Warmup, Phase::Steady, Phase::Drain] {
         crew.gate.release(phase, (phase == Phase::Setup).then_some(started));
-        let took = crew.gate.wait().map_err(|failure| Stop::Failed(with_live(failure, run.page)))?;
+        conductor.watch(crew.gate.done()).map_err(Stop::Deserted)?;
+        let took = crew.gate.outcome().map_err(|failure| Stop::Failed(with_live(failure, run.page)))?;
         run.page.set_engine_bytes(memory::bytes());
         let totals = run.page.totals();
         let (malloc_ns, free_ns, sequence) = crew.take_records();
@@ -101,6 +103,11 @@ pub fn perform<W: Workload, H: Heap>(run: &Run, heap: H, conductor: &mut dyn Con
         conductor.border(border, sequence).map_err(Stop::Deserted)?;
     }
     Ok(())
+}
+
+/// A refusal of the system, as a failure of the run.
+fn system(what: &'static str) -> impl Fn(io::Error) -> Stop {
+    move |error| Stop::Failed(Failure { out_of_memory: false, reason: format!("failed to {what}: {error}") })
 }
 
 fn enlist<W: Workload, H: Heap>(crew: &Crew<W>, run: &Run, heap: H, index: u32) -> Member<W::Seat, H> {

@@ -1,15 +1,20 @@
 //! The gate between phases: releases all seats at once, and notes when the last has arrived.
 
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arenalab_wire::message::{Failure, Phase};
+use rustix::event::{EventfdFlags, eventfd};
 
 /// Where the seats of a workload wait for each other.
 pub struct Gate {
     state: Mutex<State>,
     released: Condvar,
-    settled: Condvar,
+    /// Readable when all seats have settled or one has failed. A descriptor, so that who waits can watch
+    /// other descriptors too without another thread: threads of the engine would take arenas.
+    done: OwnedFd,
     seats: u32,
 }
 
@@ -26,7 +31,10 @@ struct State {
 
 impl Gate {
     /// A closed gate for that many seats.
-    pub fn new(seats: u32) -> Self {
+    ///
+    /// # Errors
+    /// When the system gives no event descriptor.
+    pub fn new(seats: u32) -> io::Result<Self> {
         let now = Instant::now();
         let state = State {
             phase: Phase::Setup,
@@ -36,7 +44,8 @@ impl Gate {
             settled: 0,
             failure: None,
         };
-        Self { state: Mutex::new(state), released: Condvar::new(), settled: Condvar::new(), seats }
+        let done = eventfd(0, EventfdFlags::CLOEXEC)?;
+        Ok(Self { state: Mutex::new(state), released: Condvar::new(), done, seats })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -55,13 +64,24 @@ impl Gate {
         self.released.notify_all();
     }
 
+    /// Becomes readable when [`Gate::outcome`] is known.
+    pub fn done(&self) -> BorrowedFd<'_> {
+        self.done.as_fd()
+    }
+
+    fn signal(&self) {
+        // The counter is far from its limit of 2^64 - 2, the only reason to fail or block.
+        let _ = rustix::io::write(&self.done, &1u64.to_ne_bytes());
+    }
+
     /// Waits until all seats have settled; the time from the release to the last arrival.
     ///
     /// # Errors
     /// When a seat has failed. The others may still be at work.
-    pub fn wait(&self) -> Result<Duration, Failure> {
-        let pending = |state: &mut State| state.settled < self.seats && state.failure.is_none();
-        let mut state = self.settled.wait_while(self.lock(), pending).unwrap_or_else(PoisonError::into_inner);
+    pub fn outcome(&self) -> Result<Duration, Failure> {
+        let mut count = [0; 8];
+        while rustix::io::read(&self.done, &mut count) == Err(rustix::io::Errno::INTR) {}
+        let mut state = self.lock();
         match state.failure.take() {
             Some(failure) => Err(failure),
             None => Ok(state.last_arrival - state.release),
@@ -88,7 +108,7 @@ impl Gate {
         let mut state = self.lock();
         state.settled += 1;
         if state.settled == self.seats {
-            self.settled.notify_all();
+            self.signal();
         }
     }
 
@@ -97,7 +117,7 @@ impl Gate {
         let mut state = self.lock();
         state.failure.get_or_insert(failure);
         drop(state);
-        self.settled.notify_all();
+        self.signal();
         loop {
             std::thread::park();
         }
@@ -111,7 +131,7 @@ mod tests {
 
     #[test]
     fn no_seat_runs_ahead_of_the_others() {
-        let (gate, work) = (Gate::new(8), AtomicU32::new(0));
+        let (gate, work) = (Gate::new(8).unwrap(), AtomicU32::new(0));
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
@@ -126,7 +146,7 @@ mod tests {
             }
             for round in 1..=20 {
                 gate.release(Phase::Steady, None);
-                gate.wait().unwrap();
+                gate.outcome().unwrap();
                 assert_eq!(work.load(Ordering::Relaxed), 8 * round);
             }
         });
@@ -134,21 +154,21 @@ mod tests {
 
     #[test]
     fn the_time_ends_with_the_last_arrival_not_with_the_wait() {
-        let gate = Gate::new(1);
+        let gate = Gate::new(1).unwrap();
         let before = Instant::now();
         gate.release(Phase::Setup, None);
         gate.arrive();
         gate.settle();
         let arrived = before.elapsed();
         std::thread::sleep(Duration::from_millis(5));
-        assert!(gate.wait().unwrap() <= arrived);
+        assert!(gate.outcome().unwrap() <= arrived);
     }
 
     #[test]
     fn a_failure_ends_the_wait() {
-        let gate: &'static Gate = Box::leak(Box::new(Gate::new(2)));
+        let gate: &'static Gate = Box::leak(Box::new(Gate::new(2).unwrap()));
         gate.release(Phase::Setup, None);
         std::thread::spawn(|| gate.fail(Failure { out_of_memory: true, reason: "no".to_owned() }));
-        assert_eq!(gate.wait().unwrap_err().reason, "no");
+        assert_eq!(gate.outcome().unwrap_err().reason, "no");
     }
 }

@@ -9,6 +9,9 @@ pub mod gate;
 pub mod latency;
 pub mod mailbox;
 
+use std::io;
+use std::os::fd::BorrowedFd;
+
 use arenalab_wire::message::{Border, Failure};
 
 /// The other side of a border: the harness, or somebody at a terminal.
@@ -17,14 +20,20 @@ pub trait Conductor {
     ///
     /// # Errors
     /// When the conversation has ended.
-    fn begin(&mut self) -> std::io::Result<()>;
+    fn begin(&mut self) -> io::Result<()>;
+
+    /// A phase runs; returns when `done` becomes readable.
+    ///
+    /// # Errors
+    /// When the conversation has ended meanwhile: nobody waits for the result any more.
+    fn watch(&mut self, done: BorrowedFd<'_>) -> io::Result<()>;
 
     /// A phase has ended and all seats stand still; returns when the next may begin. `sequence` is a
     /// fingerprint of all sizes asked for so far, in order, by seat.
     ///
     /// # Errors
     /// When the conversation has ended.
-    fn border(&mut self, border: Border, sequence: u64) -> std::io::Result<()>;
+    fn border(&mut self, border: Border, sequence: u64) -> io::Result<()>;
 }
 
 /// Why a run did not come to its end.
@@ -32,6 +41,6 @@ pub trait Conductor {
 pub enum Stop {
     /// The workload cannot go on.
     Failed(Failure),
-    /// The conductor has gone.
-    Deserted(std::io::Error),
+    /// The conductor has gone. Threads may still be at work.
+    Deserted(io::Error),
 }

@@ -241,7 +241,7 @@ impl Workload for MailServer {
             arenas.",
         unit: "messages",
         params: &[
-            Param::ops(200_000),
+            Param::ops(300_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("body_median", 4 << 10, 64, 1 << 24, "median body"),

@@ -1,0 +1,123 @@
+//! Every workload, whole, under every allocator.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use arenalab_wire::message::Phase;
+use support::{BINARIES, command, output, run_by_hand};
+
+/// Small enough to be quick at any number of threads, large enough to go through all parts.
+const WORKLOADS: [(&str, u64); 5] = [
+    ("larson:ops=20k,slots=200,lifetime=300", 20_000),
+    ("producer-consumer:ops=20k,backlog=500,batch=64", 20_000),
+    ("churn:ops=10k,slots=50,calloc=20%,realloc=20%,aligned=20%", 10_000),
+    ("mail-server:ops=2k,depth=5,sessions=3", 2_000),
+    ("selftest", 1_000),
+];
+
+const SEQUENCE: &str = "engine.sequence";
+
+#[test]
+fn runs_end_with_all_work_done_and_nothing_live() {
+    for (workload, ops) in WORKLOADS {
+        for threads in ["1", "2", "16"] {
+            let mut sequences = BTreeMap::new();
+            for (allocator, _) in BINARIES {
+                let what = format!("{workload} with {threads} threads under {allocator}");
+                let phases =
+                    run_by_hand(&mut command(allocator), &[workload, "--threads", threads, "--seed", "9"]);
+                let order: Vec<Phase> = phases.iter().map(|(border, _)| border.phase).collect();
+                assert_eq!(order, [Phase::Setup, Phase::Warmup, Phase::Steady, Phase::Drain], "{what}");
+                let done: Vec<u64> = phases.iter().map(|(border, _)| border.ops).collect();
+                assert_eq!(done, [0, ops / 10, ops, 0], "{what}");
+                assert_eq!(phases[3].0.live_bytes, 0, "{what}");
+                assert!(phases[2].0.took_ns > 0 && phases[2].0.engine_bytes > 0, "{what}");
+                assert!(phases[2].0.usage.user_s + phases[2].0.usage.system_s > 0.0, "{what}");
+                let seen: Vec<u64> = phases.iter().map(|(_, seen)| seen.other[SEQUENCE]).collect();
+                sequences.insert(allocator, seen);
+            }
+            assert_eq!(sequences["glibc"], sequences["jemalloc"], "{workload}, {threads} threads");
+            assert_eq!(sequences["glibc"], sequences["mimalloc"], "{workload}, {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn the_seed_decides_the_sequence() {
+    let sequence = |seed: &str| {
+        let phases = run_by_hand(&mut command("glibc"), &[WORKLOADS[0].0, "--seed", seed]);
+        phases[3].1.other[SEQUENCE]
+    };
+    assert_eq!(sequence("1"), sequence("1"));
+    assert_ne!(sequence("1"), sequence("2"));
+}
+
+#[test]
+fn latency_is_sampled_in_the_phase_that_it_belongs_to() {
+    let phases = run_by_hand(&mut command("glibc"), &["churn:ops=100k,slots=50"]);
+    assert!(phases[0].0.free_ns.is_none());
+    let steady = &phases[2].0;
+    let samples = steady.malloc_ns.unwrap().samples;
+    // One call in 64 on average, the sampling gap being 32 to 95.
+    assert!((100_000 / 96..=100_000 / 32).contains(&samples), "{samples}");
+    let free = steady.free_ns.unwrap();
+    assert!(free.p50 <= free.p99 && free.p99 <= free.max);
+    assert!(phases[3].0.malloc_ns.is_none());
+}
+
+#[test]
+fn the_engine_keeps_out_of_the_measured_heap() {
+    // 100 000 slots of 16 bytes a thread are the engine's; objects of 24 bytes take 32 in both allocators.
+    // What is allowed above that is for thread caches, and far less than the slots take.
+    for allocator in ["glibc", "jemalloc"] {
+        let workload = "larson:size_min=24,size_max=24,slots=100k,ops=1";
+        let phases = run_by_hand(&mut command(allocator), &[workload, "--threads", "4"]);
+        let (border, seen) = &phases[0];
+        assert_eq!(border.live_bytes, 4 * 100_000 * 24);
+        assert!(border.engine_bytes >= 4 * 100_000 * 16, "{}", border.engine_bytes);
+        let needed = 4 * 100_000 * 32;
+        let allocated = seen.allocated.unwrap();
+        assert!((needed..needed + 800_000).contains(&allocated), "{allocator}: {allocated}");
+    }
+}
+
+#[test]
+fn touched_memory_is_resident_and_untouched_memory_is_not() {
+    let faults = |touch: u64| {
+        let workload = format!("selftest:mode=5,bytes=32MiB,touch={touch}");
+        let phases = run_by_hand(&mut command("glibc"), &[&workload, "--threads", "1"]);
+        phases[0].0.usage.minor_faults
+    };
+    // Huge pages may make fewer faults of it, but not so few.
+    assert!(faults(1) > faults(0) + 10);
+    assert!(faults(2) > faults(0) + 10);
+}
+
+#[test]
+fn mistakes_are_one_line_and_exit_code_2() {
+    for (arguments, expected) in [
+        (&["run", "larsen"][..], "did you mean 'larson'?"),
+        (&["run", "larson:slot=5"], "did you mean 'slots'?"),
+        (&["run", "churn", "--threads", "0"], "1..="),
+        (&["run", "churn", "--thread", "2"], "--threads"),
+        (&["run", "churn", "--control-fd", "99"], "--control-fd 99"),
+        (&["run"], "<WORKLOAD>"),
+        (&["idetify"], "identify"),
+    ] {
+        let output = output(command("glibc").args(arguments));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text.contains(expected) && text.trim().lines().count() == 1, "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn the_catalogue_is_listed_as_json() {
+    let output = output(command("mimalloc").arg("list"));
+    let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let names: Vec<_> =
+        list.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["larson", "producer-consumer", "churn", "mail-server", "selftest"]);
+    assert_eq!(list[0]["params"][0]["kind"], "count");
+}
