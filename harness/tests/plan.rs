@@ -232,3 +232,44 @@ fn the_baseline_is_always_among_the_candidates() {
     assert!(plan.sweep.baseline_added);
     assert_eq!(plan.sweep.candidates, ["glibc".parse().unwrap(), "mimalloc".parse().unwrap()]);
 }
+
+#[test]
+fn a_plan_tells_what_must_be_known_before_it_runs() {
+    let notes = |text: &str| {
+        let text = format!("[[workload]]\nname = \"larson\"\n{text}");
+        Plan::from_toml(&text, "p.toml").unwrap().notes()
+    };
+    assert!(notes("").is_empty());
+    let added = notes("[sweep]\ncandidates = [\"jemalloc\"]");
+    assert_eq!(added, ["glibc with nothing set is the baseline and is measured too"]);
+    assert!(notes("[measure]\nobjective = \"drained\"")[0].contains("idle wait of 12s"));
+    assert!(notes("[measure]\nobjective = \"drained\"\nidle = \"12s\"").is_empty());
+    let twice = "[sweep]\ncandidates = [\"glibc\", \"glibc:top_pad=0\", \"glibc:top_pad=0B\"]";
+    assert_eq!(notes(twice).len(), 1);
+}
+
+#[test]
+fn scenarios_and_reach_cover_every_thread_count() {
+    let text = "[[workload]]\nname = \"churn\"\n[[workload]]\nname = \"larson\"\n[sweep]\nthreads = [2, 8]";
+    let plan = Plan::from_toml(text, "p.toml").unwrap();
+    let scenarios: Vec<_> = plan.scenarios().into_iter().map(|s| (s.workload, s.threads)).collect();
+    let expected = [("churn", 2), ("churn", 8), ("larson", 2), ("larson", 8)];
+    assert_eq!(scenarios, expected.map(|(workload, threads)| (workload.to_owned(), threads)));
+    // larson's threads overlap their successors: twice 8, and the main thread.
+    assert_eq!(plan.reach(), 17);
+}
+
+/// The plan that comes with arenalab as an example.
+#[test]
+fn the_example_is_a_plan_and_what_it_comments_out_is_the_default() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../plans/example.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let plan = Plan::from_toml(&text, "example.toml").unwrap();
+    assert_eq!(Plan::from_toml(&plan.to_toml(), "again").unwrap(), plan);
+    assert_eq!(plan.workloads.len(), 2);
+    let commented: String = text
+        .lines()
+        .map(|line| line.strip_prefix("#: ").unwrap_or(line))
+        .fold(String::new(), |text, line| text + line + "\n");
+    assert_eq!(Plan::from_toml(&commented, "example.toml").unwrap(), plan);
+}

@@ -19,6 +19,7 @@ pub use plan::PlanArgs;
 #[derive(Debug, Parser)]
 #[command(
     name = "arenalab",
+    bin_name = "arenalab",
     version,
     about = "Measures memory allocators under multithreaded load, and chooses a setting with stated confidence",
     long_about = "Measures memory allocators under multithreaded load, and chooses a setting with stated \

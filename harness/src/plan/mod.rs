@@ -26,6 +26,10 @@ pub use workload::PlannedWorkload;
 
 use crate::format::manifest::Scenario;
 
+/// The longest default time over which one of the bundled allocators gives memory back: jemalloc's
+/// `dirty_decay_ms`.
+const DECAY: Duration = Duration::from_secs(10);
+
 /// A complete plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -87,6 +91,26 @@ impl Plan {
     /// The plan as a file that [`Plan::from_toml`] reads back, with comments that explain it.
     pub fn to_toml(&self) -> String {
         to_toml::write(self)
+    }
+
+    /// What one who runs this plan should be told before it starts, in sentences.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.sweep.baseline_added {
+            notes.push("glibc with nothing set is the baseline and is measured too".to_owned());
+        }
+        if self.measure.objective == Objective::Drained && self.measure.idle < DECAY {
+            notes.push(format!(
+                "the objective is read {} after the drain: decay timers, 10 s in jemalloc, have not run by then; \
+                 allow for them with an idle wait of 12s",
+                if self.measure.idle.is_zero() { "right" } else { "soon" }
+            ));
+        }
+        let mut candidates = self.sweep.candidates.clone();
+        candidates.sort();
+        candidates.dedup();
+        notes.extend(candidates.iter().flat_map(Candidate::caveats));
+        notes
     }
 
     /// Every workload at every thread count, in the plan's order.

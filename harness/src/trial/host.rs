@@ -43,6 +43,12 @@ impl Tree {
         self.text(path).and_then(|text| text.lines().next().map(|line| line.trim().to_owned()))
     }
 
+    /// Whether there is something at a path: a link, or a file that is not blank.
+    fn is_there(&self, path: &str) -> bool {
+        let link = self.root.join(path.trim_start_matches('/')).is_symlink();
+        link || self.text(path).is_some_and(|text| !text.trim().is_empty())
+    }
+
     /// A file that holds one number.
     fn number(&self, path: &str) -> Option<u64> {
         self.line(path)?.parse().ok()

@@ -110,6 +110,7 @@ pub fn findings(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(host(&evidence.host));
     findings.push(space(&evidence.space));
     findings.push(steering(&evidence.steering));
+    findings.extend(steering_files(&evidence.readings));
     findings.extend(processors(&evidence.readings));
     findings.push(load(&evidence.activity, &evidence.readings));
     findings.extend(steal(&evidence.activity, &evidence.readings));
@@ -169,6 +170,13 @@ fn steering(variables: &[String]) -> Finding {
         format!("{} steers allocators and is kept from trials", variables.join(" ")),
         "to measure such a setting, make it a candidate: --candidate glibc:arena_max=2",
     )
+}
+
+fn steering_files(readings: &Readings) -> Option<Finding> {
+    let files = &readings.steering_files;
+    let found = format!("{} steers allocators in every program, trials too", files.join(" and "));
+    let advice = "move it away while measuring, or expect results that hold on this host only";
+    (!files.is_empty()).then(|| warn("system files", found, advice))
 }
 
 fn processors(readings: &Readings) -> Vec<Finding> {

@@ -39,6 +39,8 @@ pub struct Readings {
     pub user_tasks: Option<u64>,
     /// Whether `smaps_rollup` can be read: Linux 4.14.
     pub smaps_rollup: bool,
+    /// Files of the system that steer allocators in every program, in spite of its environment.
+    pub steering_files: Vec<&'static str>,
     /// Whether `/proc/pressure` is there: Linux 4.20, unless switched off.
     pub pressure: bool,
 }
@@ -60,9 +62,13 @@ pub fn readings(tree: &Tree) -> Readings {
         address_space: getrlimit(Resource::As).current,
         user_tasks: getrlimit(Resource::Nproc).current,
         smaps_rollup: tree.text("proc/self/smaps_rollup").is_some_and(|text| text.contains("Rss:")),
+        steering_files: STEERING_FILES.into_iter().filter(|path| tree.is_there(path)).collect(),
         pressure: tree.text("proc/pressure/cpu").is_some(),
     }
 }
+
+/// Read by ld.so, by jemalloc (the target of a symbolic link, jemalloc(3)), and by glibc from 2.44 on.
+const STEERING_FILES: [&str; 3] = ["/etc/ld.so.preload", "/etc/malloc.conf", "/etc/tunables.conf"];
 
 /// Intel's driver says whether turbo is off, the generic one whether boost is on.
 fn turbo(tree: &Tree) -> Option<bool> {
@@ -160,14 +166,18 @@ mod tests {
 
     #[test]
     fn readings_come_from_the_tree() {
-        let (_root, tree) = tree(&[
+        let (root, tree) = tree(&[
             ("proc/meminfo", "MemTotal: 100 kB\nMemAvailable: 40 kB\nSwapTotal: 10 kB\nSwapFree: 4 kB\n"),
             ("proc/sys/vm/overcommit_memory", "2\n"),
             ("proc/self/smaps_rollup", "00400000-7ffc [rollup]\nRss:  4 kB\n"),
             ("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n"),
             ("sys/devices/system/cpu/intel_pstate/no_turbo", "0\n"),
+            ("etc/ld.so.preload", "\n"),
         ]);
+        std::os::unix::fs::symlink("narenas:1", root.path().join("etc/malloc.conf")).unwrap();
         let read = readings(&tree);
+        // An empty list preloads nothing; the link points nowhere, and means its target's name.
+        assert_eq!(read.steering_files, ["/etc/malloc.conf"]);
         assert_eq!((read.memory_available, read.swap_used), (Some(40 << 10), Some(6 << 10)));
         assert_eq!((read.overcommit, read.turbo), (Some(2), Some(true)));
         assert_eq!(read.governor.as_deref(), Some("powersave"));

@@ -30,6 +30,7 @@ fn quiet() -> Evidence {
         address_space: None,
         user_tasks: None,
         smaps_rollup: true,
+        steering_files: Vec::new(),
         pressure: true,
     };
     Evidence {
@@ -91,10 +92,11 @@ fn what_prevents_trials_is_bad() {
 #[test]
 fn what_spoils_a_measurement_is_a_warning() {
     type Change = fn(&mut Evidence);
-    let cases: [(&'static str, Change); 19] = [
+    let cases: [(&'static str, Change); 20] = [
         ("jemalloc", |e| e.companions[1].identity = Err("gone".to_owned())),
         ("results", |e| e.space.as_mut().unwrap().free = 1 << 20),
         ("environment", |e| e.steering.push("MALLOC_ARENA_MAX=1".to_owned())),
+        ("system files", |e| e.readings.steering_files.push("/etc/malloc.conf")),
         ("cpus", |e| e.readings.cpus = Some(Cpus { online: 4, allowed: 1 })),
         ("cpus", |e| e.readings.cpus = Some(Cpus { online: 4, allowed: 2 })),
         ("cpu quota", |e| e.readings.limits.cpus = Some(1.5)),
