@@ -14,12 +14,14 @@ use crate::plan::apply;
 
 /// The question that a campaign was made to answer.
 pub fn question_of(manifest: &Manifest) -> Question {
+    let standard = Question::default();
     Question {
+        tolerance: manifest.tolerance.unwrap_or(standard.tolerance),
         objective: manifest.objective,
         constraints: manifest.constraints,
         confidence: manifest.confidence,
         seed: manifest.seed,
-        ..Question::default()
+        ..standard
     }
 }
 

@@ -62,6 +62,8 @@ pub fn manifest(made_from: Ingredients) -> Manifest {
         objective: plan.measure.objective,
         constraints: plan.choose.constraints,
         confidence: plan.choose.confidence,
+        tolerance: Some(plan.choose.tolerance),
+        time_budget_s: plan.measure.time_budget.map(|budget| budget.as_secs_f64()),
         host,
         binaries,
         libcs: vec![Libc { name: HOST_LIBC.to_owned(), version: libc_version }],

@@ -32,6 +32,12 @@ pub struct Manifest {
     pub constraints: Constraints,
     /// Stated confidence, for example 0.95.
     pub confidence: f64,
+    /// Gain of RSS that is not worth further search, as a fraction.
+    #[serde(default)]
+    pub tolerance: Option<f64>,
+    /// Seconds of measuring after which a search begins no further round.
+    #[serde(default)]
+    pub time_budget_s: Option<f64>,
     /// The host.
     pub host: Host,
     /// The workload binaries by allocator.

@@ -6,18 +6,22 @@ use std::time::Duration;
 use crate::format::decision::{Constraints, Objective};
 
 use super::candidate::{Allocator, Candidate};
-use super::{Choose, Measure, Plan, PlanError, PlannedWorkload, Sweep};
+use super::{Choose, Measure, Plan, PlanError, PlannedWorkload, Strategy, Sweep};
 
 /// Threads of a workload when nothing is said.
 pub const DEFAULT_THREADS: u32 = 4;
 /// Rounds of a sweep when nothing is said: enough for a bootstrap interval over rounds.
 pub const DEFAULT_ROUNDS: u32 = 16;
+/// The most rounds of a tune when nothing is said.
+pub const DEFAULT_MOST_ROUNDS: u32 = 160;
 /// The seed when nothing is said: fixed, so that two runs of one command make the same campaign.
 pub const DEFAULT_SEED: u64 = 1;
 /// Time limit of a trial when nothing is said.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Largest loss of throughput when nothing is said.
 pub const DEFAULT_MAX_THROUGHPUT_LOSS: f64 = 0.05;
+/// Gain of RSS that is not worth further search, when nothing is said.
+pub const DEFAULT_TOLERANCE: f64 = 0.02;
 /// Confidence when nothing is said.
 pub const DEFAULT_CONFIDENCE: f64 = 0.95;
 /// Values of the `arena_max` axis when nothing is said; `None` is unset.
@@ -50,6 +54,12 @@ pub struct Draft {
     pub max_rss: Option<Option<u64>>,
     /// Confidence.
     pub confidence: Option<f64>,
+    /// Strategy of `tune`.
+    pub strategy: Option<Strategy>,
+    /// Time after which `tune` begins no further round; `Some(None)` is "no such limit".
+    pub time_budget: Option<Option<Duration>>,
+    /// Gain of RSS that is not worth further search.
+    pub tolerance: Option<f64>,
 }
 
 /// What candidates are made of. The three are one group: where any of them is given on the command line,
@@ -81,6 +91,9 @@ impl Draft {
             max_p99_loss: self.max_p99_loss.or(below.max_p99_loss),
             max_rss: self.max_rss.or(below.max_rss),
             confidence: self.confidence.or(below.confidence),
+            strategy: self.strategy.or(below.strategy),
+            time_budget: self.time_budget.or(below.time_budget),
+            tolerance: self.tolerance.or(below.tolerance),
         }
     }
 
@@ -115,6 +128,8 @@ impl Draft {
                 idle: self.idle.unwrap_or_default(),
                 timeout: self.timeout.unwrap_or(DEFAULT_TIMEOUT),
                 seed: self.seed.unwrap_or(DEFAULT_SEED),
+                strategy: self.strategy.unwrap_or_default(),
+                time_budget: self.time_budget.flatten(),
             },
             choose: Choose {
                 constraints: Constraints {
@@ -125,6 +140,7 @@ impl Draft {
                     max_rss: self.max_rss.flatten(),
                 },
                 confidence: self.confidence.unwrap_or(DEFAULT_CONFIDENCE),
+                tolerance: self.tolerance.unwrap_or(DEFAULT_TOLERANCE),
             },
         })
     }

@@ -8,6 +8,8 @@ use crate::knowledge::nearest::{quote, suggest};
 use crate::knowledge::value::Value;
 use crate::units;
 
+use super::Strategy;
+
 /// Most threads of a workload.
 pub const MOST_THREADS: u32 = 4096;
 /// Most rounds of a campaign.
@@ -70,11 +72,16 @@ pub fn arena_max(text: &str) -> Result<Option<u32>, String> {
 /// # Errors
 /// What it takes.
 pub fn objective(text: &str) -> Result<Objective, String> {
-    let known = OBJECTIVES.iter().find(|(name, _)| *name == text.trim());
-    let names = || OBJECTIVES.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-    known
-        .map(|(_, objective)| *objective)
-        .ok_or_else(|| format!("objective is {}; {}", quote(text), suggest(text, names().iter().copied())))
+    named("objective", text, &OBJECTIVES)
+}
+
+/// One of a few names.
+fn named<T: Copy>(key: &str, text: &str, known: &[(&str, T)]) -> Result<T, String> {
+    let found = known.iter().find(|(name, _)| *name == text.trim());
+    let names = || known.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    found
+        .map(|(_, value)| *value)
+        .ok_or_else(|| format!("{key} is {}; {}", quote(text), suggest(text, names().iter().copied())))
 }
 
 /// The figures by name.
@@ -162,6 +169,42 @@ pub fn max_rss(text: &str) -> Result<Option<u64>, String> {
 /// What it takes.
 pub fn confidence(text: &str) -> Result<f64, String> {
     share("confidence", text, 0.5, 1.0)
+}
+
+/// The gain of RSS that is not worth further search: 0 % to below 50 %.
+///
+/// # Errors
+/// What it takes.
+pub fn tolerance(text: &str) -> Result<f64, String> {
+    share("tolerance", text, 0.0, 0.5)
+}
+
+/// The time after which no further round is begun: `none`, or 1 s to [`LONGEST`].
+///
+/// # Errors
+/// What it takes.
+pub fn time_budget(text: &str) -> Result<Option<Duration>, String> {
+    or_none(text, |text| duration("time_budget", text, Duration::from_secs(1)))
+}
+
+/// The strategies by name.
+pub const STRATEGIES: [(&str, Strategy); 3] = [
+    ("screen-and-confirm", Strategy::ScreenAndConfirm),
+    ("race", Strategy::Race),
+    ("full-grid", Strategy::FullGrid),
+];
+
+/// The strategy of a search.
+///
+/// # Errors
+/// What it takes.
+pub fn strategy(text: &str) -> Result<Strategy, String> {
+    named("strategy", text, &STRATEGIES)
+}
+
+/// The name of a strategy.
+pub fn strategy_name(strategy: Strategy) -> &'static str {
+    STRATEGIES.iter().find(|(_, known)| *known == strategy).map_or("full-grid", |(name, _)| name)
 }
 
 /// A share exactly as [`units::parse_share`] reads it back: a percentage with as few digits as will do.

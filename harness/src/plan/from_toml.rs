@@ -13,8 +13,8 @@ use super::{PlanError, PlannedWorkload, fields};
 
 const SECTIONS: [&str; 4] = ["choose", "measure", "sweep", "workload"];
 const SWEEP: [&str; 4] = ["allocators", "arena_max", "candidates", "threads"];
-const MEASURE: [&str; 5] = ["idle", "objective", "rounds", "seed", "timeout"];
-const CHOOSE: [&str; 4] = ["confidence", "max_p99_loss", "max_rss", "max_throughput_loss"];
+const MEASURE: [&str; 7] = ["idle", "objective", "rounds", "seed", "strategy", "time_budget", "timeout"];
+const CHOOSE: [&str; 5] = ["confidence", "max_p99_loss", "max_rss", "max_throughput_loss", "tolerance"];
 
 /// Reads what a plan file says.
 ///
@@ -247,6 +247,8 @@ fn measure(draft: &mut Draft, key: &str, items: &Items) -> Result<(), Wrong> {
         "objective" => draft.objective = items.one(key, fields::objective)?,
         "idle" => draft.idle = items.one(key, fields::idle)?,
         "timeout" => draft.timeout = items.one(key, fields::timeout)?,
+        "strategy" => draft.strategy = items.one(key, fields::strategy)?,
+        "time_budget" => draft.time_budget = items.one(key, fields::time_budget)?,
         _ => draft.seed = items.one(key, fields::seed)?,
     }
     Ok(())
@@ -257,6 +259,7 @@ fn choose(draft: &mut Draft, key: &str, items: &Items) -> Result<(), Wrong> {
         "max_throughput_loss" => draft.max_throughput_loss = items.one(key, fields::max_throughput_loss)?,
         "max_p99_loss" => draft.max_p99_loss = items.one(key, fields::max_p99_loss)?,
         "max_rss" => draft.max_rss = items.one(key, fields::max_rss)?,
+        "tolerance" => draft.tolerance = items.one(key, fields::tolerance)?,
         _ => draft.confidence = items.one(key, fields::confidence)?,
     }
     Ok(())

@@ -67,6 +67,10 @@ pub struct Measure {
     pub timeout: Duration,
     /// Seed of orders, resampling and workloads.
     pub seed: u64,
+    /// How `tune` asks for rounds; `sweep` always runs the full grid.
+    pub strategy: Strategy,
+    /// Time after which `tune` begins no further round.
+    pub time_budget: Option<Duration>,
 }
 
 /// What must hold.
@@ -76,6 +80,20 @@ pub struct Choose {
     pub constraints: Constraints,
     /// Stated confidence, for example 0.95.
     pub confidence: f64,
+    /// Gain of RSS that is not worth further search, as a fraction.
+    pub tolerance: f64,
+}
+
+/// How `tune` asks for rounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// A few rounds of everything, then fresh rounds of the few that matter.
+    #[default]
+    ScreenAndConfirm,
+    /// Rounds of whatever is still open.
+    Race,
+    /// Everything in every round.
+    FullGrid,
 }
 
 impl Plan {

@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use crate::units::{canonical_bytes, canonical_duration};
 
-use super::fields::{OBJECTIVES, canonical_share};
+use super::fields::{self, OBJECTIVES, canonical_share};
 use super::{Choose, Measure, Plan, Sweep};
 
 /// Writes a plan.
@@ -72,6 +72,10 @@ fn write_measure(out: &mut String, measure: &Measure) {
     let idle = quoted(canonical_duration(measure.idle));
     entry(out, "idle", idle, "wait after the drain; above 10s lets decay timers run");
     entry(out, "timeout", quoted(canonical_duration(measure.timeout)), "of one trial, without the idle wait");
+    let strategy = quoted(fields::strategy_name(measure.strategy));
+    entry(out, "strategy", strategy, "of tune: screen-and-confirm, race or full-grid");
+    let budget = measure.time_budget.map_or_else(|| "none".to_owned(), canonical_duration);
+    entry(out, "time_budget", quoted(budget), "of tune: no round is begun after it");
     entry(out, "seed", measure.seed, "the same seed gives the same orders and workloads");
 }
 
@@ -83,5 +87,7 @@ fn write_choose(out: &mut String, choose: &Choose) {
     entry(out, "max_p99_loss", share(constraints.max_p99_loss), "of malloc's 99th percentile");
     let rss = constraints.max_rss.map_or_else(|| "none".to_owned(), canonical_bytes);
     entry(out, "max_rss", quoted(rss), "of the objective, in bytes with a unit");
+    let tolerance = quoted(canonical_share(choose.tolerance));
+    entry(out, "tolerance", tolerance, "a gain of RSS not worth further search");
     entry(out, "confidence", quoted(canonical_share(choose.confidence)), "50% to below 100%");
 }

@@ -254,7 +254,8 @@ fn undecided_sentence(decision: &Decision) -> String {
     if open == 0 {
         return format!("Undecided: these data do not settle the question at {confidence} confidence.");
     }
-    let minutes: f64 = decision.undecided.iter().filter_map(|u| u.minutes_needed).sum();
+    let needed = decision.undecided.iter().filter_map(|u| u.minutes_needed);
+    let minutes = needed.fold(0.0f64, f64::max);
     let more = if minutes > 0.0 {
         format!(
             "; about {} more of measuring would probably settle it",

@@ -57,6 +57,24 @@ pub struct PlanArgs {
     /// What must hold.
     #[command(flatten)]
     pub choice: ChoiceArgs,
+    /// How a search asks for rounds.
+    #[command(flatten)]
+    pub search: SearchArgs,
+}
+
+/// The flags of a search: `tune` takes them; a plan file may have them for it.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Search")]
+pub struct SearchArgs {
+    /// How tune asks for rounds: screen-and-confirm, race or full-grid [default: screen-and-confirm]
+    #[arg(long, value_name = "NAME")]
+    pub strategy: Option<String>,
+    /// Begin no round after this time of measuring, with a unit, 1s to 24h, or none [default: none]
+    #[arg(long, value_name = "TIME")]
+    pub time_budget: Option<String>,
+    /// The gain of RSS that is not worth further search, 0% to below 50% [default: 2%]
+    #[arg(long, value_name = "SHARE")]
+    pub tolerance: Option<String>,
 }
 
 impl PlanArgs {
@@ -65,12 +83,23 @@ impl PlanArgs {
     /// # Errors
     /// One line that names the flag, or file and line.
     pub fn into_plan(self) -> Result<Plan, PlanError> {
+        self.into_plan_over(Draft::default())
+    }
+
+    /// The same, with what neither flags nor file say taken from `below`, before any default.
+    ///
+    /// # Errors
+    /// One line that names the flag, or file and line.
+    pub fn into_plan_over(self, below: Draft) -> Result<Plan, PlanError> {
         let said = self.draft()?;
-        let Some(path) = &self.plan else { return said.complete() };
+        let Some(path) = &self.plan else { return said.over(below).complete() };
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| PlanError::new(format!("failed to read the plan {file}: {error}")))?;
-        said.over(from_toml::draft(&text, &file)?).complete().map_err(|error| error.in_file(&file))
+        said.over(from_toml::draft(&text, &file)?)
+            .over(below)
+            .complete()
+            .map_err(|error| error.in_file(&file))
     }
 
     /// What the flags by themselves say.
@@ -89,6 +118,9 @@ impl PlanArgs {
             seed: read(self.seed.as_ref(), "seed", fields::seed)?,
             idle: read(self.idle.as_ref(), "idle", fields::idle)?,
             timeout: read(self.timeout.as_ref(), "timeout", fields::timeout)?,
+            strategy: read(self.search.strategy.as_ref(), "strategy", fields::strategy)?,
+            time_budget: read(self.search.time_budget.as_ref(), "time-budget", fields::time_budget)?,
+            tolerance: read(self.search.tolerance.as_ref(), "tolerance", fields::tolerance)?,
             ..self.choice.draft()?
         })
     }
