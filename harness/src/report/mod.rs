@@ -1,7 +1,7 @@
 //! Reports: charts, HTML, Markdown and terminal text of a campaign and its decision. Reads neither the
 //! system nor a campaign's directory; [`write()`] is the only place that writes files.
 //!
-//! Data flows from [`Input`] through [`pictures`] (what is drawn) and [`story`] (what is said) to the
+//! Data flows from [`Input`] through `pictures` (what is drawn) and `story` (what is said) to the
 //! renderers; [`words`] is where figures become text.
 
 mod chapter;

@@ -19,7 +19,7 @@ pub struct Curve {
     pub strong: bool,
     /// Drawn in ink.
     pub baseline: bool,
-    /// Nanoseconds, in the order of [`QUANTILES`].
+    /// Nanoseconds, in the order of `profile::QUANTILES`.
     pub quantiles: [Option<Spread>; 4],
 }
 
