@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arenalab::format::decision::{Constraints, Objective};
 use arenalab::knowledge::{self, Kind};
-use arenalab::plan::{Candidate, Choose, Measure, Plan, PlannedWorkload, Sweep};
+use arenalab::plan::{fields, Candidate, Choose, Measure, Plan, PlannedWorkload, Sweep};
 use proptest::prelude::*;
 
 /// A valid setting of an allocator as text, from two drawn numbers.
@@ -65,8 +65,12 @@ fn any_measure() -> impl Strategy<Value = Measure> {
     let objectives = vec![Objective::Peak, Objective::Mean, Objective::End, Objective::Drained];
     let objective = prop::sample::select(objectives);
     let day = 86_400_000_000u64;
-    (1..100_000u32, objective, 0..day, 10_000..day, 0..=i64::MAX as u64).prop_map(
-        |(rounds, objective, idle, timeout, seed)| Measure {
+    let strategies = fields::STRATEGIES.map(|(_, strategy)| strategy).to_vec();
+    let search = (prop::sample::select(strategies), prop::option::of(1_000_000..day));
+    (1..100_000u32, objective, 0..day, 10_000..day, 0..=i64::MAX as u64, search).prop_map(
+        |(rounds, objective, idle, timeout, seed, (strategy, budget))| Measure {
+            strategy,
+            time_budget: budget.map(Duration::from_micros),
             rounds,
             objective,
             idle: Duration::from_micros(idle),
@@ -78,10 +82,11 @@ fn any_measure() -> impl Strategy<Value = Measure> {
 
 fn any_choose() -> impl Strategy<Value = Choose> {
     let rss = prop::option::of(1..9_000_000_000_000_000u64);
-    (prop::option::of(0.0..0.999f64), prop::option::of(0..1000u32), rss, 0.5..0.999f64).prop_map(
-        |(max_throughput_loss, p99, max_rss, confidence)| {
+    (prop::option::of(0.0..0.999f64), prop::option::of(0..1000u32), rss, 0.5..0.999f64, 0.0..0.499f64).prop_map(
+        |(max_throughput_loss, p99, max_rss, confidence, tolerance)| {
             let max_p99_loss = p99.map(|percent| f64::from(percent) / 100.0);
-            Choose { constraints: Constraints { max_throughput_loss, max_p99_loss, max_rss }, confidence }
+            let constraints = Constraints { max_throughput_loss, max_p99_loss, max_rss };
+            Choose { constraints, confidence, tolerance }
         },
     )
 }

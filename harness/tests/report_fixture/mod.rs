@@ -370,6 +370,8 @@ fn manifest(shape: &Shape) -> Manifest {
         why: "16 threads never make more than 17 arenas".into(),
     });
     Manifest {
+        tolerance: Some(0.02),
+        time_budget_s: None,
         format: FORMAT,
         arenalab: "0.1.0".into(),
         created_at: "2026-11-22T10:00:00Z".into(),
