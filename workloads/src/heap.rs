@@ -1,7 +1,7 @@
 //! The calls that are measured, and the objects they return.
 
 use std::hint::black_box;
-use std::ptr::{NonNull, null_mut};
+use std::ptr::NonNull;
 
 /// A C allocator interface. The engine is generic over it: the binaries use [`LibcHeap`], the benchmark of
 /// the engine itself [`NullHeap`].
@@ -109,33 +109,6 @@ unsafe impl Heap for NullHeap {
     unsafe fn free(self, address: *mut u8) {
         black_box(address);
     }
-}
-
-/// Fails as a heap that is full does; for tests of that path.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct FullHeap;
-
-// SAFETY: it never returns memory.
-unsafe impl Heap for FullHeap {
-    const TOUCHABLE: bool = false;
-
-    fn malloc(self, _size: usize) -> *mut u8 {
-        null_mut()
-    }
-
-    fn calloc(self, _size: usize) -> *mut u8 {
-        null_mut()
-    }
-
-    fn aligned_alloc(self, _align: usize, _size: usize) -> *mut u8 {
-        null_mut()
-    }
-
-    unsafe fn realloc(self, _address: *mut u8, _size: usize) -> *mut u8 {
-        null_mut()
-    }
-
-    unsafe fn free(self, _address: *mut u8) {}
 }
 
 /// A piece of memory that a workload holds: where, and how many bytes it asked for.

@@ -47,12 +47,6 @@ impl Rng {
     pub fn between(&mut self, low: usize, high: usize) -> usize {
         low + self.below(high.saturating_sub(low).saturating_add(1))
     }
-
-    /// True in `percent` of 100 cases.
-    #[inline]
-    pub fn percent(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
 }
 
 /// Entries of a table: 4 KiB, a small part of a first-level cache.
@@ -62,14 +56,14 @@ const ENTRIES: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Sizes {
     /// Quantiles at 0, 1/ENTRIES, ... 1.
-    quantiles: Box<[u32]>,
+    quantiles: Box<[u32; ENTRIES + 1]>,
 }
 
 impl Sizes {
     /// From a quantile function on 0..=1; results are rounded and clamped to `low..=high`.
     fn from_quantiles(low: u64, high: u64, quantile: impl Fn(usize) -> f64) -> Self {
         let clamp = |value: f64| (value.round() as u64).clamp(low, high.max(low)) as u32;
-        Self { quantiles: (0..=ENTRIES).map(|entry| clamp(quantile(entry))).collect() }
+        Self { quantiles: Box::new(std::array::from_fn(|entry| clamp(quantile(entry)))) }
     }
 
     /// Every doubling of the size is equally likely.
@@ -96,7 +90,8 @@ impl Sizes {
     }
 
     /// Mean of the sizes drawn, in bytes.
-    pub fn mean(&self) -> f64 {
+    #[cfg(test)]
+    fn mean(&self) -> f64 {
         let middle = |pair: &[u32]| f64::midpoint(f64::from(pair[0]), f64::from(pair[1]));
         self.quantiles.windows(2).map(middle).sum::<f64>() / ENTRIES as f64
     }

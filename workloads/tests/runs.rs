@@ -5,6 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use arenalab_wire::message::Phase;
+use arenalab_workloads::spec::Spec;
 use support::{BINARIES, command, output, run_by_hand};
 
 /// Small enough to be quick at any number of threads, large enough to go through all parts.
@@ -34,6 +35,8 @@ fn runs_end_with_all_work_done_and_nothing_live() {
                 assert_eq!(phases[3].0.live_bytes, 0, "{what}");
                 assert!(phases[2].0.took_ns > 0 && phases[2].0.engine_bytes > 0, "{what}");
                 assert!(phases[2].0.usage.user_s + phases[2].0.usage.system_s > 0.0, "{what}");
+                let reach = workload.parse::<Spec>().unwrap().description().reach(threads.parse().unwrap());
+                assert!(phases.iter().all(|(_, seen)| seen.arenas.unwrap_or(1) <= reach), "{what}");
                 let seen: Vec<u64> = phases.iter().map(|(_, seen)| seen.other[SEQUENCE]).collect();
                 sequences.insert(allocator, seen);
             }

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arenalab_wire::message::Failure;
 use arenalab_wire::telemetry;
@@ -21,9 +21,6 @@ pub struct Actor<H> {
     cell: &'static telemetry::Seat,
     gate: Arc<Gate>,
     workload: &'static str,
-    ops: u64,
-    live: i64,
-    allocations: u64,
     sequence: u64,
     mallocs: Sampler,
     frees: Sampler,
@@ -38,6 +35,12 @@ pub struct Records {
     pub frees: Collected,
     /// Fingerprint of the sizes asked for; the same however the threads were scheduled.
     pub sequence: u64,
+}
+
+/// Adds one. A seat is written by one thread at a time, so that a load and a store are enough.
+#[inline]
+fn count_one(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }
 
 /// No object is larger than `isize::MAX`.
@@ -60,20 +63,7 @@ impl<H: Heap> Actor<H> {
         let touch = if H::TOUCHABLE { touch } else { Touch::Nothing };
         let sequence = crate::random::mix(u64::from(index));
         let (mallocs, frees) = (Sampler::new(index * 2 + 1), Sampler::new(!index));
-        Self {
-            rng,
-            heap,
-            touch,
-            cell,
-            gate,
-            workload,
-            ops: 0,
-            live: 0,
-            allocations: 0,
-            sequence,
-            mallocs,
-            frees,
-        }
+        Self { rng, heap, touch, cell, gate, workload, sequence, mallocs, frees }
     }
 
     /// `malloc(size)`, touched. Does not return when memory is out.
@@ -107,7 +97,7 @@ impl<H: Heap> Actor<H> {
         let (heap, Object { address, size: old }) = (self.heap, object);
         // SAFETY: an object is the only handle on memory of this heap, and is consumed here.
         let address = self.mallocs.call(|| unsafe { heap.realloc(address.as_ptr(), size) });
-        self.live -= signed(old);
+        self.add_live(-signed(old));
         self.got(address, size, old, "realloc")
     }
 
@@ -118,8 +108,7 @@ impl<H: Heap> Actor<H> {
         let address = black_box(address).as_ptr();
         // SAFETY: an object is the only handle on memory of this heap, and is consumed here.
         self.frees.call(|| unsafe { heap.free(address) });
-        self.live -= signed(size);
-        self.cell.live_bytes.store(self.live, Ordering::Relaxed);
+        self.add_live(-signed(size));
     }
 
     /// Frees the object in a slot, and then puts a new one there.
@@ -146,18 +135,21 @@ impl<H: Heap> Actor<H> {
         let object = Object { address, size };
         self.touch.write(&object, touched);
         self.sequence = (self.sequence ^ size as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-        self.live += signed(size);
-        self.allocations += 1;
-        self.cell.live_bytes.store(self.live, Ordering::Relaxed);
-        self.cell.allocations.store(self.allocations, Ordering::Relaxed);
+        self.add_live(signed(size));
+        count_one(&self.cell.allocations);
         object
     }
 
     /// Counts an operation of the workload.
     #[inline]
     pub fn operation(&mut self) {
-        self.ops += 1;
-        self.cell.ops.store(self.ops, Ordering::Relaxed);
+        count_one(&self.cell.ops);
+    }
+
+    #[inline]
+    fn add_live(&self, bytes: i64) {
+        let live = &self.cell.live_bytes;
+        live.store(live.load(Ordering::Relaxed).wrapping_add(bytes), Ordering::Relaxed);
     }
 
     /// Hands in what was recorded since the last time. `sequence` is added up by the caller from zero.

@@ -2,7 +2,8 @@
 //! from thread to thread where a workload replaces its threads.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use arenalab_wire::message::{Border, Failure, Phase, Quantiles, Usage};
@@ -37,6 +38,8 @@ struct Crew<W> {
     workload: W,
     gate: Arc<Gate>,
     records: Mutex<Records>,
+    /// The present thread of each seat.
+    threads: Vec<Mutex<Option<JoinHandle<()>>>>,
     /// Operations of the warm-up and of the steady phase.
     warmup: u64,
     steady: u64,
@@ -51,6 +54,8 @@ struct Member<S, H> {
     round: u32,
     /// The phase that a predecessor has begun, with the operations that remain of it.
     begun: Option<(Phase, u64)>,
+    /// The thread that sat here before the present one.
+    predecessor: Option<JoinHandle<()>>,
     /// Operations that the present thread may still do before it is replaced.
     breath: u64,
 }
@@ -71,14 +76,14 @@ pub fn perform<W: Workload, H: Heap>(run: &Run, heap: H, conductor: &mut dyn Con
     let gate = Arc::new(Gate::new(run.threads).map_err(system("make an event descriptor"))?);
     let records = Mutex::new(Records::default());
     let workload = W::new(&run.spec, run.threads);
-    let crew = Arc::new(Crew { workload, gate, records, warmup, steady });
+    let threads = (0..run.threads).map(|_| Mutex::new(None)).collect();
+    let crew = Arc::new(Crew { workload, gate, records, threads, warmup, steady });
     let members: Vec<_> = (0..run.threads).map(|index| Box::new(enlist(&crew, run, heap, index))).collect();
     conductor.begin().map_err(Stop::Deserted)?;
 
     let started = Instant::now();
     for member in members {
-        let crew = Arc::clone(&crew);
-        start(crew, member).map_err(Stop::Failed)?;
+        start(&crew, member).map_err(Stop::Failed)?;
     }
     let mut ops_before = 0;
     for phase in [Phase::Setup, Phase::Warmup, Phase::Steady, Phase::Drain] {
@@ -116,19 +121,46 @@ fn enlist<W: Workload, H: Heap>(crew: &Crew<W>, run: &Run, heap: H, index: u32) 
     let cell = run.page.writable_seat(index as usize);
     let actor = Actor::new(heap, touch, rng, index, cell, Arc::clone(&crew.gate), run.spec.name());
     let seat = crew.workload.seat(index);
-    Member { index, seat, actor, round: 0, begun: None, breath: crew.workload.lifetime() }
+    let breath = crew.workload.lifetime();
+    Member { index, seat, actor, round: 0, begun: None, predecessor: None, breath }
 }
 
-fn start<W: Workload, H: Heap>(crew: Arc<Crew<W>>, member: Box<Member<W::Seat, H>>) -> Result<(), Failure> {
+/// Starts a thread on a seat.
+fn start<W: Workload, H: Heap>(crew: &Arc<Crew<W>>, member: Box<Member<W::Seat, H>>) -> Result<(), Failure> {
     let builder = std::thread::Builder::new().stack_size(STACK);
-    let started = builder.spawn(move || serve(crew, member));
+    // Locked until the handle is in its place, where the new thread will look for it.
+    let mut thread = lock(&crew.threads[member.index as usize]);
+    let its_crew = Arc::clone(crew);
+    let started = builder.spawn(move || serve(&its_crew, member));
     let failed =
         |error| Failure { out_of_memory: false, reason: format!("failed to start a thread: {error}") };
-    started.map(drop).map_err(failed)
+    *thread = Some(started.map_err(failed)?);
+    Ok(())
+}
+
+/// Starts the successor of the calling thread. The thread before it must have gone by then, so that a seat
+/// never has more than two threads, one of them ending: [`Description::reach`] relies on it.
+///
+/// [`Description::reach`]: crate::catalogue::Description::reach
+fn succeed<W: Workload, H: Heap>(
+    crew: &Arc<Crew<W>>,
+    mut member: Box<Member<W::Seat, H>>,
+) -> Result<(), Failure> {
+    let present = lock(&crew.threads[member.index as usize]).take();
+    if let Some(predecessor) = std::mem::replace(&mut member.predecessor, present) {
+        // A thread that panicked has ended the process.
+        let _ = predecessor.join();
+    }
+    member.breath = crew.workload.lifetime();
+    start(crew, member)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The life of one thread: phases, until it is replaced or the process ends.
-fn serve<W: Workload, H: Heap>(crew: Arc<Crew<W>>, mut member: Box<Member<W::Seat, H>>) {
+fn serve<W: Workload, H: Heap>(crew: &Arc<Crew<W>>, mut member: Box<Member<W::Seat, H>>) {
     loop {
         let (phase, ops) = member.begun.take().unwrap_or_else(|| {
             let phase = crew.gate.next(&mut member.round);
@@ -138,15 +170,13 @@ fn serve<W: Workload, H: Heap>(crew: Arc<Crew<W>>, mut member: Box<Member<W::Sea
         if left > 0 {
             // Its time is over: the successor gets the seat, with all objects, and goes on.
             member.begun = Some((phase, left));
-            member.breath = crew.workload.lifetime();
-            let gate = Arc::clone(&crew.gate);
-            if let Err(failure) = start(crew, member) {
-                gate.fail(failure);
+            if let Err(failure) = succeed(crew, member) {
+                crew.gate.fail(failure);
             }
             return;
         }
         crew.gate.arrive();
-        member.actor.hand_in(&mut crew.records.lock().unwrap_or_else(PoisonError::into_inner));
+        member.actor.hand_in(&mut lock(&crew.records));
         crew.gate.settle();
     }
 }
@@ -178,7 +208,7 @@ impl<W: Workload> Crew<W> {
     }
 
     fn take_records(&self) -> (Option<Quantiles>, Option<Quantiles>, u64) {
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut records = lock(&self.records);
         let sequence = std::mem::take(&mut records.sequence);
         (records.mallocs.take(), records.frees.take(), sequence)
     }
@@ -215,6 +245,84 @@ fn usage() -> Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::heap::NullHeap;
+    use crate::workload;
+    use std::os::fd::BorrowedFd;
+    use std::ptr::null_mut;
+
+    /// Goes on at once, and keeps what it saw.
+    #[derive(Default)]
+    struct Spectator(Vec<(Border, u64)>);
+
+    impl Conductor for Spectator {
+        fn begin(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn watch(&mut self, _done: BorrowedFd<'_>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn border(&mut self, border: Border, sequence: u64) -> io::Result<()> {
+            self.0.push((border, sequence));
+            Ok(())
+        }
+    }
+
+    fn run(workload: &str, threads: u32) -> Run {
+        let (page, _) = Page::create(threads as usize).unwrap();
+        Run { spec: workload.parse().unwrap(), threads, seed: 3, page: Box::leak(Box::new(page)) }
+    }
+
+    #[test]
+    fn a_seat_goes_on_where_its_predecessor_stopped() {
+        let sequence = |lifetime| {
+            let mut spectator = Spectator::default();
+            let run = run(&format!("larson:ops=5k,slots=10,lifetime={lifetime}"), 3);
+            workload::start(&run, NullHeap, &mut spectator).unwrap();
+            assert_eq!(spectator.0[2].0.ops, 5000);
+            spectator.0[2].1
+        };
+        assert_eq!(sequence(7), sequence(100_000));
+    }
+
+    #[test]
+    fn a_full_heap_ends_the_run() {
+        match workload::start(&run("larson", 4), FullHeap, &mut Spectator::default()) {
+            Err(Stop::Failed(Failure { out_of_memory: true, reason })) => {
+                assert!(reason.starts_with("malloc("), "{reason}");
+                assert!(reason.ends_with("failed in larson with 0 B live"), "{reason}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Fails as a heap that is full does.
+    #[derive(Clone, Copy)]
+    struct FullHeap;
+
+    // SAFETY: it never returns memory.
+    unsafe impl Heap for FullHeap {
+        const TOUCHABLE: bool = false;
+
+        fn malloc(self, _size: usize) -> *mut u8 {
+            null_mut()
+        }
+
+        fn calloc(self, _size: usize) -> *mut u8 {
+            null_mut()
+        }
+
+        fn aligned_alloc(self, _align: usize, _size: usize) -> *mut u8 {
+            null_mut()
+        }
+
+        unsafe fn realloc(self, _address: *mut u8, _size: usize) -> *mut u8 {
+            null_mut()
+        }
+
+        unsafe fn free(self, _address: *mut u8) {}
+    }
 
     #[test]
     fn shares_are_even_and_complete() {
