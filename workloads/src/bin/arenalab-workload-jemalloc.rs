@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use arenalab_workloads::allocator::jemalloc::Jemalloc;
 use arenalab_workloads::memory::EngineMemory;
+// Links jemalloc under the C library's names; Rust's own memory stays the engine's.
+use tikv_jemallocator as _;
 
 #[global_allocator]
 static ENGINE: EngineMemory = EngineMemory::new();

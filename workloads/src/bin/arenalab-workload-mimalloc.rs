@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use arenalab_workloads::allocator::mimalloc::{Functions, Mimalloc};
 use arenalab_workloads::memory::EngineMemory;
+// Links mimalloc under the C library's names; Rust's own memory stays the engine's.
+use mimalloc as _;
 
 #[global_allocator]
 static ENGINE: EngineMemory = EngineMemory::new();
