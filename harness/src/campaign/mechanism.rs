@@ -7,6 +7,9 @@ use crate::units::format_bytes;
 /// A change below this share is not worth a sentence.
 const WORTH: f64 = 0.15;
 
+/// One figure of a trial, where it is known.
+type Figure = fn(&TrialRecord) -> Option<f64>;
+
 /// Sentences on what was seen in `theirs` against `baseline`: the finished trials of one scenario.
 pub fn seen(theirs: &[&TrialRecord], baseline: &[&TrialRecord]) -> Vec<String> {
     let pair =
@@ -17,7 +20,7 @@ pub fn seen(theirs: &[&TrialRecord], baseline: &[&TrialRecord]) -> Vec<String> {
     {
         words.push(format!("{a:.0} arenas were created (baseline {b:.0})"));
     }
-    let bytes: [(&str, fn(&TrialRecord) -> Option<f64>); 3] = [
+    let bytes: [(&str, Figure); 3] = [
         ("free inside the allocator at the end of the work", free),
         ("free inside the allocator after the drain", free_drained),
         ("in chunks mapped one by one", mmapped),
@@ -30,7 +33,7 @@ pub fn seen(theirs: &[&TrialRecord], baseline: &[&TrialRecord]) -> Vec<String> {
             words.push(format!("{} {what} (baseline {})", format_bytes(a), format_bytes(b)));
         }
     }
-    let counts: [(&str, fn(&TrialRecord) -> Option<f64>); 3] = [
+    let counts: [(&str, Figure); 3] = [
         ("voluntary context switches, as threads wait for a lock", voluntary),
         ("page faults", faults),
         ("CPU seconds in the kernel", system_s),
@@ -60,7 +63,7 @@ fn differs(a: f64, b: f64) -> bool {
     larger > 0.0 && (a - b).abs() / larger >= WORTH
 }
 
-fn median(trials: &[&TrialRecord], figure: fn(&TrialRecord) -> Option<f64>) -> Option<f64> {
+fn median(trials: &[&TrialRecord], figure: Figure) -> Option<f64> {
     let finished = trials.iter().filter(|trial| trial.status == Status::Ok);
     let mut values: Vec<f64> = finished.filter_map(|trial| figure(trial)).collect();
     values.sort_by(f64::total_cmp);

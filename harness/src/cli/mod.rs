@@ -13,6 +13,7 @@ use surroundings::Surroundings;
 pub mod args;
 pub mod exit;
 
+mod begin;
 mod choose;
 mod completions;
 mod doctor;
@@ -42,7 +43,7 @@ fn dispatch(command: Command) -> Result<u8, CliError> {
     let out = &mut std::io::stdout().lock();
     let done = |()| exit::DONE;
     match command {
-        Command::Sweep(args) => sweep::run(args, &around),
+        Command::Sweep(args) => sweep::run(*args, &around),
         Command::Choose(args) => choose::run(&args),
         Command::Report(args) => report::run(&args),
         Command::List(args) => list::run(&args, &around, out).map(done).map_err(failed),

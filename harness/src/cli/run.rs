@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::args::ShowArgs;
-use super::exit::{self, CliError};
+use super::exit::CliError;
 use super::progress::{Progress, Say};
 use super::signals::Stop;
 use super::surroundings::Surroundings;
@@ -32,6 +32,32 @@ pub struct Running<'a> {
     pub around: &'a Surroundings,
 }
 
+/// What became of a run.
+pub struct Ran {
+    /// The campaign's directory.
+    pub dir: PathBuf,
+    /// Whether the strategy has what it wants.
+    pub complete: bool,
+    /// The exit code where it was stopped.
+    pub stopped: u8,
+    counts: BTreeMap<Status, u64>,
+}
+
+impl Ran {
+    /// The run as JSON: where it is, whether it is complete, trials by status.
+    pub fn to_json(&self) -> serde_json::Value {
+        let name = |status: &Status| format!("{status:?}").to_lowercase();
+        let statuses: BTreeMap<String, u64> =
+            self.counts.iter().map(|(status, count)| (name(status), *count)).collect();
+        serde_json::json!({
+            "campaign": self.dir,
+            "complete": self.complete,
+            "trials": self.counts.values().sum::<u64>(),
+            "statuses": statuses,
+        })
+    }
+}
+
 /// The workload binary of an allocator.
 ///
 /// # Errors
@@ -45,7 +71,7 @@ pub fn companion(around: &Surroundings, allocator: &str) -> Result<Fingerprint, 
 ///
 /// # Errors
 /// When the tool or the system fails; what finished is on disk.
-pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<u8, CliError> {
+pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<Ran, CliError> {
     let Running { mut store, campaign, show, total, around } = running;
     let Campaign { manifest, trials: past, notes, .. } = campaign;
     let stop = Stop::install().map_err(|e| CliError::Failed(format!("failed to handle signals: {e}")))?;
@@ -74,8 +100,7 @@ pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<u8, Cli
             store.dir.display()
         ));
     }
-    tell(&store, show, ended, &counts)?;
-    Ok(if ended == Ended::Complete { exit::DONE } else { stop.exit_code() })
+    Ok(Ran { dir: store.dir, complete: ended == Ended::Complete, stopped: stop.exit_code(), counts })
 }
 
 /// The environment that every trial starts from, as far as it is text.
@@ -133,25 +158,4 @@ fn display(manifest: &Manifest, show: ShowArgs, total: Option<u64>) -> Progress 
     };
     let rounds = total.is_some().then_some(manifest.rounds);
     Progress::new(say, arms, baseline, manifest.objective, rounds, total)
-}
-
-fn tell(store: &Store, show: ShowArgs, ended: Ended, counts: &BTreeMap<Status, u64>) -> Result<(), CliError> {
-    let dir = store.dir.display();
-    if show.json {
-        let statuses: BTreeMap<String, u64> =
-            counts.iter().map(|(status, count)| (format!("{status:?}").to_lowercase(), *count)).collect();
-        let said = serde_json::json!({
-            "campaign": store.dir,
-            "complete": ended == Ended::Complete,
-            "trials": counts.values().sum::<u64>(),
-            "statuses": statuses,
-        });
-        println!("{said}");
-    } else if ended == Ended::Complete {
-        println!("{dir}");
-        if !show.quiet {
-            eprintln!("next: arenalab choose {dir}; arenalab report {dir}");
-        }
-    }
-    Ok(())
 }

@@ -14,6 +14,7 @@ use super::exit;
 pub struct Stop {
     /// Set by the first signal.
     pub flag: Arc<AtomicBool>,
+    /// 0 until one has come.
     signal: Arc<AtomicUsize>,
 }
 
@@ -35,7 +36,7 @@ impl Stop {
 
     /// The exit code that goes with the signal that came.
     pub fn exit_code(&self) -> u8 {
-        code(self.signal.load(Ordering::Relaxed) as i32)
+        code(i32::try_from(self.signal.load(Ordering::Relaxed)).unwrap_or(SIGTERM))
     }
 }
 

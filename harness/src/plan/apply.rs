@@ -4,56 +4,61 @@ use std::collections::BTreeMap;
 
 use crate::format::decision::Apply;
 
+/// A variable and its value.
+type Pair<'a> = (&'a String, &'a String);
+
 /// The lines for a candidate, given the allocator's name and the environment that makes the candidate.
 pub fn lines(allocator: &str, env: &BTreeMap<String, String>) -> Apply {
-    let pairs: Vec<(&String, &String)> = env.iter().collect();
+    let pairs: Vec<Pair> = env.iter().collect();
     Apply {
         env: pairs.iter().map(|(name, value)| format!("{name}={value}")).collect(),
         systemd: systemd(&pairs),
         shell: shell(&pairs),
         kubernetes: kubernetes(&pairs),
-        note: note(allocator, env),
+        note: Some(note(allocator, env)),
     }
 }
 
-fn systemd(pairs: &[(&String, &String)]) -> String {
+fn systemd(pairs: &[Pair]) -> String {
     if pairs.is_empty() {
         return String::new();
     }
     let quoted = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%");
-    let line = |(name, value): &(&String, &String)| format!("Environment=\"{name}={}\"\n", quoted(value));
-    let lines: String = pairs.iter().map(line).collect();
-    format!("# /etc/systemd/system/YOUR.service.d/malloc.conf\n[Service]\n{lines}")
+    let line = |(name, value): &Pair| format!("Environment=\"{name}={}\"", quoted(value));
+    format!("# /etc/systemd/system/YOUR.service.d/malloc.conf\n[Service]\n{}", lines_of(pairs, line))
 }
 
-fn shell(pairs: &[(&String, &String)]) -> String {
+fn shell(pairs: &[Pair]) -> String {
     let quoted = |value: &str| format!("'{}'", value.replace('\'', r"'\''"));
-    pairs.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect()
+    lines_of(pairs, |(name, value)| format!("export {name}={}", quoted(value)))
 }
 
-fn kubernetes(pairs: &[(&String, &String)]) -> String {
+fn kubernetes(pairs: &[Pair]) -> String {
     if pairs.is_empty() {
         return String::new();
     }
     // A JSON string is a YAML string.
     let quoted = |value: &str| serde_json::Value::from(value).to_string();
-    let entry =
-        |(name, value): &(&String, &String)| format!("  - name: {name}\n    value: {}\n", quoted(value));
-    let entries: String = pairs.iter().map(entry).collect();
-    format!("env:\n{entries}")
+    let entry = |(name, value): &Pair| format!("  - name: {name}\n    value: {}", quoted(value));
+    format!("env:\n{}", lines_of(pairs, entry))
 }
 
-fn note(allocator: &str, env: &BTreeMap<String, String>) -> Option<String> {
+/// A line, or a few, for each variable; each ends with a newline.
+fn lines_of(pairs: &[Pair], line: impl Fn(&Pair) -> String) -> String {
+    pairs.iter().flat_map(|pair| [line(pair), "\n".to_owned()]).collect()
+}
+
+fn note(allocator: &str, env: &BTreeMap<String, String>) -> String {
     match (allocator, env.is_empty()) {
-        ("glibc", true) => Some("Nothing to set: the C library's defaults are the choice.".to_owned()),
-        ("glibc", false) => Some(
+        ("glibc", true) => "Nothing to set: the C library's defaults are the choice.".to_owned(),
+        ("glibc", false) => {
             "The variables must be in the environment before the program starts; setuid programs ignore them."
-                .to_owned(),
-        ),
-        (other, _) => Some(format!(
+                .to_owned()
+        }
+        (other, _) => format!(
             "The program must run under {other}: link it in, or set LD_PRELOAD to the distribution's \
              lib{other}.so. The variables alone change nothing."
-        )),
+        ),
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Exact {
     /// `VmHWM`: the largest resident size so far.
     pub peak: Option<u64>,
     /// Whether `rss` is the exact `smaps_rollup` figure, and not `statm`'s approximation.
-    pub exact: bool,
+    pub rolled_up: bool,
     /// Seconds that the reading took.
     pub took_s: f64,
 }
@@ -52,7 +52,7 @@ fn rolled_up(rollup: &procfs::process::SmapsRollup) -> Exact {
         anon_huge: sum("AnonHugePages"),
         swap: sum("Swap"),
         peak: None,
-        exact: true,
+        rolled_up: true,
         took_s: 0.0,
     }
 }
@@ -71,6 +71,6 @@ mod tests {
         let reading = exact(&Process::myself().unwrap()).unwrap();
         assert!(reading.rss > 100_000);
         assert!(reading.peak.unwrap() >= reading.rss / 2);
-        assert!(!reading.exact || reading.pss.unwrap() <= reading.rss);
+        assert!(!reading.rolled_up || reading.pss.unwrap() <= reading.rss);
     }
 }

@@ -161,7 +161,7 @@ fn rss(story: &Story, ending: &Ending) -> Option<Rss> {
         Some(peak) => (peak, "VmHWM"),
         None => (ending.max_rss.max(sampled_peak), "ru_maxrss"),
     };
-    let exactness = if end.exact { "smaps_rollup" } else { "statm" };
+    let exactness = if end.rolled_up { "smaps_rollup" } else { "statm" };
     let mean_source = if mean.is_some() { "statm samples" } else { "the reading at its end" };
     Some(Rss {
         peak,

@@ -205,12 +205,11 @@ impl<'a> Session<'a> {
                     return Err(Broken::Gone);
                 }
                 Ok(Some(message)) => return Ok(message),
-                Ok(None) => return Err(Broken::Gone),
                 Err(e) if is_timeout(&e) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::InvalidData => {
                     return Err(Broken::Refused(format!("the workload sent what is no message: {e}")));
                 }
-                Err(_) => return Err(Broken::Gone),
+                Ok(None) | Err(_) => return Err(Broken::Gone),
             }
         }
     }
