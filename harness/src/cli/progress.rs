@@ -124,11 +124,12 @@ impl Progress {
         let again = if attempt > 0 { ", again" } else { "" };
         let left = self.left_s().map_or_else(String::new, |s| format!(", about {} left", format_seconds(s)));
         let of = self.total.map_or_else(String::new, |total| format!(" of {total}"));
+        let standing = self.standing(3);
         self.line(&format!(
             "{} ({phase}{again}), {}{of} trials done{left}{}",
             self.round_name(),
             self.ended,
-            self.standing_text(3).map_or_else(String::new, |text| format!("; {text}"))
+            if standing.is_empty() { String::new() } else { format!("; so far: {}", standing.join(" · ")) }
         ));
     }
 
@@ -171,8 +172,8 @@ impl Progress {
     fn block_ended(&mut self) {
         self.standing.close_block(self.baseline);
         let left = self.left_s().map_or_else(String::new, |s| format!("about {} left", format_seconds(s)));
-        let standing = self.standing_text(4).unwrap_or_default();
-        self.bar.set_message(format!("{left}\n{standing}"));
+        let standing = self.standing(4).join("\n  ");
+        self.bar.set_message(format!("{left}\n  {standing}"));
     }
 
     /// Seconds left, from the trials run so far.
@@ -183,10 +184,10 @@ impl Progress {
     }
 
     /// The first few candidates against the baseline, least RSS first.
-    fn standing_text(&self, most: usize) -> Option<String> {
+    fn standing(&self, most: usize) -> Vec<String> {
         let twin = self.arms.len() - 1;
         let places = self.standing.places(self.baseline);
-        let texts: Vec<String> = places
+        places
             .iter()
             .filter(|place| place.arm != twin)
             .take(most)
@@ -198,8 +199,7 @@ impl Progress {
                     format_change(place.throughput_ratio)
                 )
             })
-            .collect();
-        (!texts.is_empty()).then(|| format!("so far: {}", texts.join(" · ")))
+            .collect()
     }
 
     fn line(&self, text: &str) {
