@@ -20,7 +20,7 @@ use super::front::front;
 use super::logs::Logs;
 use super::observations::Observations;
 use super::question::Question;
-use super::settle::{View, settle};
+use super::settle::{Settled, View, settle};
 use super::standings::{Panel, candidates, examine, standings};
 use super::twin::{ratio, worst};
 use super::words;
@@ -28,67 +28,103 @@ use super::words;
 /// The decision on all that was seen. Never panics, whatever the data. `apply` and the standings'
 /// `mechanism` are left empty, for a caller that knows allocators. Deterministic, to the byte, in the data
 /// and the question.
+///
+/// The data must not have been collected in the light of what they showed: a campaign of `tune` is decided
+/// by its own strategy ([`super::strategy::Strategy::decide`]).
 pub fn choose(seen: &Observations, question: &Question) -> Decision {
     let without = Observations::default();
     let seen = if seen.baseline < seen.arms.len() { seen } else { &without };
-    let mut estimator = Estimator::new(question.seed);
-    let alpha = question.alpha();
     let rivals = candidates(seen).len().saturating_sub(1).max(1);
-    let tails = Tails { plain: alpha / 2.0, claim: alpha / rivals as f64 };
-    let panels: Vec<Panel> =
-        seen.scenarios.iter().map(|s| examine(seen, s, question, tails, &mut estimator)).collect();
-    let logs: Vec<Logs> = panels.iter().map(|panel| panel.logs.clone()).collect();
-    let mean = Logs::mean(&logs, seen.arms.len());
-    let view = View { seen, question, tails, panels: &panels, logs: &mean };
-    let settled = settle(&view, &mut estimator);
-    let scenarios = (0..panels.len()).map(|i| scenario(seen, question, tails, &panels[i], i, &mut estimator));
-    let scenarios: Vec<ScenarioDecision> = scenarios.collect();
-    let name = |arm: usize| seen.arms[arm].name.clone();
-    Decision {
-        format: FORMAT,
-        baseline: seen.arms.get(seen.baseline).map_or(String::new(), |arm| arm.name.clone()),
-        objective: question.objective,
-        constraints: question.constraints,
-        confidence: 1.0 - alpha,
-        verdict: settled.verdict,
-        choice: settled.choice.map(name),
-        reason: settled.reason,
-        throughput_ratio: settled.ratios.0.map(ratio),
-        rss_ratio: settled.ratios.1.map(ratio),
-        twin: worst(panels.iter().filter_map(|panel| panel.twin.as_ref())),
-        front: on_front(&mean, seen, &panels, question, &mut estimator).into_iter().map(name).collect(),
-        undecided: settled.undecided,
-        eliminated: settled.eliminated,
-        trials_run: trials(seen),
-        apply: None,
-        warnings: warnings(seen, question, &panels, &scenarios),
-        scenarios,
-    }
+    let alpha = question.alpha();
+    let tails = Tails { plain: alpha / 2.0, claim: alpha / rivals as f64, with_twin: false };
+    let mut ground = Ground::survey(seen, question, tails);
+    let settled = ground.settle();
+    let alone = (0..seen.scenarios.len()).map(|index| ground.settle_alone(index)).collect();
+    ground.decision(settled, alone)
 }
 
-fn scenario(
-    seen: &Observations,
-    question: &Question,
+/// The data, examined, and what is needed to go on with them.
+pub(super) struct Ground<'a> {
+    seen: &'a Observations,
+    question: &'a Question,
     tails: Tails,
-    panel: &Panel,
-    index: usize,
-    estimator: &mut Estimator,
-) -> ScenarioDecision {
-    let data = &seen.scenarios[index];
-    let panels = std::slice::from_ref(panel);
-    let view = View { seen, question, tails, panels, logs: &panel.logs };
-    let settled = settle(&view, estimator);
-    let front = on_front(&panel.logs, seen, panels, question, estimator);
-    ScenarioDecision {
-        workload: data.workload.clone(),
-        threads: data.threads,
-        libc: data.libc.clone(),
-        unit: data.unit.clone(),
-        verdict: settled.verdict,
-        choice: settled.choice.map(|arm| seen.arms[arm].name.clone()),
-        twin: panel.twin,
-        standings: standings(panel, seen, question, tails, &front, estimator),
-        front: front.into_iter().map(|arm| seen.arms[arm].name.clone()).collect(),
+    /// One a scenario.
+    pub(super) panels: Vec<Panel>,
+    mean: Logs,
+    estimator: Estimator,
+}
+
+impl<'a> Ground<'a> {
+    /// Examines every scenario.
+    pub(super) fn survey(seen: &'a Observations, question: &'a Question, tails: Tails) -> Self {
+        let mut estimator = Estimator::new(question.seed);
+        let panels: Vec<Panel> =
+            seen.scenarios.iter().map(|s| examine(seen, s, question, tails, &mut estimator, None)).collect();
+        let logs: Vec<Logs> = panels.iter().map(|panel| panel.logs.clone()).collect();
+        let mean = Logs::mean(&logs, seen.arms.len());
+        Self { seen, question, tails, panels, mean, estimator }
+    }
+
+    /// The pick over all scenarios.
+    pub(super) fn settle(&mut self) -> Settled {
+        let Self { seen, question, tails, .. } = *self;
+        let view = View { seen, question, tails, panels: &self.panels, logs: &self.mean };
+        settle(&view, &mut self.estimator)
+    }
+
+    /// The pick if this scenario were all.
+    pub(super) fn settle_alone(&mut self, index: usize) -> Settled {
+        let Self { seen, question, tails, .. } = *self;
+        let panel = &self.panels[index];
+        let view = View { seen, question, tails, panels: std::slice::from_ref(panel), logs: &panel.logs };
+        settle(&view, &mut self.estimator)
+    }
+
+    /// The decision, of what was settled over all scenarios and for each alone.
+    pub(super) fn decision(&mut self, settled: Settled, alone: Vec<Settled>) -> Decision {
+        let Self { seen, question, .. } = *self;
+        let name = |arm: usize| seen.arms[arm].name.clone();
+        let scenarios: Vec<ScenarioDecision> =
+            alone.into_iter().enumerate().map(|(index, settled)| self.scenario(index, &settled)).collect();
+        let front = on_front(&self.mean, seen, &self.panels, question, &mut self.estimator);
+        Decision {
+            format: FORMAT,
+            baseline: seen.arms.get(seen.baseline).map_or(String::new(), |arm| arm.name.clone()),
+            objective: question.objective,
+            constraints: question.constraints,
+            confidence: 1.0 - question.alpha(),
+            verdict: settled.verdict,
+            choice: settled.choice.map(name),
+            reason: settled.reason,
+            throughput_ratio: settled.ratios.0.map(ratio),
+            rss_ratio: settled.ratios.1.map(ratio),
+            twin: worst(self.panels.iter().filter_map(|panel| panel.twin.as_ref())),
+            front: front.into_iter().map(name).collect(),
+            undecided: settled.undecided,
+            eliminated: settled.eliminated,
+            trials_run: trials(seen),
+            apply: None,
+            warnings: warnings(seen, question, &self.panels, &scenarios),
+            scenarios,
+        }
+    }
+
+    fn scenario(&mut self, index: usize, settled: &Settled) -> ScenarioDecision {
+        let Self { seen, question, tails, .. } = *self;
+        let (data, panel) = (&seen.scenarios[index], &self.panels[index]);
+        let panels = std::slice::from_ref(panel);
+        let front = on_front(&panel.logs, seen, panels, question, &mut self.estimator);
+        ScenarioDecision {
+            workload: data.workload.clone(),
+            threads: data.threads,
+            libc: data.libc.clone(),
+            unit: data.unit.clone(),
+            verdict: settled.verdict,
+            choice: settled.choice.map(|arm| seen.arms[arm].name.clone()),
+            twin: panel.twin,
+            standings: standings(panel, seen, question, tails, &front, &mut self.estimator),
+            front: front.into_iter().map(|arm| seen.arms[arm].name.clone()).collect(),
+        }
     }
 }
 

@@ -15,6 +15,9 @@ pub(super) struct Tails {
     pub(super) plain: f64,
     /// Of a bound that a choice rests on, after correction for the number of candidates.
     pub(super) claim: f64,
+    /// Whether the twin counts as a second run of the baseline, which it is: ratios are then to the mean of
+    /// both, and a quarter of their variance is gone.
+    pub(super) with_twin: bool,
 }
 
 /// One figure's interval, read by itself and as the ground of a choice.

@@ -1,5 +1,7 @@
 //! The observations as logarithms by figure and arm, which is what every comparison works on.
 
+use std::ops::Range;
+
 use crate::format::decision::Objective;
 
 use super::observations::{Cell, Figures, Observations, ScenarioData};
@@ -40,15 +42,27 @@ pub(super) struct Logs {
 impl Logs {
     /// Of one scenario.
     pub(super) fn of(scenario: &ScenarioData, arms: usize, objective: Objective) -> Self {
+        Self::part(scenario, 0..scenario.rounds.len(), arms, objective)
+    }
+
+    /// Of some rounds of a scenario, by their place.
+    pub(super) fn part(
+        scenario: &ScenarioData,
+        places: Range<usize>,
+        arms: usize,
+        objective: Objective,
+    ) -> Self {
+        let end = places.end.min(scenario.rounds.len());
+        let rounds = &scenario.rounds[places.start.min(end)..end];
         let figure = |metric: Metric, arm: usize| {
             let in_round = |round: &super::observations::RoundData| match round.cells.get(arm) {
                 Some(Some(Cell::Measured(figures))) => metric.of(figures, objective),
                 _ => None,
             };
-            scenario.rounds.iter().map(in_round).collect()
+            rounds.iter().map(in_round).collect()
         };
         let by_arm = |metric| (0..arms).map(|arm| figure(metric, arm)).collect();
-        Self { rounds: scenario.rounds.iter().map(|r| r.index).collect(), figures: METRICS.map(by_arm) }
+        Self { rounds: rounds.iter().map(|r| r.index).collect(), figures: METRICS.map(by_arm) }
     }
 
     /// The mean over scenarios, round by round; a round counts where every scenario has it.
@@ -91,6 +105,28 @@ impl Logs {
     }
 }
 
+impl Logs {
+    /// Within-round log-ratios to the mean of the baseline and its twin, where the round has both; else to
+    /// the baseline.
+    pub(super) fn against(
+        &self,
+        metric: Metric,
+        arm: usize,
+        baseline: usize,
+        twin: Option<usize>,
+    ) -> Vec<f64> {
+        let base = self.series(metric, baseline).iter();
+        let of_twin = |round: usize| twin.and_then(|twin| *self.series(metric, twin).get(round)?);
+        let rounds = self.series(metric, arm).iter().zip(base).enumerate();
+        rounds
+            .filter_map(|(round, (own, base))| {
+                let reference = of_twin(round).map_or(*base, |twin| Some(f64::midpoint((*base)?, twin)))?;
+                Some((*own)? - reference)
+            })
+            .collect()
+    }
+}
+
 /// Mean seconds that one trial of the arm takes in a scenario; of all arms where it never ran.
 pub(super) fn trial_seconds(scenario: &ScenarioData, arm: usize) -> f64 {
     let mean = |wanted: &dyn Fn(usize) -> bool| {
@@ -112,4 +148,19 @@ pub(super) fn minutes(seen: &Observations, arm: usize, rounds: f64) -> f64 {
     let arms = [Some(arm), Some(seen.baseline), seen.twin];
     let of_scenario = |s: &ScenarioData| arms.iter().flatten().map(|arm| trial_seconds(s, *arm)).sum::<f64>();
     rounds.max(0.0) * seen.scenarios.iter().map(of_scenario).sum::<f64>() / 60.0
+}
+
+/// Seconds of all finished trials.
+pub(super) fn spent_s(seen: &Observations) -> f64 {
+    spent_until_s(seen, usize::MAX)
+}
+
+/// Seconds of all finished trials of the first rounds.
+pub(super) fn spent_until_s(seen: &Observations, rounds: usize) -> f64 {
+    let rounds = seen.scenarios.iter().flat_map(|scenario| scenario.rounds.iter().take(rounds));
+    let seconds = |cell: &Cell| match cell {
+        Cell::Measured(figures) if figures.elapsed_s.is_finite() => figures.elapsed_s,
+        _ => 0.0,
+    };
+    rounds.flat_map(|round| round.cells.iter().flatten()).map(seconds).sum()
 }

@@ -5,6 +5,7 @@
 //! * [`question`]: what is asked of them.
 //! * [`choose`]: the answer.
 //! * [`strategy`]: which arms to run next, so that the answer is reached soon.
+//! * [`simulate`]: campaigns with known truth, to hold the above to what it claims.
 //!
 //! Inside, from the data up: logarithms by figure and arm (`logs`), constraints (`feasibility`), the A/A
 //! twin (`twin`), the Pareto front (`front`), one scenario's table (`standings`), the pick (`settle`).
@@ -18,6 +19,7 @@ pub mod observations;
 pub mod question;
 mod rung;
 mod settle;
+pub mod simulate;
 mod standings;
 pub mod strategy;
 mod twin;

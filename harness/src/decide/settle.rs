@@ -50,7 +50,7 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
-    fn name(&self, arm: usize) -> &str {
+    pub(super) fn name(&self, arm: usize) -> &str {
         &self.seen.arms[arm].name
     }
 
@@ -178,7 +178,7 @@ pub(super) fn settle(view: &View, estimator: &mut Estimator) -> Settled {
     Settled { verdict, choice: shipped, reason, ratios, undecided, eliminated }
 }
 
-fn nothing(reason: &str) -> Settled {
+pub(super) fn nothing(reason: &str) -> Settled {
     Settled {
         verdict: Verdict::Undecided,
         choice: None,
@@ -202,9 +202,7 @@ fn distrusted(view: &View, contenders: &[Contender]) -> Settled {
             undecided.push(Unsettled { candidate, why: why.to_owned(), minutes_needed: None });
         }
     }
-    let reason = "the baseline differs from its own twin: this host, or the way it was measured, makes \
-                  differences of its own";
-    Settled { undecided, eliminated, ..nothing(reason) }
+    Settled { undecided, eliminated, ..nothing(words::DISTRUST) }
 }
 
 fn reason(

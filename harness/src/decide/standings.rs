@@ -6,6 +6,7 @@ use crate::format::decision::{Comparison, Feasible, Level, Ratio, Standing, Twin
 use crate::statistics::Interval;
 use crate::statistics::estimator::Estimator;
 use crate::statistics::power::resolvable;
+use crate::statistics::summary::Summary;
 
 use super::feasibility::{Bounds, Check, Limit, Tails};
 use super::logs::{Logs, Metric};
@@ -27,6 +28,18 @@ pub(super) struct Examined {
     pub(super) check: Check,
     unfinished: BTreeMap<String, u32>,
     rounds: u32,
+}
+
+impl Examined {
+    /// Distances from the limits of throughput and latency, positive on the safe side.
+    pub(super) fn margins(&self, question: &Question) -> Vec<Summary> {
+        let from = |bounds: &Option<Bounds>, limit: Option<f64>, side: f64| {
+            let summary = bounds.as_ref()?.summary;
+            Some(Summary { mean: side * (summary.mean - limit?), ..summary })
+        };
+        let floor = from(&self.throughput, question.throughput_floor(), 1.0);
+        floor.into_iter().chain(from(&self.p99, question.p99_ceiling(), -1.0)).collect()
+    }
 }
 
 /// One scenario, examined.
@@ -60,18 +73,20 @@ pub(super) fn candidates(seen: &Observations) -> Vec<usize> {
     std::iter::once(seen.baseline).filter(|arm| *arm < seen.arms.len()).chain(others).collect()
 }
 
-/// Examines one scenario.
+/// Examines one scenario: all candidates, or one with the baseline.
 pub(super) fn examine(
     seen: &Observations,
     scenario: &ScenarioData,
     question: &Question,
     tails: Tails,
     estimator: &mut Estimator,
+    only: Option<usize>,
 ) -> Panel {
     let logs = Logs::of(scenario, seen.arms.len(), question.objective);
     let twin = twin::examine(&logs, seen, question.alpha(), seen.scenarios.len(), estimator);
     let arms = candidates(seen)
         .into_iter()
+        .filter(|arm| only.is_none_or(|only| *arm == only || *arm == seen.baseline))
         .map(|arm| examine_arm(seen, scenario, &logs, arm, question, tails, estimator))
         .collect();
     Panel { label: label(seen, scenario), logs, twin, arms }
@@ -102,7 +117,8 @@ fn examine_arm(
         if is_baseline {
             return None;
         }
-        Bounds::of(&logs.ratios(metric, arm, seen.baseline), tails, estimator)
+        let twin = seen.twin.filter(|_| tails.with_twin);
+        Bounds::of(&logs.against(metric, arm, seen.baseline, twin), tails, estimator)
     };
     let (throughput, rss, p99) = (against(Metric::Throughput), against(Metric::Rss), against(Metric::P99));
     let level = Bounds::of(&logs.levels(Metric::Rss, arm), tails, estimator);

@@ -4,6 +4,10 @@ use crate::format::decision::Objective;
 use crate::statistics::Interval;
 use crate::units::{format_bytes, format_change, format_share};
 
+/// The reason of a decision on a host that is not to be trusted.
+pub(super) const DISTRUST: &str = "the baseline differs from its own twin: this host, or the way it was \
+                                   measured, makes differences of its own";
+
 /// What a constraint limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Limited {

@@ -25,7 +25,7 @@ const FEWEST_BEYOND: f64 = 5.0;
 /// seed and the data only, not on what was asked before.
 #[derive(Debug)]
 pub struct Estimator {
-    seed: u64,
+    seed: Option<u64>,
     resamples: HashMap<usize, Resamples>,
     quantiles: HashMap<(usize, u64), f64>,
 }
@@ -33,22 +33,26 @@ pub struct Estimator {
 impl Estimator {
     /// An estimator whose bootstrap draws by `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { seed, resamples: HashMap::new(), quantiles: HashMap::new() }
+        Self { seed: Some(seed), resamples: HashMap::new(), quantiles: HashMap::new() }
+    }
+
+    /// An estimator that makes t-intervals only: for the looks of a search, which are few rounds and many.
+    pub fn student() -> Self {
+        Self { seed: None, resamples: HashMap::new(), quantiles: HashMap::new() }
     }
 
     /// The interval of the mean of finite `values` whose bounds each err with probability `tail` (0.025
     /// for a two-sided 95 %); `None` for fewer than 2 values.
     pub fn interval(&mut self, values: &[f64], tail: f64) -> Option<Interval> {
         let count = values.len();
-        if !(BOOTSTRAP_FROM..=BOOTSTRAP_UP_TO).contains(&count) {
+        let Some(seed) = self.seed.filter(|_| (BOOTSTRAP_FROM..=BOOTSTRAP_UP_TO).contains(&count)) else {
             return self.t_interval(values, tail);
-        }
+        };
         let expanded = (count as f64 / (count - 1) as f64).sqrt() * self.t_quantile(count - 1, tail);
         let lowered = normal_cdf(-expanded);
         if lowered * (RESAMPLES as f64) < FEWEST_BEYOND {
             return self.t_interval(values, tail);
         }
-        let seed = self.seed;
         let resamples = self.resamples.entry(count).or_insert_with(|| Resamples::new(count, RESAMPLES, seed));
         resamples.bca(values, lowered)
     }

@@ -1,8 +1,15 @@
 //! Which arms to run next.
 
-use crate::format::decision::Eliminated;
+mod beliefs;
+pub mod screen;
 
+use crate::format::decision::{Decision, Eliminated};
+
+pub use screen::{Effort, ScreenAndConfirm};
+
+use super::choose::choose;
 use super::observations::Observations;
+use super::question::Question;
 
 /// The next round: these arms once in every scenario, the baseline and its twin always among them.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,10 +44,16 @@ pub trait Strategy {
 
     /// The next step, after all complete rounds in `seen`.
     fn next(&mut self, seen: &Observations) -> Step;
+
+    /// The decision on a campaign that this strategy steered, finished or not. A strategy that looks at
+    /// the data while it collects them must pay for its looks here.
+    fn decide(&mut self, seen: &Observations, question: &Question) -> Decision {
+        choose(seen, question)
+    }
 }
 
 /// Rounds that every scenario has.
-pub(super) fn complete_rounds(seen: &Observations) -> usize {
+pub(in crate::decide) fn complete_rounds(seen: &Observations) -> usize {
     seen.scenarios.iter().map(|scenario| scenario.rounds.len()).min().unwrap_or(0)
 }
 

@@ -1,0 +1,124 @@
+//! The confirmation: fresh rounds, planned looks, and an error that is split beforehand.
+//!
+//! The finalists are tested in an order that the sieve fixed, the safest first. One that passes hands its
+//! share of the allowed error on to the next (the "fallback" procedure of Wiens, Pharmaceutical Statistics
+//! 2, 2003, which keeps the chance of passing anything that breaks a constraint within the allowed error,
+//! whatever is true of the others). Each look may use its own part of that. Going on or stopping at a look
+//! needs no payment, since every look's part is fixed beforehand, run or not.
+
+use crate::decide::observations::Observations;
+use crate::decide::question::Question;
+use crate::decide::strategy::complete_rounds;
+use crate::format::decision::Eliminated;
+
+use super::Effort;
+use super::finalists::PRICE;
+use super::judge::{Judge, Open, State};
+use super::plan::{Plan, main_share};
+
+/// Finalists with a lower chance to pass are not run any more.
+const LEAST_CHANCE: f64 = 0.03;
+
+/// Where the confirmation stands.
+#[derive(Clone, Debug)]
+pub(super) struct Confirmed {
+    /// Finalists and what has become of them, in the order of testing.
+    pub(super) finalists: Vec<(usize, State)>,
+    /// Why nothing more is run.
+    pub(super) stop: Option<String>,
+    /// Out since the last request.
+    pub(super) newly_out: Vec<Eliminated>,
+    /// Rounds of confirmation that were used, once it has ended.
+    pub(super) used: Option<usize>,
+}
+
+impl Confirmed {
+    /// The arms to run next.
+    pub(super) fn arms(&self) -> Vec<usize> {
+        self.open().filter(|(_, open)| open.running).map(|(arm, _)| arm).collect()
+    }
+
+    fn open(&self) -> impl Iterator<Item = (usize, &Open)> {
+        self.finalists.iter().filter_map(|(arm, state)| match state {
+            State::Open(open) => Some((*arm, open)),
+            _ => None,
+        })
+    }
+
+    /// Logarithm of the least RSS that has passed; 0, the baseline's, where none has.
+    fn incumbent(&self) -> f64 {
+        let passed = self.finalists.iter().filter_map(|(_, state)| match state {
+            State::Passed { rss, .. } => Some(rss.estimate),
+            _ => None,
+        });
+        passed.fold(0.0, f64::min)
+    }
+
+    /// Sets aside what has no chance to pass, or too little to gain; `Some` where nothing more is to be run.
+    fn go_on(&mut self, arms: usize, question: &Question, plan: &Plan, done: usize) -> Option<String> {
+        let horizon = if done < plan.main { plan.main } else { 2 * plan.main };
+        let tail = question.alpha() * if done < plan.main { main_share() } else { 0.1 };
+        let least = self.incumbent() + question.worthwhile();
+        let mut promised = 0.0f64;
+        let mut open_to_all = false;
+        for (_, state) in &mut self.finalists {
+            let State::Open(open) = state else { continue };
+            open_to_all = true;
+            let chance = open.forecast(horizon, tail);
+            open.running &= chance >= LEAST_CHANCE && open.rss < least;
+            if open.running {
+                promised = promised.max(chance * (least - question.worthwhile() - open.rss));
+            }
+        }
+        let running = self.arms().len();
+        if !open_to_all {
+            return Some("every finalist is settled".to_owned());
+        }
+        if running == 0 {
+            return Some("no finalist is left that could pass and save more than the tolerance".to_owned());
+        }
+        if done >= 2 * plan.main {
+            return Some("the last planned look is done".to_owned());
+        }
+        let price = PRICE * ((horizon - done) * (running + 2)) as f64 / arms as f64;
+        (promised < price && done >= plan.main)
+            .then(|| "more rounds would cost more than they promise".to_owned())
+    }
+}
+
+/// Goes through all looks so far.
+///
+/// Where time or rounds run out between two looks, a last look takes the place of the main one. That is
+/// as good as planned: when time runs out does not depend on who is ahead.
+pub(super) fn walk(seen: &Observations, question: &Question, effort: &Effort, plan: &Plan) -> Confirmed {
+    let fresh = complete_rounds(seen).saturating_sub(plan.start);
+    let finalists: Vec<(usize, State)> =
+        plan.finalists.iter().map(|arm| (*arm, State::Open(Open::unseen()))).collect();
+    let mut confirmed = Confirmed { finalists, stop: None, newly_out: Vec::new(), used: None };
+    if plan.finalists.is_empty() {
+        confirmed.stop = Some("no candidate promises to pass and to save memory".to_owned());
+        confirmed.used = Some(0);
+        return confirmed;
+    }
+    let exhausted = effort.exhausted(seen);
+    let looks = plan.looks_up_to(fresh, exhausted.is_some());
+    for look in &looks {
+        let judge = Judge::new(seen, question, plan, look.rounds);
+        let newly_out = judge.look(look.share, &mut confirmed.finalists);
+        // What went out at an earlier look was told then.
+        confirmed.newly_out = if look.rounds == fresh { newly_out } else { Vec::new() };
+        confirmed.stop = confirmed.go_on(seen.arms.len(), question, plan, look.rounds);
+        if look.rounds == fresh {
+            confirmed.stop = confirmed.stop.or_else(|| exhausted.clone());
+        }
+        if confirmed.stop.is_some() {
+            confirmed.used = Some(look.rounds);
+            break;
+        }
+    }
+    if looks.is_empty() && exhausted.is_some() {
+        confirmed.stop = exhausted;
+        confirmed.used = Some(fresh);
+    }
+    confirmed
+}

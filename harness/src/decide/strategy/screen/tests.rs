@@ -1,0 +1,117 @@
+use super::{Effort, ScreenAndConfirm};
+use crate::decide::observations::Observations;
+use crate::decide::question::Question;
+use crate::decide::simulate::campaign::{begin, run, run_round};
+use crate::decide::simulate::host::{Chance, Host};
+use crate::decide::simulate::landscape::{Kind, Landscape};
+use crate::decide::strategy::{Step, Strategy};
+use crate::format::decision::Verdict;
+
+fn strategy(effort: Effort) -> ScreenAndConfirm {
+    ScreenAndConfirm::new(Question::default(), effort)
+}
+
+fn landscape(kind: Kind, candidates: usize, seed: u64) -> (Landscape, Chance) {
+    let mut chance = Chance::new(seed);
+    (kind.draw(candidates, 0.03, &mut chance), chance)
+}
+
+fn first_rounds(seen: &Observations, rounds: usize) -> Observations {
+    let mut part = seen.clone();
+    for scenario in &mut part.scenarios {
+        scenario.rounds.truncate(rounds);
+    }
+    part
+}
+
+#[test]
+fn a_campaign_taken_up_again_goes_on_where_it_stopped() {
+    for kind in [Kind::Ladder, Kind::Crashes] {
+        let (landscape, mut chance) = landscape(kind, 24, 3);
+        let mut running = strategy(Effort::default());
+        let seen = run(&landscape, &mut running, 400, &mut chance);
+        let rounds = seen.scenarios[0].rounds.len();
+        assert!(rounds > 10, "{rounds}");
+        let mut running = strategy(Effort::default());
+        for done in 0..=rounds {
+            let part = first_rounds(&seen, done);
+            let step = running.next(&part);
+            assert_eq!(step, strategy(Effort::default()).next(&part), "after {done} rounds");
+            assert_eq!(matches!(step, Step::Stop { .. }), done == rounds);
+            if let Step::Round(request) = step {
+                let ran: Vec<usize> = (0..part.arms.len())
+                    .filter(|arm| seen.scenarios[0].rounds[done].cells[*arm].is_some())
+                    .collect();
+                assert_eq!(request.arms, ran);
+                assert!(ran.contains(&seen.baseline) && ran.contains(&seen.twin.unwrap()));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_candidate_is_told_of_once_and_ends_in_one_place() {
+    for kind in Kind::ALL {
+        let (landscape, mut chance) = landscape(kind, 20, 5);
+        let mut told: Vec<String> = Vec::new();
+        let mut seen = begin(&landscape);
+        let mut running = strategy(Effort::default());
+        loop {
+            let (next, eliminated) = match running.next(&seen) {
+                Step::Round(request) => (Some(request.arms), request.eliminated),
+                Step::Stop { eliminated, .. } => (None, eliminated),
+            };
+            told.extend(eliminated.into_iter().map(|e| e.candidate));
+            let Some(arms) = next else { break };
+            run_round(&landscape, &arms, &mut seen, &mut chance);
+        }
+        let decision = running.decide(&seen, &Question::default());
+        let mut placed: Vec<String> = decision.eliminated.iter().map(|e| e.candidate.clone()).collect();
+        placed.extend(decision.undecided.iter().map(|u| u.candidate.clone()));
+        placed.extend(decision.choice.clone().filter(|choice| *choice != decision.baseline));
+        placed.sort();
+        let mut all: Vec<String> = landscape.truths[1..].iter().map(|t| t.name.clone()).collect();
+        all.sort();
+        assert_eq!(placed, all, "{}", kind.name());
+        let count = told.len();
+        told.sort();
+        told.dedup();
+        assert_eq!(told.len(), count, "{}: told twice", kind.name());
+    }
+}
+
+#[test]
+fn a_host_that_favours_one_of_two_twins_is_not_believed() {
+    let (mut landscape, mut chance) = landscape(Kind::Scatter, 20, 1);
+    landscape.host = Host { twin_bias: 0.1, ..landscape.host };
+    let mut running = strategy(Effort::default());
+    let seen = run(&landscape, &mut running, 400, &mut chance);
+    let decision = running.decide(&seen, &Question::default());
+    assert_eq!((decision.verdict, decision.choice), (Verdict::Undecided, None));
+    assert!(!decision.twin.unwrap().trustworthy);
+}
+
+#[test]
+fn a_time_budget_is_kept() {
+    for budget in [10.0, 100.0, 200.0, 400.0] {
+        let (landscape, mut chance) = landscape(Kind::Ladder, 20, 2);
+        let mut running = strategy(Effort { time_budget_s: Some(budget), ..Effort::default() });
+        let seen = run(&landscape, &mut running, 400, &mut chance);
+        let spent = crate::decide::logs::spent_s(&seen);
+        // The round that is under way when the time ends is finished: at most 21 trials of 2 s.
+        assert!(spent <= budget + 42.0, "{spent} of {budget}");
+        let decision = running.decide(&seen, &Question::default());
+        assert!(!decision.reason.is_empty());
+    }
+}
+
+#[test]
+fn noise_beyond_all_measure_is_undecided_with_minutes() {
+    let mut chance = Chance::new(4);
+    let landscape = Kind::Ladder.draw(12, 0.5, &mut chance);
+    let mut running = strategy(Effort { most_rounds: 20, time_budget_s: None });
+    let seen = run(&landscape, &mut running, 400, &mut chance);
+    let decision = running.decide(&seen, &Question::default());
+    assert_eq!(decision.verdict, Verdict::Undecided);
+    assert!(decision.undecided.iter().any(|u| u.minutes_needed.is_some_and(|m| m > 1.0)), "{decision:#?}");
+}
