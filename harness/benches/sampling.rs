@@ -35,7 +35,7 @@ fn main() {
     let environment = std::env::vars().filter(|(name, _)| name == "PATH").collect();
     let mut executor = RealExecutor::new(arenalab, "bench".to_owned(), Arc::default(), environment);
     let mut run = |sampled: bool, seed: u32| {
-        let trial = executor.run(&spec(&program, sampled, seed));
+        let trial = executor.run(&spec(&program, sampled, seed)).expect("the launcher runs");
         assert_eq!(trial.record.status, Status::Ok, "{:?}", trial.record.reason);
         trial.record.throughput.map_or(f64::NAN, |throughput| throughput.value)
     };
@@ -77,7 +77,7 @@ fn spec(program: &Path, sampled: bool, seed: u32) -> TrialSpec {
         args: ["run", WORKLOAD, "--threads", &THREADS.to_string()].map(str::to_owned).to_vec(),
         asked: Asked {
             allocator: "glibc".to_owned(),
-            settings: BTreeMap::new(),
+            settings: Vec::new(),
             env: BTreeMap::new(),
             foreign: |_| false,
         },

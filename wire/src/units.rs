@@ -18,11 +18,18 @@ fn split(text: &str) -> Option<(f64, &str)> {
     Some((number, text[end..].trim()))
 }
 
+/// Somebody's text in a message: on one line, and not too long.
+fn quoted(text: &str) -> String {
+    let short: String = text.chars().take(60).collect();
+    let more = if short.len() < text.len() { "…" } else { "" };
+    format!("'{}{more}'", short.escape_debug())
+}
+
 /// `number` times `scale`, rounded; a fraction of the smallest unit is refused.
 fn whole(number: f64, scale: u64, text: &str) -> Result<u64, String> {
     let value = number * scale as f64;
     if (scale == 1 && value.fract() != 0.0) || value > 9e15 {
-        return Err(format!("'{text}' is not a whole number in range"));
+        return Err(format!("{} is not a whole number in range", quoted(text)));
     }
     Ok(value.round() as u64)
 }
@@ -32,7 +39,7 @@ fn whole(number: f64, scale: u64, text: &str) -> Result<u64, String> {
 /// # Errors
 /// One sentence that says what was expected.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
-    let wrong = || format!("'{text}' is not a size; write bytes with a unit, such as 64KiB or 2GiB");
+    let wrong = || format!("{} is not a size; write bytes with a unit, such as 64KiB or 2GiB", quoted(text));
     let (number, unit) = split(text).ok_or_else(wrong)?;
     let scale = match unit {
         "" | "B" => 1u64,
@@ -53,7 +60,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
 /// # Errors
 /// One sentence that says what was expected.
 pub fn parse_count(text: &str) -> Result<u64, String> {
-    let wrong = || format!("'{text}' is not a count; write a number such as 200000, 200k or 4M");
+    let wrong = || format!("{} is not a count; write a number such as 200000, 200k or 4M", quoted(text));
     let (number, unit) = split(text).ok_or_else(wrong)?;
     let scale = match unit {
         "" => 1,
@@ -70,7 +77,8 @@ pub fn parse_count(text: &str) -> Result<u64, String> {
 /// # Errors
 /// One sentence that says what was expected.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("'{text}' is not a duration; write a number with a unit: 500ms, 1.5s, 10m");
+    let wrong =
+        || format!("{} is not a duration; write a number with a unit: 500ms, 1.5s, 10m", quoted(text));
     let (number, unit) = split(text).ok_or_else(wrong)?;
     if unit.is_empty() && number == 0.0 {
         return Ok(Duration::ZERO);
@@ -84,8 +92,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// One sentence that says what was expected.
 pub fn parse_share(text: &str) -> Result<f64, String> {
-    let wrong =
-        || format!("'{text}' is not a share; write a percentage such as 5% or a fraction such as 0.05");
+    let wrong = || {
+        format!("{} is not a share; write a percentage such as 5% or a fraction such as 0.05", quoted(text))
+    };
     let (number, unit) = split(text).ok_or_else(wrong)?;
     let value = match unit {
         "%" => number / 100.0,
@@ -191,6 +200,16 @@ mod tests {
         assert!(parse_duration("5").is_err());
         assert!(parse_duration("5 fortnights").is_err());
         assert!(parse_duration("99999999999999999999h").is_err());
+    }
+
+    #[test]
+    fn an_error_is_one_short_line() {
+        let long = "x\n".repeat(1000);
+        for wrong in ["\n", long.as_str()] {
+            for error in [parse_bytes(wrong).unwrap_err(), parse_duration(wrong).unwrap_err()] {
+                assert!(error.lines().count() == 1 && error.len() < 300, "{error}");
+            }
+        }
     }
 
     #[test]

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::mechanism;
 use super::store::Campaign;
+use super::{mechanism, search};
 use crate::decide::choose::choose;
 use crate::decide::from_trials::from_trials;
 use crate::decide::question::Question;
 use crate::format::decision::{Decision, ScenarioDecision};
 use crate::format::manifest::Manifest;
-use crate::format::trial::TrialRecord;
-use crate::plan::apply;
+use crate::format::trial::{Status, TrialRecord};
+use crate::plan::{Candidate, apply};
 
 /// The question that a campaign was made to answer.
 pub fn question_of(manifest: &Manifest) -> Question {
@@ -28,21 +28,26 @@ pub fn question_of(manifest: &Manifest) -> Question {
 /// Decides on a campaign, finished or not.
 pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
     let observations = from_trials(&campaign.trials, &campaign.manifest);
-    let mut decision = choose(&observations, question);
-    decision.trials_run = campaign.trials.len() as u64;
+    // A search that looked at its data while it collected them pays for its looks. Where the strategy is
+    // not known, the data are taken as those of a full grid, and that is said.
+    let mut decision = match search::strategy(&campaign.manifest, question) {
+        Ok(mut strategy) => strategy.decide(&observations, question),
+        Err(why) => {
+            let mut decision = choose(&observations, question);
+            decision.warnings.insert(0, why);
+            decision
+        }
+    };
+    let ran = campaign.trials.iter().filter(|trial| trial.status != Status::Interrupted);
+    decision.trials_run = ran.count() as u64;
     for scenario in &mut decision.scenarios {
         explain(scenario, &campaign.trials);
     }
-    let chosen = decision.choice.as_ref();
-    let entry = chosen.and_then(|name| campaign.manifest.candidates.iter().find(|c| c.candidate == *name));
-    decision.apply = entry.map(|entry| apply::lines(allocator_of(&entry.candidate), &entry.env));
+    // From the candidate's own words, never from variables that stand in a file.
+    let chosen = decision.choice.as_ref().and_then(|name| name.parse::<Candidate>().ok());
+    decision.apply = chosen.map(|candidate| apply::lines(candidate.allocator().name(), &candidate.env()));
     decision.warnings.extend(campaign.notes.iter().cloned());
     decision
-}
-
-/// The allocator's name in a canonical candidate.
-fn allocator_of(candidate: &str) -> &str {
-    candidate.split([':', '=']).next().unwrap_or(candidate)
 }
 
 /// Adds to each standing what was seen of its mechanism.

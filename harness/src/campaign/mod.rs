@@ -6,5 +6,7 @@ pub mod mechanism;
 pub mod prepare;
 pub mod run;
 pub mod schedule;
+pub mod search;
 pub mod standing;
 pub mod store;
+mod validate;

@@ -97,6 +97,9 @@ fn candidates(manifest: &Manifest) -> Result<Vec<Candidate>, String> {
 /// One line, where the manifest is not one that this build can run.
 pub fn setup<'a>(manifest: &'a Manifest, programs: &BTreeMap<String, PathBuf>) -> Result<Setup<'a>, String> {
     let plan = Plan::from_toml(&manifest.plan, "the campaign's plan").map_err(|e| e.to_string())?;
+    if plan.scenarios() != manifest.scenarios {
+        return Err("the campaign's plan and its scenarios do not agree".to_owned());
+    }
     let candidates = candidates(manifest)?;
     let twin = manifest.baseline.parse::<Candidate>().map_err(|e| e.to_string())?;
     let arms: Vec<(&Candidate, bool)> =
@@ -151,13 +154,12 @@ fn template(
 }
 
 fn asked(candidate: &Candidate) -> Asked {
-    let settings = candidate.known_settings();
     Asked {
         allocator: match candidate.allocator() {
             Allocator::Preload(_) => "preload".to_owned(),
             own => own.name().to_owned(),
         },
-        settings: settings.map(|(setting, value)| (setting.key.to_owned(), setting.wire(value))).collect(),
+        settings: candidate.known_settings().map(|(setting, value)| (setting, value.clone())).collect(),
         env: candidate.env(),
         foreign: scrub::is_scrubbed,
     }

@@ -6,6 +6,7 @@
 //! on what was measured alone, it goes on exactly where it stopped.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::schedule::{self, Slot};
@@ -97,24 +98,10 @@ pub fn run(
 ) -> Result<Ended, String> {
     let past = by_key(setup, past);
     let mut run = Run { setup, executor, store, stop, on, past, seen: Vec::new() };
-    for round in 0.. {
-        let observations = from_trials::from_trials(&run.seen, setup.manifest);
-        match strategy.next(&observations) {
-            Step::Stop { why, eliminated } => {
-                run.tell_eliminated(&eliminated);
-                (run.on)(&Event::Stopped { why: &why });
-                break;
-            }
-            Step::Round(request) => {
-                run.tell_eliminated(&request.eliminated);
-                if run.attempt(round, 0, &request)? == Ended::Interrupted {
-                    return Ok(Ended::Interrupted);
-                }
-            }
-        }
-    }
-    run.store.trials.finish().map_err(|e| format!("failed to close the journal: {e}"))?;
-    Ok(Ended::Complete)
+    let ended = run.all_rounds(strategy);
+    // Space that was reserved for rows to come. Where it cannot be given back, nothing is lost.
+    let _ = run.store.trials.finish();
+    ended
 }
 
 /// Finished trials by what they were; of several lines for one trial, the last. Interrupted ones are to
@@ -151,6 +138,29 @@ fn slim(mut record: TrialRecord) -> TrialRecord {
 }
 
 impl Run<'_> {
+    fn all_rounds(&mut self, strategy: &mut dyn Strategy) -> Result<Ended, String> {
+        for round in 0.. {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(Ended::Interrupted);
+            }
+            let observations = from_trials::from_trials(&self.seen, self.setup.manifest);
+            match strategy.next(&observations) {
+                Step::Stop { why, eliminated } => {
+                    self.tell_eliminated(&eliminated);
+                    (self.on)(&Event::Stopped { why: &why });
+                    break;
+                }
+                Step::Round(request) => {
+                    self.tell_eliminated(&request.eliminated);
+                    if self.attempt(round, 0, &request)? == Ended::Interrupted {
+                        return Ok(Ended::Interrupted);
+                    }
+                }
+            }
+        }
+        Ok(Ended::Complete)
+    }
+
     fn tell_eliminated(&mut self, eliminated: &[Eliminated]) {
         if !eliminated.is_empty() {
             (self.on)(&Event::Eliminated(eliminated));
@@ -193,10 +203,13 @@ impl Run<'_> {
             return Err(self.no_space(&spec, &error));
         }
         (self.on)(&Event::TrialBegins(&spec));
-        let trial = self.executor.run(&spec);
-        self.store.trials.append(&trial.record).map_err(|e| self.cannot_write(&e))?;
+        let trial =
+            self.executor.run(&spec).map_err(|reason| format!("{reason}. {}", self.how_to_go_on()))?;
+        let appended = self.store.trials.append(&trial.record);
+        appended.map_err(|e| self.cannot_write(self.store.trials.path(), &e))?;
         if let Some(series) = &trial.series {
-            self.store.series.append(series).map_err(|e| self.cannot_write(&e))?;
+            let appended = self.store.series.append(series);
+            appended.map_err(|e| self.cannot_write(self.store.series.path(), &e))?;
         }
         (self.on)(&Event::TrialEnded { record: &trial.record, arm, replayed: false });
         if trial.record.status == Status::Interrupted {
@@ -210,17 +223,19 @@ impl Run<'_> {
     fn no_space(&mut self, spec: &TrialSpec, error: &std::io::Error) -> String {
         let reason = format!("not begun: the disk of the campaign has no space for its row: {error}");
         let row = record::not_run(&self.setup.manifest.host.name, spec, Status::Interrupted, &reason);
-        let message = self.cannot_write(error);
+        let message = self.cannot_write(self.store.trials.path(), error);
         // Where even this does not fit, the message alone tells.
         let _ = self.store.trials.append(&row);
         message
     }
 
-    fn cannot_write(&self, error: &std::io::Error) -> String {
+    fn cannot_write(&self, path: &Path, error: &std::io::Error) -> String {
+        format!("failed to write to {}: {error}. {}", path.display(), self.how_to_go_on())
+    }
+
+    fn how_to_go_on(&self) -> String {
         format!(
-            "failed to write to {}: {error}. The trials that finished are on disk; once there is space, go on \
-             with --resume --out {}",
-            self.store.trials.path().display(),
+            "The trials that finished are on disk; once this is mended, go on with --resume --out {}",
             self.store.dir.display()
         )
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::journal::{self, Journal};
+use super::validate;
 use crate::format::FORMAT;
 use crate::format::manifest::Manifest;
 use crate::format::series::Series;
@@ -206,5 +207,9 @@ fn read_manifest(dir: &Path) -> Result<Manifest, StoreError> {
     {
         return Err(StoreError::Newer { path, found });
     }
-    serde_json::from_value(value).map_err(corrupt)
+    let manifest = serde_json::from_value(value).map_err(corrupt)?;
+    match validate::check(&manifest) {
+        Ok(()) => Ok(manifest),
+        Err(why) => Err(StoreError::Corrupt(format!("{} does not hold together: {why}", path.display()))),
+    }
 }

@@ -13,7 +13,7 @@ pub mod choice;
 pub mod plan;
 
 pub use choice::ChoiceArgs;
-pub use plan::PlanArgs;
+pub use plan::{PlanArgs, SearchArgs};
 
 /// Chooses a memory allocator setting by measuring.
 #[derive(Debug, Parser)]
@@ -29,7 +29,7 @@ pub use plan::PlanArgs;
     after_long_help = "A first answer in a few minutes:\n  arenalab doctor\n  arenalab sweep mail-server larson\n  \
                        arenalab choose results/<campaign>\n  arenalab report results/<campaign>\n\nExit codes: 0 done \
                        and every asked constraint holds; 1 the tool or the system failed; 2 bad usage or bad input; \
-                       3 a regression, or a constraint not met; 4 undecided; 130 interrupted.",
+                       3 a regression, or a constraint not met; 4 undecided; 130 interrupted; 143 terminated.",
     infer_long_args = false,
     subcommand_required = true,
     arg_required_else_help = true,
@@ -56,6 +56,16 @@ pub enum Command {
                            --rounds 30 --out results/trial"
     )]
     Sweep(Box<SweepArgs>),
+    /// Measure adaptively until the choice is certain
+    #[command(
+        long_about = "Measures adaptively: a few rounds of every candidate, then fresh rounds of the few that matter, \
+                      until the choice is certain, no gain above --tolerance is left, or --time-budget ends. Then it \
+                      chooses, as choose does. --rounds is the most rounds it may take.",
+        after_long_help = "Examples:\n  arenalab tune mail-server --threads 16\n  arenalab tune larson churn --time-budget \
+                           10m --max-throughput-loss 3%\n  arenalab tune --resume --out results/mine\n\nExit codes: 0 \
+                           chosen; 3 no candidate meets the constraints; 4 undecided; 130 interrupted."
+    )]
+    Tune(Box<TuneArgs>),
     /// Choose a setting from a finished campaign
     #[command(
         long_about = "Chooses the candidate with the least RSS whose throughput (and p99 latency, where asked) is \
@@ -116,6 +126,23 @@ pub struct SweepArgs {
     /// Print the plan that this command line means, as TOML, and measure nothing
     #[arg(long, conflicts_with_all = ["resume", "json"])]
     pub print_plan: bool,
+}
+
+/// Arguments of `tune`.
+#[derive(Debug, Args)]
+pub struct TuneArgs {
+    /// What is measured.
+    #[command(flatten)]
+    pub plan: PlanArgs,
+    /// How it is searched.
+    #[command(flatten)]
+    pub search: SearchArgs,
+    /// Where it goes.
+    #[command(flatten)]
+    pub out: OutArgs,
+    /// What is printed.
+    #[command(flatten)]
+    pub show: ShowArgs,
 }
 
 /// Arguments of `choose`.
@@ -223,7 +250,7 @@ pub struct ShowArgs {
     /// Print no progress, only results and errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Print more; twice: every trial
+    /// Print every trial as it ends
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }

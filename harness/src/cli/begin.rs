@@ -6,34 +6,45 @@ use std::path::{Path, PathBuf};
 use super::args::{OutArgs, PlanArgs};
 use super::exit::CliError;
 use super::run;
+use super::say;
 use super::surroundings::Surroundings;
 use crate::campaign::prepare::{self, Ingredients};
 use crate::campaign::store::{self, Campaign, Store};
-use crate::plan::{Draft, Plan};
+use crate::format::manifest::Manifest;
+use crate::plan::{Draft, Plan, PlanError, Strategy, fields, from_toml};
 use crate::trial::host;
 
-/// A campaign to run: a new one, or with `--resume` the one that is in the directory. `strategy` names how
-/// a plan asks for rounds; `below` is taken where neither flags nor plan file say anything.
+/// What a command that measures was asked for.
+pub struct Asked<'a> {
+    /// The flags of the plan.
+    pub plan: PlanArgs,
+    /// Further flags of the command.
+    pub above: Draft,
+    /// What is taken where neither flags nor plan file say anything.
+    pub below: Draft,
+    /// Where it goes.
+    pub out: &'a OutArgs,
+    /// How the plan asks for rounds.
+    pub strategy: fn(&Plan) -> Strategy,
+    /// Whether notes are to be printed.
+    pub quiet: bool,
+}
+
+/// A campaign to run: a new one, or with `--resume` the one that is in the directory.
 ///
 /// # Errors
 /// When the plan, the directory or a companion is not as it should be.
-pub fn campaign(
-    plan: PlanArgs,
-    out: &OutArgs,
-    around: &Surroundings,
-    strategy: fn(&Plan) -> &'static str,
-    below: Draft,
-    quiet: bool,
-) -> Result<(Store, Campaign), CliError> {
+pub fn campaign(asked: Asked, around: &Surroundings) -> Result<(Store, Campaign), CliError> {
+    let Asked { plan, above, below, out, strategy, quiet } = asked;
     if out.resume {
-        return resume(&out.out.clone().unwrap_or_default(), plan, strategy, below);
+        return resume(&out.out.clone().unwrap_or_default(), plan, above, strategy);
     }
-    let plan = plan.into_plan_over(below).map_err(|e| CliError::Usage(e.to_string()))?;
+    let plan = plan.into_plan_between(above, below).map_err(|e| CliError::Usage(e.to_string()))?;
     if !quiet {
-        plan.notes().iter().for_each(|note| eprintln!("{note}"));
+        plan.notes().iter().for_each(|note| say::err(note));
     }
     let dir = out.out.clone().unwrap_or_else(|| default_dir(&plan));
-    let strategy = strategy(&plan);
+    let strategy = fields::strategy_name(strategy(&plan));
     create(&dir, plan, strategy, around, out.host_name.clone())
 }
 
@@ -73,23 +84,63 @@ fn create(
     Ok((store, Campaign { manifest, trials: Vec::new(), series: Vec::new(), notes: Vec::new() }))
 }
 
-/// Opens a campaign to go on with it. A plan that is given as well must be the campaign's own.
+/// Opens a campaign to go on with it. What is given besides must be what the campaign was begun with.
 fn resume(
     dir: &Path,
     given: PlanArgs,
-    strategy: fn(&Plan) -> &'static str,
-    below: Draft,
+    above: Draft,
+    strategy: fn(&Plan) -> Strategy,
 ) -> Result<(Store, Campaign), CliError> {
     let (store, campaign) = store::resume(dir)?;
-    if !given.workloads.is_empty() || given.plan.is_some() {
-        let asked = given.into_plan_over(below).map_err(|e| CliError::Usage(e.to_string()))?;
-        if asked.to_toml() != campaign.manifest.plan || strategy(&asked) != campaign.manifest.strategy {
-            return Err(CliError::Usage(format!(
-                "{} holds a campaign with another plan; go on with it by --resume --out alone, or name another \
-                 directory",
-                dir.display()
-            )));
-        }
+    let usage = |e: PlanError| CliError::Usage(e.to_string());
+    let manifest = &campaign.manifest;
+    let begun = from_toml::draft(&manifest.plan, "the campaign's plan").map_err(usage)?;
+    let own = begun.clone().complete().map_err(usage)?;
+    let asked = given.into_plan_between(above, begun).map_err(usage)?;
+    if asked != own {
+        return Err(CliError::Usage(format!(
+            "{} holds a campaign with another plan; go on with it by --resume --out alone, or name another \
+             directory",
+            dir.display()
+        )));
     }
+    if fields::strategy_name(strategy(&own)) != manifest.strategy {
+        return Err(CliError::Usage(format!(
+            "{} holds a campaign that was begun as {}; go on with it by the command that began it",
+            dir.display(),
+            manifest.strategy
+        )));
+    }
+    same_host(manifest)?;
     Ok((store, campaign))
+}
+
+/// Rounds of two hosts, kernels or C libraries must not be mixed.
+fn same_host(manifest: &Manifest) -> Result<(), CliError> {
+    let here = host::fingerprint(None).map_err(|e| CliError::Failed(e.to_string()))?;
+    let there = &manifest.host;
+    let differences: Vec<String> = [
+        ("kernel", &there.kernel, &here.kernel),
+        ("architecture", &there.arch, &here.arch),
+        ("CPUs online", &there.cpus_online.to_string(), &here.cpus_online.to_string()),
+        ("CPUs allowed", &there.cpus_allowed.to_string(), &here.cpus_allowed.to_string()),
+        ("CPU", &text(there.cpu.as_ref()), &text(here.cpu.as_ref())),
+        ("system", &text(there.os.as_ref()), &text(here.os.as_ref())),
+        ("huge pages", &text(there.thp.as_ref()), &text(here.thp.as_ref())),
+    ]
+    .into_iter()
+    .filter(|(_, there, here)| there != here)
+    .map(|(what, there, here)| format!("{what} was {there} and is {here}"))
+    .collect();
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::Usage(format!(
+        "this is not the host that the campaign was begun on: {}; begin another campaign here",
+        differences.join(", ")
+    )))
+}
+
+fn text(known: Option<&String>) -> String {
+    known.map_or_else(|| "unknown".to_owned(), Clone::clone)
 }

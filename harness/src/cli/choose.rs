@@ -2,10 +2,12 @@
 
 use std::io::IsTerminal;
 
-use super::args::{ChoiceArgs, ChooseArgs};
+use super::args::{ChoiceArgs, ChooseArgs, ShowArgs};
 use super::exit::{self, CliError};
+use super::say;
 use crate::campaign::{decision, store};
 use crate::decide::question::Question;
+use crate::format::decision::Decision;
 use crate::format::manifest::Manifest;
 use crate::report;
 
@@ -14,13 +16,24 @@ pub fn run(args: &ChooseArgs) -> Result<u8, CliError> {
     let campaign = store::read(&args.campaign)?;
     let question = question(&args.choice, &campaign.manifest)?;
     let decision = decision::decide(&campaign, &question);
-    if args.show.json {
-        let text = serde_json::to_string_pretty(&decision);
-        println!("{}", text.map_err(|e| CliError::Failed(format!("failed to write JSON: {e}")))?);
-    } else {
-        print!("{}", report::terminal(&decision, terminal_width(), colour()));
-    }
+    show(&decision, args.show)?;
     Ok(exit::of_verdict(decision.verdict))
+}
+
+/// Prints a decision.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn show(decision: &Decision, show: ShowArgs) -> Result<(), CliError> {
+    if show.json {
+        let text = serde_json::to_string_pretty(decision);
+        say::out(&text.map_err(|e| CliError::Failed(format!("failed to write JSON: {e}")))?);
+    } else if show.quiet {
+        say::out(decision.choice.as_deref().unwrap_or("none"));
+    } else {
+        say::out((report::terminal(decision, terminal_width(), colour())).trim_end());
+    }
+    Ok(())
 }
 
 /// The question that a campaign was made to answer, with what the flags say laid over it.

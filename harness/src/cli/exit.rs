@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use thiserror::Error;
 
+use super::say::err;
+
 use crate::campaign::store::StoreError;
 use crate::format::decision::Verdict;
 
@@ -41,8 +43,27 @@ impl CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        Self::Usage(error.to_string())
+        match &error {
+            StoreError::Io { source, .. } if is_the_system_s(source) => Self::Failed(error.to_string()),
+            _ => Self::Usage(error.to_string()),
+        }
     }
+}
+
+/// Whether an error is the system's, and not that of the path that was given.
+fn is_the_system_s(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    !matches!(
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::PermissionDenied
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::InvalidInput
+            | ErrorKind::InvalidFilename
+            | ErrorKind::AlreadyExists
+    )
 }
 
 /// The exit code that a verdict stands for.
@@ -59,7 +80,7 @@ pub fn finish(outcome: Result<u8, CliError>) -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("arenalab: {error}");
+            err(&format!("arenalab: {error}"));
             ExitCode::from(error.code())
         }
     }

@@ -22,9 +22,11 @@ mod man;
 mod progress;
 mod report;
 mod run;
+mod say;
 mod signals;
 mod surroundings;
 mod sweep;
+mod tune;
 
 /// Runs the command line that this process was started with.
 pub fn main() -> ExitCode {
@@ -44,17 +46,24 @@ fn dispatch(command: Command) -> Result<u8, CliError> {
     let done = |()| exit::DONE;
     match command {
         Command::Sweep(args) => sweep::run(*args, &around),
+        Command::Tune(args) => tune::run(*args, &around),
         Command::Choose(args) => choose::run(&args),
         Command::Report(args) => report::run(&args),
-        Command::List(args) => list::run(&args, &around, out).map(done).map_err(failed),
-        Command::Doctor(args) => doctor::run(&args, &around, out).map_err(failed),
-        Command::Completions(args) => completions::run(&args, out).map(done).map_err(failed),
-        Command::Man(args) => man::run(&args, out).map(done).map_err(failed),
+        Command::List(args) => unless_unread(list::run(&args, &around, out).map(done)),
+        Command::Doctor(args) => unless_unread(doctor::run(&args, &around, out)),
+        Command::Completions(args) => {
+            unless_unread(completions::run(&args, out).map(done).map_err(Into::into))
+        }
+        Command::Man(args) => unless_unread(man::run(&args, out).map(done)),
     }
 }
 
-fn failed(error: impl std::fmt::Display) -> CliError {
-    CliError::Failed(format!("{error:#}"))
+/// A reader that went away (`| head`) has what it wanted.
+fn unless_unread(outcome: anyhow::Result<u8>) -> Result<u8, CliError> {
+    outcome.or_else(|error| match error.downcast_ref::<std::io::Error>() {
+        Some(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(exit::DONE),
+        _ => Err(CliError::Failed(format!("{error:#}"))),
+    })
 }
 
 /// Help and version go to standard output; a mistake is one line on standard error.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use super::say;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::campaign::run::Event;
@@ -207,9 +208,9 @@ impl Progress {
             return;
         }
         if self.live {
-            self.bar.suspend(|| eprintln!("{text}"));
+            self.bar.suspend(|| say::err(text));
         } else {
-            eprintln!("{text}");
+            say::err(text);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::args::ReportArgs;
 use super::choose;
 use super::exit::{self, CliError};
+use super::say;
 use crate::campaign::{decision, store};
 use crate::report;
 
@@ -14,13 +15,13 @@ pub fn run(args: &ReportArgs) -> Result<u8, CliError> {
     for dir in &args.campaigns {
         let files = one(dir, args)?;
         if !args.show.quiet && !args.show.json {
-            eprintln!("{}: {} files written", dir.join("report").display(), files.len());
-            println!("{}", dir.join("report/index.html").display());
+            say::err(&format!("{}: {} files written", dir.join("report").display(), files.len()));
+            say::out(&format!("{}", dir.join("report/index.html").display()));
         }
         written.extend(files);
     }
     if args.show.json {
-        println!("{}", serde_json::json!({ "written": written }));
+        say::out(&format!("{}", serde_json::json!({ "written": written })));
     }
     Ok(exit::DONE)
 }

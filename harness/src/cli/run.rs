@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::args::ShowArgs;
 use super::exit::CliError;
 use super::progress::{Progress, Say};
+use super::say;
 use super::signals::Stop;
 use super::surroundings::Surroundings;
 use crate::campaign::prepare;
@@ -14,7 +15,7 @@ use crate::campaign::run::{self, Ended};
 use crate::campaign::store::{Campaign, Store};
 use crate::decide::strategy::Strategy;
 use crate::format::manifest::Manifest;
-use crate::format::trial::Status;
+use crate::format::trial::{Status, TrialRecord};
 use crate::trial::fingerprint::{self, Fingerprint};
 use crate::trial::real::RealExecutor;
 
@@ -77,12 +78,12 @@ pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<Ran, Cl
     let stop = Stop::install().map_err(|e| CliError::Failed(format!("failed to handle signals: {e}")))?;
     let programs = programs(&manifest, around)?;
     let setup = prepare::setup(&manifest, &programs).map_err(CliError::Usage)?;
-    let executable = std::env::current_exe()
-        .map_err(|e| CliError::Failed(format!("failed to find this executable: {e}")))?;
+    // This very program, also where its file has been replaced meanwhile.
+    let executable = PathBuf::from("/proc/self/exe");
     let mut executor =
         RealExecutor::new(executable, manifest.host.name.clone(), stop.flag.clone(), environment(around));
     if !show.quiet {
-        introduce(&manifest, &store, past.len(), &notes);
+        introduce(&manifest, &store, finished(&past), &notes);
     }
     let mut progress = display(&manifest, show, total);
     let mut counts: BTreeMap<Status, u64> = BTreeMap::new();
@@ -125,25 +126,30 @@ fn programs(manifest: &Manifest, around: &Surroundings) -> Result<BTreeMap<Strin
     Ok(programs)
 }
 
+fn finished(past: &[TrialRecord]) -> usize {
+    past.iter().filter(|trial| trial.status != Status::Interrupted).count()
+}
+
 fn introduce(manifest: &Manifest, store: &Store, past: usize, notes: &[String]) {
     let candidates = manifest.candidates.len();
-    eprintln!(
-        "campaign {}: {} scenarios, {candidates} candidates and the baseline's twin, {} rounds, seed {}",
+    say::err(&format!(
+        "campaign {}: {} scenarios, {candidates} candidates and the baseline's twin, {} {} rounds, seed {}",
         store.dir.display(),
         manifest.scenarios.len(),
+        if manifest.strategy == "full-grid" { "in" } else { "in at most" },
         manifest.rounds,
         manifest.seed
-    );
+    ));
     for entry in &manifest.candidates {
         for merged in &entry.stands_for {
-            eprintln!("  {} is not run: {} ({})", merged.candidate, merged.why, entry.candidate);
+            say::err(&format!("  {} is not run: {} ({})", merged.candidate, merged.why, entry.candidate));
         }
     }
     for note in notes {
-        eprintln!("  {note}");
+        say::err(&format!("  {note}"));
     }
     if past > 0 {
-        eprintln!("  going on after {past} finished trials");
+        say::err(&format!("  going on after {past} finished trials"));
     }
 }
 

@@ -25,7 +25,7 @@ impl Stop {
     /// When the system refuses.
     pub fn install() -> std::io::Result<Self> {
         let stop = Self::default();
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal)) {
             // In this order: the flag that the first one looks at is set by the last.
             flag::register_conditional_shutdown(signal, i32::from(code(signal)), stop.flag.clone())?;
             flag::register_usize(signal, stop.signal.clone(), signal.cast_unsigned() as usize)?;
@@ -38,6 +38,17 @@ impl Stop {
     pub fn exit_code(&self) -> u8 {
         code(i32::try_from(self.signal.load(Ordering::Relaxed)).unwrap_or(SIGTERM))
     }
+}
+
+/// Whether whoever started this program has it ignore a signal, as `nohup` does with HUP.
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: sigaction is plain data, for which zero is valid; with no new action it is only filled.
+    let current = unsafe {
+        let mut current: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut current);
+        current
+    };
+    current.sa_sigaction == libc::SIG_IGN
 }
 
 fn code(signal: i32) -> u8 {

@@ -1,34 +1,37 @@
 //! `arenalab sweep`: measures every candidate in interleaved rounds.
 
 use super::args::SweepArgs;
-use super::begin;
+use super::begin::{self, Asked};
 use super::exit::{self, CliError};
 use super::run::{self, Running};
+use super::say;
 use super::surroundings::Surroundings;
 use crate::decide::strategy::FullGrid;
 use crate::format::manifest::Manifest;
-use crate::plan::{Draft, Strategy, fields};
+use crate::plan::{Draft, Strategy};
 
 /// Runs the subcommand.
 pub fn run(args: SweepArgs, around: &Surroundings) -> Result<u8, CliError> {
     let SweepArgs { plan, out, show, print_plan } = args;
     if print_plan {
         let plan = plan.into_plan().map_err(|e| CliError::Usage(e.to_string()))?;
-        print!("{}", plan.to_toml());
+        say::out((plan.to_toml()).trim_end());
         return Ok(exit::DONE);
     }
-    let strategy = |_: &_| fields::strategy_name(Strategy::FullGrid);
-    let (store, campaign) = begin::campaign(plan, &out, around, strategy, Draft::default(), show.quiet)?;
+    let (above, below) = (Draft::default(), Draft::default());
+    let strategy = |_: &_| Strategy::FullGrid;
+    let asked = Asked { plan, above, below, out: &out, strategy, quiet: show.quiet };
+    let (store, campaign) = begin::campaign(asked, around)?;
     let mut strategy = FullGrid { rounds: campaign.manifest.rounds };
     let total = Some(expected_trials(&campaign.manifest));
     let ran = run::campaign(Running { store, campaign, show, total, around }, &mut strategy)?;
     let dir = ran.dir.display();
     if show.json {
-        println!("{}", ran.to_json());
+        say::out(&format!("{}", ran.to_json()));
     } else if ran.complete {
-        println!("{dir}");
+        say::out(&dir.to_string());
         if !show.quiet {
-            eprintln!("next: arenalab choose {dir}; arenalab report {dir}");
+            say::err(&format!("next: arenalab choose {dir}; arenalab report {dir}"));
         }
     }
     Ok(if ran.complete { exit::DONE } else { ran.stopped })

@@ -78,6 +78,9 @@ pub struct TrialRecord {
     pub effect: Effect,
     /// How disturbed the host was meanwhile.
     pub noise: Noise,
+    /// Processes of the trial that were still there when its own process had ended, and were ended.
+    #[serde(default)]
+    pub strays: u32,
     /// When the trial was started, RFC 3339, UTC.
     pub started_at: String,
     /// Seconds from start to the last process gone, all phases included.
@@ -149,7 +152,7 @@ pub struct Switches {
 /// Resident memory, in bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Rss {
-    /// Largest of the trial's whole life.
+    /// Largest of the trial's whole life: the kernel's high-water mark, or a reading above it.
     pub peak: u64,
     /// Time-weighted mean over the steady phase.
     pub mean: u64,
@@ -182,8 +185,8 @@ pub struct Live {
     pub mean: u64,
     /// At the end of the steady phase.
     pub end: u64,
-    /// After the drain.
-    pub drained: u64,
+    /// After the drain; `null` where it was not reached.
+    pub drained: Option<u64>,
     /// Bytes that the workload engine holds for itself outside the measured allocator; part of every RSS figure.
     pub engine: u64,
 }

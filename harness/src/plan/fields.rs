@@ -99,6 +99,7 @@ fn duration(name: &str, text: &str, least: Duration) -> Result<Duration, String>
         return Ok(Duration::from_micros(read.as_micros() as u64));
     }
     let (least, most) = (units::canonical_duration(least), units::canonical_duration(LONGEST));
+    let text = text.trim().escape_debug();
     Err(format!("{name} is {text}, but must be from {least} to {most}"))
 }
 
@@ -124,7 +125,8 @@ fn share(name: &str, text: &str, least: f64, below: f64) -> Result<f64, String> 
         return Ok(read);
     }
     Err(format!(
-        "{name} is {text}, but must be from {} to below {}",
+        "{name} is {}, but must be from {} to below {}",
+        text.trim().escape_debug(),
         canonical_share(least),
         canonical_share(below)
     ))

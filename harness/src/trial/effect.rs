@@ -6,6 +6,8 @@ use arenalab_wire::message::Identity;
 
 use super::executor::Asked;
 use crate::format::trial::Effect;
+use crate::knowledge::Setting;
+use crate::knowledge::value::Value;
 
 /// What was seen of a running process.
 #[derive(Clone, Debug, Default)]
@@ -33,93 +35,114 @@ pub fn right_allocator(asked: &Asked, identity: &Identity) -> Result<(), String>
     ))
 }
 
+/// What was found out of one thing that was asked for.
+enum Found {
+    Holds(String),
+    Fails(String),
+    /// Nothing here can tell.
+    Untold(String),
+}
+
+/// What all that was seen amounts to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weighed {
+    /// For the journal.
+    pub effect: Effect,
+    /// Whether something was seen not to be as asked for.
+    pub disproved: bool,
+}
+
 /// Weighs all that was seen.
-pub fn weigh(asked: &Asked, identity: &Identity, seen: &Seen) -> Effect {
-    let mut proof = vec![format!("{} {}: {}", identity.name, identity.version, identity.how)];
-    let mut verified = right_allocator(asked, identity).is_ok();
-    if let Err(reason) = environment_holds(asked, seen) {
-        verified = false;
-        proof.push(reason);
+pub fn weigh(asked: &Asked, identity: &Identity, seen: &Seen) -> Weighed {
+    let mut found = vec![allocator(asked, identity), environment(asked, seen)];
+    found.extend(asked.settings.iter().map(|(setting, value)| one(asked, setting, value, identity, seen)));
+    if asked.allocator == "preload" && asked.env.len() > 1 {
+        found.push(Found::Untold("the preloaded library cannot be asked for its settings".to_owned()));
     }
-    for (key, value) in &asked.settings {
-        match setting_holds(asked, key, value, identity, seen) {
-            Ok(how) => proof.push(how),
-            Err(reason) => {
-                verified = false;
-                proof.push(reason);
-            }
-        }
+    let verified = found.iter().all(|found| matches!(found, Found::Holds(_)));
+    let disproved = found.iter().any(|found| matches!(found, Found::Fails(_)));
+    let words = found.into_iter().map(|found| match found {
+        Found::Holds(how) | Found::Fails(how) | Found::Untold(how) => how,
+    });
+    let how = words.collect::<Vec<_>>().join("; ");
+    Weighed { effect: Effect { verified, how }, disproved }
+}
+
+fn allocator(asked: &Asked, identity: &Identity) -> Found {
+    match right_allocator(asked, identity) {
+        Ok(()) => Found::Holds(format!("{} {}: {}", identity.name, identity.version, identity.how)),
+        Err(reason) => Found::Fails(reason),
     }
-    if asked.settings.is_empty() {
-        proof.push("no setting asked for, none found in its environment".to_owned());
-    }
-    Effect { verified, how: proof.join("; ") }
 }
 
 /// The environment has what was asked for, and nothing else that an allocator reads.
-fn environment_holds(asked: &Asked, seen: &Seen) -> Result<(), String> {
+fn environment(asked: &Asked, seen: &Seen) -> Found {
     let Some(environment) = &seen.environment else {
-        return Err("its environment could not be read".to_owned());
+        return Found::Untold("its environment could not be read".to_owned());
     };
     for (name, value) in &asked.env {
         if environment.get(name) != Some(value) {
-            return Err(format!("{name}={value} is not in its environment"));
+            return Found::Fails(format!("{name}={value} is not in its environment"));
         }
     }
     let foreign = environment.keys().find(|name| (asked.foreign)(name) && !asked.env.contains_key(*name));
     match foreign {
-        Some(name) => Err(format!("{name} is in its environment, but was not asked for")),
-        None => Ok(()),
-    }
-}
-
-fn setting_holds(
-    asked: &Asked,
-    key: &str,
-    value: &str,
-    identity: &Identity,
-    seen: &Seen,
-) -> Result<String, String> {
-    if asked.allocator == "glibc" {
-        return glibc_setting_holds(key, value, seen);
-    }
-    match identity.settings.get(key) {
-        Some(effective) if same_value(effective, value) => {
-            Ok(format!("{} reports {key}={effective}", identity.name))
+        Some(name) => Found::Fails(format!("{name} is in its environment, but was not asked for")),
+        None if asked.env.is_empty() => Found::Holds("nothing in its environment steers malloc".to_owned()),
+        None => {
+            let pairs: Vec<String> =
+                asked.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            Found::Holds(format!("its environment has {}", pairs.join(" ")))
         }
-        Some(effective) => Err(format!("asked for {key}={value}, {} reports {effective}", identity.name)),
-        None => Err(format!("{} does not report {key}", identity.name)),
     }
 }
 
-fn glibc_setting_holds(key: &str, value: &str, seen: &Seen) -> Result<String, String> {
+fn one(asked: &Asked, setting: &Setting, value: &Value, identity: &Identity, seen: &Seen) -> Found {
+    if asked.allocator == "glibc" {
+        return glibc(setting.key, &setting.wire(value), seen);
+    }
+    let (key, name) = (setting.key, &identity.name);
+    match identity.settings.get(key) {
+        Some(effective) if setting.agrees(value, effective) => {
+            Found::Holds(format!("{name} reports {key}={effective}"))
+        }
+        Some(effective) => {
+            Found::Fails(format!("asked for {key}={}, {name} reports {effective}", setting.spell(value)))
+        }
+        None => Found::Untold(format!("{name} does not report {key}")),
+    }
+}
+
+fn glibc(key: &str, value: &str, seen: &Seen) -> Found {
     let listed = seen.tunables.as_ref().and_then(|all| all.get(key));
     if let Some(effective) = listed
-        && !same_value(effective, value)
+        && !same_number(effective, value)
     {
-        return Err(format!("asked for {key}={value}, ld.so reports {effective}"));
+        return Found::Fails(format!("asked for {key}={value}, ld.so reports {effective}"));
     }
-    if key == "arena_max" {
-        return arenas_hold(value, seen);
-    }
-    match listed {
-        Some(effective) => Ok(format!("ld.so reports {key}={effective}")),
-        None => Err(format!("nothing here tells whether {key}={value} took effect")),
+    match (key, listed) {
+        ("arena_max", _) => arenas(value, seen),
+        (_, Some(effective)) => Found::Holds(format!("ld.so reports {key}={effective}")),
+        (_, None) => Found::Untold(format!(
+            "whether {key}={value} took effect cannot be told: this loader does not list its tunables"
+        )),
     }
 }
 
-fn arenas_hold(value: &str, seen: &Seen) -> Result<String, String> {
+fn arenas(value: &str, seen: &Seen) -> Found {
     match (seen.arenas, value.parse::<u32>()) {
         (Some(arenas), Ok(limit)) if arenas <= limit => {
-            Ok(format!("malloc_info counts {arenas} arenas, limit {limit}"))
+            Found::Holds(format!("malloc_info counts {arenas} arenas, limit {limit}"))
         }
-        (Some(arenas), _) => Err(format!("malloc_info counts {arenas} arenas over the limit {value}")),
-        (None, _) => Err("the number of arenas is not known".to_owned()),
+        (Some(arenas), _) => {
+            Found::Fails(format!("malloc_info counts {arenas} arenas over the limit {value}"))
+        }
+        (None, _) => Found::Untold("the number of arenas is not known".to_owned()),
     }
 }
 
 /// `0x10` and `16` are the same value.
-fn same_value(a: &str, b: &str) -> bool {
+fn same_number(a: &str, b: &str) -> bool {
     let number = |text: &str| match text.strip_prefix("0x") {
         Some(hex) => u64::from_str_radix(hex, 16).ok(),
         None => text.parse::<u64>().ok(),
@@ -130,83 +153,106 @@ fn same_value(a: &str, b: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::knowledge;
 
-    fn identity(name: &str) -> Identity {
+    fn identity(name: &str, settings: &[(&str, &str)]) -> Identity {
         Identity {
             name: name.to_owned(),
             version: "1".to_owned(),
             how: "asked".to_owned(),
             libc_version: "2.36".to_owned(),
-            settings: BTreeMap::from([("narenas".to_owned(), "4".to_owned())]),
+            settings: map(settings),
         }
     }
 
+    fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
     fn asked(allocator: &str, settings: &[(&str, &str)], env: &[(&str, &str)]) -> Asked {
-        let owned = |pairs: &[(&str, &str)]| {
-            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
+        let setting = |(key, value): &(&str, &str)| {
+            let setting = knowledge::find(allocator, key).unwrap();
+            (setting, setting.parse(value).unwrap())
         };
         Asked {
             allocator: allocator.to_owned(),
-            settings: owned(settings),
-            env: owned(env),
+            settings: settings.iter().map(setting).collect(),
+            env: map(env),
             foreign: |name| name.starts_with("MALLOC_"),
         }
     }
 
     fn seen(env: &[(&str, &str)], arenas: Option<u32>) -> Seen {
-        let environment = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Seen { environment: Some(environment), tunables: None, arenas }
+        Seen { environment: Some(map(env)), tunables: None, arenas }
     }
 
-    const ONE: [(&str, &str); 1] = [("MALLOC_ARENA_MAX", "2")];
+    const TWO: [(&str, &str); 1] = [("MALLOC_ARENA_MAX", "2")];
 
     #[test]
     fn a_limit_holds_when_no_more_arenas_are_counted() {
-        let asked = asked("glibc", &[("arena_max", "2")], &ONE);
-        assert!(weigh(&asked, &identity("glibc"), &seen(&ONE, Some(2))).verified);
-        assert!(!weigh(&asked, &identity("glibc"), &seen(&ONE, Some(3))).verified);
-        assert!(!weigh(&asked, &identity("glibc"), &seen(&ONE, None)).verified);
-        assert!(!weigh(&asked, &identity("glibc"), &seen(&[], Some(1))).verified);
+        let (asked, glibc) = (asked("glibc", &[("arena_max", "2")], &TWO), identity("glibc", &[]));
+        assert!(weigh(&asked, &glibc, &seen(&TWO, Some(2))).effect.verified);
+        assert!(weigh(&asked, &glibc, &seen(&TWO, Some(3))).disproved);
+        let untold = weigh(&asked, &glibc, &seen(&TWO, None));
+        assert!(!untold.effect.verified && !untold.disproved);
+        assert!(weigh(&asked, &glibc, &seen(&[], Some(1))).disproved);
     }
 
     #[test]
-    fn what_ld_so_reports_must_agree() {
-        let asked = asked("glibc", &[("arena_max", "16")], &[]);
+    fn what_ld_so_reports_must_agree_and_what_it_does_not_tell_is_not_proven() {
+        let (asked, glibc) = (asked("glibc", &[("trim_threshold", "128KiB")], &[]), identity("glibc", &[]));
         let mut seen = seen(&[], Some(3));
-        seen.tunables = Some(BTreeMap::from([("arena_max".to_owned(), "0x10".to_owned())]));
-        assert!(weigh(&asked, &identity("glibc"), &seen).verified);
-        seen.tunables = Some(BTreeMap::from([("arena_max".to_owned(), "0x4".to_owned())]));
-        assert!(!weigh(&asked, &identity("glibc"), &seen).verified);
+        let untold = weigh(&asked, &glibc, &seen);
+        assert!(!untold.effect.verified && !untold.disproved);
+        seen.tunables = Some(map(&[("trim_threshold", "0x20000")]));
+        assert!(weigh(&asked, &glibc, &seen).effect.verified);
+        seen.tunables = Some(map(&[("trim_threshold", "0x4")]));
+        assert!(weigh(&asked, &glibc, &seen).disproved);
     }
 
     #[test]
-    fn another_allocator_is_never_verified() {
+    fn another_allocator_is_disproved() {
         let asked = asked("glibc", &[], &[]);
-        assert!(right_allocator(&asked, &identity("jemalloc")).is_err());
-        assert!(!weigh(&asked, &identity("jemalloc"), &seen(&[], None)).verified);
+        assert!(right_allocator(&asked, &identity("jemalloc", &[])).is_err());
+        assert!(weigh(&asked, &identity("jemalloc", &[]), &seen(&[], None)).disproved);
     }
 
     #[test]
     fn a_preloaded_library_must_have_replaced_the_c_library_s_allocator() {
-        let asked = asked("preload", &[], &[]);
-        assert!(right_allocator(&asked, &identity("glibc")).is_err());
-        assert!(right_allocator(&asked, &identity("unknown")).is_ok());
+        let plain = asked("preload", &[], &[("LD_PRELOAD", "/x.so")]);
+        assert!(right_allocator(&plain, &identity("glibc", &[])).is_err());
+        let env = [("LD_PRELOAD", "/x.so")];
+        assert!(weigh(&plain, &identity("unknown", &[]), &seen(&env, None)).effect.verified);
+        let env = [("LD_PRELOAD", "/x.so"), ("X_CONF", "y")];
+        let set = asked("preload", &[], &env);
+        assert!(!weigh(&set, &identity("unknown", &[]), &seen(&env, None)).effect.verified);
     }
 
     #[test]
     fn a_variable_nobody_asked_for_is_told() {
-        let asked = asked("glibc", &[], &[]);
-        let effect = weigh(&asked, &identity("glibc"), &seen(&[("MALLOC_PERTURB_", "1")], Some(1)));
-        assert!(!effect.verified && effect.how.contains("MALLOC_PERTURB_"));
+        let weighed = weigh(
+            &asked("glibc", &[], &[]),
+            &identity("glibc", &[]),
+            &seen(&[("MALLOC_PERTURB_", "1")], Some(1)),
+        );
+        assert!(weighed.disproved && weighed.effect.how.contains("MALLOC_PERTURB_"));
     }
 
     #[test]
     fn other_allocators_are_asked_themselves() {
-        let right = asked("jemalloc", &[("narenas", "4")], &[]);
-        assert!(weigh(&right, &identity("jemalloc"), &seen(&[], None)).verified);
-        let wrong = asked("jemalloc", &[("narenas", "8")], &[]);
-        assert!(!weigh(&wrong, &identity("jemalloc"), &seen(&[], None)).verified);
-        let unknown = asked("jemalloc", &[("thp", "always")], &[]);
-        assert!(!weigh(&unknown, &identity("jemalloc"), &seen(&[], None)).verified);
+        let reports = identity("jemalloc", &[("narenas", "4")]);
+        assert!(
+            weigh(&asked("jemalloc", &[("narenas", "4")], &[]), &reports, &seen(&[], None)).effect.verified
+        );
+        assert!(weigh(&asked("jemalloc", &[("narenas", "8")], &[]), &reports, &seen(&[], None)).disproved);
+        let untold = weigh(&asked("jemalloc", &[("thp", "always")], &[]), &reports, &seen(&[], None));
+        assert!(!untold.effect.verified && !untold.disproved);
+    }
+
+    #[test]
+    fn sizes_are_compared_in_bytes() {
+        let reports = identity("mimalloc", &[("arena_reserve", "67108864")]);
+        let asked = asked("mimalloc", &[("arena_reserve", "64MiB")], &[]);
+        assert!(weigh(&asked, &reports, &seen(&[], None)).effect.verified);
     }
 }

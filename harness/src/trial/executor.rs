@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use crate::format::series::Series;
 use crate::format::trial::TrialRecord;
+use crate::knowledge::Setting;
+use crate::knowledge::value::Value;
 
 /// One trial to run.
 #[derive(Clone, Debug)]
@@ -52,8 +54,8 @@ pub struct TrialSpec {
 pub struct Asked {
     /// `glibc`, `jemalloc`, `mimalloc`, or `preload` for any that is not the C library's own.
     pub allocator: String,
-    /// Settings by key, in the allocator's own spelling of values (plain bytes, `true`).
-    pub settings: BTreeMap<String, String>,
+    /// Settings, with what is known of them.
+    pub settings: Vec<(&'static Setting, Value)>,
     /// The environment variables that make it.
     pub env: BTreeMap<String, String>,
     /// Tells the variables that an allocator would read, which a trial must not inherit.
@@ -69,8 +71,23 @@ pub struct Trial {
     pub series: Option<Series>,
 }
 
+impl Asked {
+    /// The limit on arenas that is asked for.
+    pub fn arena_limit(&self) -> Option<u32> {
+        let limit = self.settings.iter().find(|(setting, _)| setting.key == "arena_max");
+        match limit {
+            Some((_, Value::Number(max))) => u32::try_from(*max).ok(),
+            _ => None,
+        }
+    }
+}
+
 /// Runs trials.
 pub trait Executor {
-    /// Runs one trial to its end. Never fails: what goes wrong is the trial's status and reason.
-    fn run(&mut self, spec: &TrialSpec) -> Trial;
+    /// Runs one trial to its end. What goes wrong with the trial is its status and reason.
+    ///
+    /// # Errors
+    /// One line, when the tool itself cannot go on: a failure that says nothing of the candidate, and must
+    /// not be counted against it.
+    fn run(&mut self, spec: &TrialSpec) -> Result<Trial, String>;
 }

@@ -108,7 +108,8 @@ pub fn cpus(tree: &Tree) -> Option<Cpus> {
     let allowed =
         tree.field("proc/self/status", "Cpus_allowed_list", ':').and_then(|list| cpu_list(&list))?;
     let online = tree.line("sys/devices/system/cpu/online").and_then(|list| cpu_list(&list));
-    Some(Cpus { online: online.unwrap_or(allowed), allowed })
+    // The mask of a virtual machine may name CPUs that could be plugged in but are not there.
+    Some(Cpus { online: online.unwrap_or(allowed), allowed: allowed.min(online.unwrap_or(allowed)) })
 }
 
 /// x86 names its model; most ARM kernels give the board's in the device tree.

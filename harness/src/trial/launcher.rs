@@ -5,8 +5,8 @@
 //! of a trial outlives it: the launcher is a subreaper, holds the trial's process group, and ends
 //! everything when the trial ends, when its time is up, or when the harness is gone, however it went.
 //!
-//! Conversation: one line of JSON on its standard input, the [`Job`]; after that the input is a leash,
-//! whose end means that the harness is gone. [`Report`]s, a line each, go to its standard output.
+//! Conversation: one line of JSON on its standard input, the [`Job`]; after that the input is a leash:
+//! [`END`] means that the trial's time is up, and its end that the harness is gone. [`Report`]s, a line each, go to its standard output.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
@@ -18,11 +18,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus};
 use serde::{Deserialize, Serialize};
 
 /// The hidden subcommand that makes this executable a launcher.
 pub const SUBCOMMAND: &str = "__launch";
+
+/// What the harness writes when a trial's time is up.
+pub const END: &[u8] = b"end\n";
 
 /// Descriptor of the control socket, in the launcher and in the workload.
 pub const CONTROL_FD: i32 = 3;
@@ -83,6 +86,7 @@ pub struct Ending {
 }
 
 enum Wake {
+    TimeUp,
     LeashGone,
     Reaped(Pid, WaitStatus),
     NoChildren,
@@ -97,6 +101,9 @@ pub fn main() -> std::io::Result<()> {
     unsafe { command_fds::inherited::init_inherited_fds() }?;
     let control = command_fds::inherited::take_fd_ownership(CONTROL_FD).ok();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    // A crash is a row, not a file of many gigabytes.
+    let no_core = Rlimit { current: Some(0), maximum: Some(0) };
+    rustix::process::setrlimit(Resource::Core, no_core)?;
     let mut input = BufReader::new(std::io::stdin());
     let mut line = String::new();
     input.read_line(&mut line)?;
@@ -183,8 +190,10 @@ fn keep_end(mut reader: impl Read) -> String {
 
 fn watch_leash(mut input: impl Read + Send + 'static, wakes: Sender<Wake>) {
     std::thread::spawn(move || {
-        let mut ignored = [0u8; 64];
-        while matches!(input.read(&mut ignored), Ok(got) if got > 0) {}
+        let mut word = [0u8; 64];
+        while matches!(input.read(&mut word), Ok(got) if got > 0) {
+            let _ = wakes.send(Wake::TimeUp);
+        }
         let _ = wakes.send(Wake::LeashGone);
     });
 }
@@ -215,25 +224,28 @@ fn attend(job: &Job, pid: Pid, woken: &Receiver<Wake>) -> Ending {
                 ending.signal = status.terminating_signal();
                 return ending;
             }
-            Ok(Wake::Reaped(..)) => {}
             Ok(Wake::LeashGone) => {
                 ending.abandoned = true;
-                signal_group(pid, Signal::KILL);
+                signal_trial(pid, Signal::KILL);
             }
+            Ok(Wake::TimeUp) if !ending.timed_out => limit = Instant::now(),
+            Ok(Wake::TimeUp | Wake::Reaped(..)) => {}
             Ok(Wake::NoChildren) | Err(RecvTimeoutError::Disconnected) => return ending,
             Err(RecvTimeoutError::Timeout) => {
                 let first = !ending.timed_out;
                 ending.timed_out = true;
-                signal_group(pid, if first { Signal::TERM } else { Signal::KILL });
+                signal_trial(pid, if first { Signal::TERM } else { Signal::KILL });
                 limit = Instant::now() + Duration::from_millis(job.grace_ms);
             }
         }
     }
 }
 
-fn signal_group(group: Pid, signal: Signal) {
-    // It may be gone already.
-    let _ = rustix::process::kill_process_group(group, signal);
+/// Signals the trial's process group, and its own process, which may have left the group.
+fn signal_trial(pid: Pid, signal: Signal) {
+    // Both may be gone already.
+    let _ = rustix::process::kill_process_group(pid, signal);
+    let _ = rustix::process::kill_process(pid, signal);
 }
 
 /// Kills and reaps whatever the trial left behind, daemons in sessions of their own included: as a
@@ -241,7 +253,8 @@ fn signal_group(group: Pid, signal: Signal) {
 fn end_descendants(group: Pid, woken: &Receiver<Wake>) -> u32 {
     let mut strays = 0;
     loop {
-        signal_group(group, Signal::KILL);
+        // The group only: the trial's own process is reaped, and its number may be another's by now.
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
         for child in children() {
             let _ = rustix::process::kill_process(child, Signal::KILL);
         }
@@ -249,7 +262,7 @@ fn end_descendants(group: Pid, woken: &Receiver<Wake>) -> u32 {
             match woken.recv_timeout(Duration::from_millis(2)) {
                 Ok(Wake::Reaped(..)) => strays += 1,
                 Ok(Wake::NoChildren) | Err(RecvTimeoutError::Disconnected) => return strays,
-                Ok(Wake::LeashGone) => {}
+                Ok(Wake::LeashGone | Wake::TimeUp) => {}
                 Err(RecvTimeoutError::Timeout) => break,
             }
         }

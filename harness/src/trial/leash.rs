@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use arenalab_wire::channel::Channel;
 use command_fds::{CommandFdExt, FdMapping};
 
-use super::launcher::{CONTROL_FD, Ending, Job, Report, SUBCOMMAND};
+use super::launcher::{CONTROL_FD, END, Ending, Job, Report, SUBCOMMAND};
 
 /// A trial that was started. Dropping it ends the trial and all its descendants.
 pub struct Leash {
@@ -22,11 +22,19 @@ pub struct Leash {
     pub pid: i32,
 }
 
+/// Whether the trial's own process could be started.
+pub enum Started {
+    /// It runs; the channel leads to it.
+    Runs(Leash, Channel),
+    /// It could not be started; one sentence.
+    Not(String),
+}
+
 /// Starts a trial: a launcher, and under it the job, with a control socket.
 ///
 /// # Errors
-/// One sentence: what could not be started, and why.
-pub fn start(executable: &Path, job: &Job) -> Result<(Leash, Channel), String> {
+/// One sentence: there is no launcher, which is no fault of the job.
+pub fn start(executable: &Path, job: &Job) -> Result<Started, String> {
     let (ours, theirs) = UnixStream::pair().map_err(|e| format!("failed to make a control socket: {e}"))?;
     let (mut launcher, mut reports) = start_launcher(executable, theirs.into())
         .map_err(|e| format!("failed to start the launcher {}: {e}", executable.display()))?;
@@ -34,11 +42,11 @@ pub fn start(executable: &Path, job: &Job) -> Result<(Leash, Channel), String> {
     let sent = send_job(input.as_mut(), job);
     match (sent, next_report(&mut reports)) {
         (Ok(()), Some(Report::Started { pid })) => {
-            Ok((Leash { launcher, reports, input, pid }, Channel::new(ours)))
+            Ok(Started::Runs(Leash { launcher, reports, input, pid }, Channel::new(ours)))
         }
         (Ok(()), Some(Report::NotStarted { reason })) => {
             let _ = launcher.wait();
-            Err(reason)
+            Ok(Started::Not(reason))
         }
         (sent, _) => {
             let _ = launcher.kill();
@@ -83,6 +91,14 @@ impl Leash {
     /// Ends the trial now. [`Leash::wait`] then tells how it ended.
     pub fn let_go(&mut self) {
         self.input = None;
+    }
+
+    /// Tells the trial that its time is up: TERM, and KILL after the grace time.
+    pub fn end(&mut self) {
+        if let Some(input) = &mut self.input {
+            // Where the launcher is gone, so is the trial.
+            let _ = input.write_all(END);
+        }
     }
 
     /// Waits until the trial and all its descendants are gone. The launcher bounds this by the job's

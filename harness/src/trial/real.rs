@@ -1,16 +1,16 @@
 //! The executor of real trials.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use procfs::process::Process;
-
 use super::ending::Told;
 use super::executor::{Asked, Executor, Trial, TrialSpec};
-use super::launcher::{CONTROL_FD, Ending, Job};
+use super::launcher::{CONTROL_FD, Job};
+use super::leash::Started;
 use super::record::{self, Played};
 use super::session::{Broken, Session, Story};
 use super::{leash, tunables};
@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs trials as processes of this host.
 pub struct RealExecutor {
-    /// This very executable, which is also the launcher.
+    /// The launcher: this very executable.
     executable: PathBuf,
     /// The host's name for the records.
     host: String,
@@ -31,7 +31,9 @@ pub struct RealExecutor {
     /// The environment that every trial starts from.
     environment: BTreeMap<String, String>,
     /// What the loader listed, by the environment it was asked under.
-    listed: BTreeMap<BTreeMap<String, String>, Option<BTreeMap<String, String>>>,
+    listed: BTreeMap<BTreeMap<String, String>, BTreeMap<String, String>>,
+    /// The programs as they were when first run.
+    stamps: BTreeMap<PathBuf, Stamp>,
 }
 
 impl RealExecutor {
@@ -43,7 +45,7 @@ impl RealExecutor {
         stop: Arc<AtomicBool>,
         environment: BTreeMap<String, String>,
     ) -> Self {
-        Self { executable, host, stop, environment, listed: BTreeMap::new() }
+        Self { executable, host, stop, environment, listed: BTreeMap::new(), stamps: BTreeMap::new() }
     }
 
     fn job(&self, spec: &TrialSpec) -> Job {
@@ -62,25 +64,26 @@ impl RealExecutor {
     }
 
     /// Runs the processes and hears their story.
-    fn play(&mut self, spec: &TrialSpec, begin: Instant) -> Played {
+    fn play(&mut self, spec: &TrialSpec, begin: Instant) -> Result<Played, String> {
         let oom_before = oom_kills();
-        let (mut leash, channel) = match leash::start(&self.executable, &self.job(spec)) {
-            Ok(started) => started,
-            Err(reason) => {
+        let (mut leash, channel) = match leash::start(&self.executable, &self.job(spec))? {
+            Started::Runs(leash, channel) => (leash, channel),
+            Started::Not(reason) => {
                 let told = Told { refused: Some(reason), ..Told::default() };
-                return Played { told, ..Played::default() };
+                return Ok(Played { told, ..Played::default() });
             }
         };
-        let loader = Process::new(leash.pid).ok();
         let (mut story, outcome) = match Session::new(channel, leash.pid, spec, &self.stop, begin) {
             Ok(session) => session.lead(),
             Err(_) => (Story::default(), Err(Broken::Gone)),
         };
-        if story.hello.is_some() {
-            story.seen.tunables = self.tunables(&spec.asked, loader.as_ref());
+        if let Some(loader) = &story.loader {
+            story.seen.tunables = self.tunables(&spec.asked, loader);
         }
-        if matches!(outcome, Err(Broken::Interrupted | Broken::Refused(_))) {
-            leash.let_go();
+        match outcome {
+            Err(Broken::Interrupted | Broken::Refused(_)) => leash.let_go(),
+            Err(Broken::Late) => leash.end(),
+            Ok(()) | Err(Broken::Gone) => {}
         }
         let mut told = Told {
             failure: story.failure.clone(),
@@ -91,43 +94,74 @@ impl RealExecutor {
         if let Err(Broken::Refused(reason)) = outcome {
             told.refused = Some(reason);
         }
-        let ending = leash.wait().unwrap_or_else(|reason| {
-            told.refused.get_or_insert(reason);
-            Ending::default()
-        });
+        let ending = leash.wait()?;
         told.interrupted |= self.stop.load(Ordering::Relaxed) && !told.completed;
         told.oom_kills = oom_kills().saturating_sub(oom_before);
-        Played { story, told, ending }
+        Ok(Played { story, told, ending })
     }
 
     /// What the loader lists under a candidate's environment; asked once for each.
-    fn tunables(&mut self, asked: &Asked, process: Option<&Process>) -> Option<BTreeMap<String, String>> {
+    fn tunables(&mut self, asked: &Asked, loader: &Path) -> Option<BTreeMap<String, String>> {
         if asked.allocator != "glibc" || asked.settings.is_empty() {
             return None;
         }
-        if let Some(known) = self.listed.get(&asked.env) {
-            return known.clone();
+        if !self.listed.contains_key(&asked.env) {
+            let listed = tunables::list(loader, &asked.env)?;
+            self.listed.insert(asked.env.clone(), listed);
         }
-        let loader = tunables::loader_of(process?)?;
-        let listed = tunables::list(&loader, &asked.env);
-        self.listed.insert(asked.env.clone(), listed.clone());
-        listed
+        self.listed.get(&asked.env).cloned()
+    }
+
+    /// Sees that a program is still the one that the campaign began with.
+    fn unchanged(&mut self, program: &Path) -> Result<(), String> {
+        let stamp =
+            Stamp::of(program).map_err(|e| format!("failed to look at {}: {e}", program.display()))?;
+        if *self.stamps.entry(program.to_owned()).or_insert(stamp) == stamp {
+            return Ok(());
+        }
+        Err(format!(
+            "{} has changed since the campaign began (was it built anew?); trials of two builds must not be mixed",
+            program.display()
+        ))
+    }
+}
+
+/// What tells a file from another that took its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    fn of(path: &Path) -> std::io::Result<Self> {
+        let meta = std::fs::metadata(path)?;
+        Ok(Self {
+            device: meta.dev(),
+            inode: meta.ino(),
+            size: meta.size(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+        })
     }
 }
 
 impl Executor for RealExecutor {
-    fn run(&mut self, spec: &TrialSpec) -> Trial {
+    fn run(&mut self, spec: &TrialSpec) -> Result<Trial, String> {
         if let Some(reason) = &spec.unsupported {
             let record = record::not_run(&self.host, spec, Status::Unsupported, reason);
-            return Trial { record, series: None };
+            return Ok(Trial { record, series: None });
         }
+        self.unchanged(&spec.program)?;
         let started_at = jiff::Timestamp::now().to_string();
         let begin = Instant::now();
-        let played = self.play(spec, begin);
+        let played = self.play(spec, begin)?;
         let elapsed_s = begin.elapsed().as_secs_f64();
         let record = record::record(&self.host, spec, &played, started_at, elapsed_s);
-        let series = spec.keep_series.then(|| record::series(spec, &played.story)).flatten();
-        Trial { record, series }
+        let wanted = spec.keep_series && record.status == Status::Ok;
+        let series = wanted.then(|| record::series(spec, &played.story)).flatten();
+        Ok(Trial { record, series })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use arenalab_wire::message::{Border, Phase};
 
-use super::effect::{self, Seen};
+use super::effect::{self, Seen, Weighed};
 use super::ending::{self, Told};
 use super::executor::TrialSpec;
 use super::launcher::Ending;
@@ -46,10 +46,10 @@ pub(super) fn record(
 ) -> TrialRecord {
     let Played { story, told, ending } = played;
     let (mut status, mut reason) = ending::classify(told, ending, spec.timeout.as_secs_f64());
-    let effect = effect_of(spec, story);
-    if status == Status::Ok && !effect.verified {
+    let Weighed { effect, disproved } = effect_of(spec, story);
+    if status == Status::Ok && disproved {
         status = Status::Failed;
-        reason = Some(format!("the candidate is not proven to have taken effect: {}", effect.how));
+        reason = Some(format!("the candidate did not take effect: {}", effect.how));
     }
     let steady = steady(story);
     let inspection = story.inspection.as_ref();
@@ -74,10 +74,9 @@ pub(super) fn record(
         switches: steady.map(|(from, to)| switches(from, to)),
         rss: rss(story, ending),
         live: live(story),
-        arenas: inspection.and_then(|i| i.arenas).map(|observed| Arenas {
-            limit: spec.asked.settings.get("arena_max").and_then(|v| v.parse().ok()),
-            observed: Some(observed),
-        }),
+        arenas: inspection
+            .and_then(|i| i.arenas)
+            .map(|observed| Arenas { limit: spec.asked.arena_limit(), observed: Some(observed) }),
         anatomy: anatomy(story),
         allocator: story.hello.as_ref().map(|hello| Served {
             name: hello.allocator.name.clone(),
@@ -86,6 +85,7 @@ pub(super) fn record(
         }),
         effect,
         noise: noise_of(story, steady),
+        strays: ending.strays,
         started_at,
         elapsed_s,
     }
@@ -97,9 +97,10 @@ fn steady(story: &Story) -> Option<(&Border, &Border)> {
     Some((at(Phase::Warmup)?, at(Phase::Steady)?))
 }
 
-fn effect_of(spec: &TrialSpec, story: &Story) -> Effect {
+fn effect_of(spec: &TrialSpec, story: &Story) -> Weighed {
     let Some(hello) = &story.hello else {
-        return Effect { verified: false, how: "it never said who it was".to_owned() };
+        let effect = Effect { verified: false, how: "it never said who it was".to_owned() };
+        return Weighed { effect, disproved: false };
     };
     let most = story.inspection.iter().chain(&story.inspection_drained).filter_map(|i| i.arenas).max();
     let seen = Seen { arenas: most, ..story.seen.clone() };
@@ -156,11 +157,13 @@ fn rss(story: &Story, ending: &Ending) -> Option<Rss> {
     let within = story.samples.iter().filter(|s| s.at_s >= from && s.at_s <= to).count();
     let mean = sampler::mean(&story.samples, from, to, |s| s.rss);
     let sampled_peak = story.samples.iter().map(|s| s.rss).max().unwrap_or(0);
-    let high_water = story.drained.and_then(|d| d.peak).or(end.peak);
-    let (peak, peak_source) = match high_water {
+    let (high_water, peak_source) = match story.drained.and_then(|d| d.peak).or(end.peak) {
         Some(peak) => (peak, "VmHWM"),
-        None => (ending.max_rss.max(sampled_peak), "ru_maxrss"),
+        None => (ending.max_rss, "ru_maxrss"),
     };
+    // The kernel's high-water mark leaves out what its per-CPU counters have not yet handed in.
+    let exact_peak = end.rss.max(story.drained.map_or(0, |d| d.rss));
+    let peak = high_water.max(sampled_peak).max(exact_peak);
     let exactness = if end.rolled_up { "smaps_rollup" } else { "statm" };
     let mean_source = if mean.is_some() { "statm samples" } else { "the reading at its end" };
     Some(Rss {
@@ -174,7 +177,9 @@ fn rss(story: &Story, ending: &Ending) -> Option<Rss> {
         swap: end.swap,
         samples: within as u32,
         reading_s: end.took_s + story.drained.map_or(0.0, |d| d.took_s),
-        source: format!("peak from {peak_source}, mean from {mean_source}, end and drained from {exactness}"),
+        source: format!(
+            "peak from {peak_source} and all readings, mean from {mean_source}, end and drained from {exactness}"
+        ),
     })
 }
 
@@ -188,7 +193,7 @@ fn live(story: &Story) -> Option<Live> {
         peak: at_borders.chain(sampled).max().unwrap_or(0),
         mean: sampler::mean(&story.samples, from, to, |s| s.live).map_or(end.live_bytes, |m| m as u64),
         end: end.live_bytes,
-        drained: at(Phase::Drain)?.live_bytes,
+        drained: at(Phase::Drain).map(|drained| drained.live_bytes),
         engine: end.engine_bytes,
     })
 }

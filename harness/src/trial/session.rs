@@ -2,6 +2,7 @@
 //! belong to each border.
 
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use super::executor::TrialSpec;
 use super::noise;
 use super::readings::{self, Exact};
 use super::sampler::{self, Sample, Sampler};
+use super::tunables;
 
 /// How often a wait looks whether the harness was asked to stop.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -37,8 +39,10 @@ pub struct Story {
     pub inspection_drained: Option<Inspection>,
     /// The host's counters at both ends of the steady phase.
     pub noise: Option<(noise::Mark, noise::Mark)>,
-    /// The process's environment and loader, read after its hello.
+    /// The process's environment, read after its hello.
     pub seen: effect::Seen,
+    /// The dynamic loader that it was started with.
+    pub loader: Option<PathBuf>,
     /// RSS and live bytes over time.
     pub samples: Vec<Sample>,
     /// The engine's own words for giving up, and whether it lacked memory.
@@ -54,6 +58,8 @@ pub enum Broken {
     Gone,
     /// The harness was asked to stop.
     Interrupted,
+    /// Its time is up.
+    Late,
     /// The trial is not what was asked for, or does not speak as it should.
     Refused(String),
 }
@@ -65,6 +71,8 @@ pub struct Session<'a> {
     spec: &'a TrialSpec,
     stop: &'a AtomicBool,
     begin: Instant,
+    /// When the working phases must be done.
+    deadline: Instant,
     sampler: Option<Sampler>,
     story: Story,
 }
@@ -83,7 +91,8 @@ impl<'a> Session<'a> {
     ) -> Result<Self, String> {
         channel.set_timeout(Some(GLANCE)).map_err(|e| format!("failed to set a timeout: {e}"))?;
         let process = Process::new(pid).map_err(|e| format!("failed to look at process {pid}: {e}"))?;
-        Ok(Self { channel, process, spec, stop, begin, sampler: None, story: Story::default() })
+        let deadline = begin + spec.timeout;
+        Ok(Self { channel, process, spec, stop, begin, deadline, sampler: None, story: Story::default() })
     }
 
     /// Leads the conversation to its end.
@@ -132,13 +141,14 @@ impl<'a> Session<'a> {
             );
             return Err(Broken::Refused(reason));
         }
+        self.story.seen.environment = environment_of(&self.process);
+        self.story.loader = tunables::loader_of(&self.process);
+        let hello = self.story.hello.insert(hello);
         effect::right_allocator(&self.spec.asked, &hello.allocator).map_err(Broken::Refused)?;
         if hello.threads != self.spec.threads {
             let (asked, has) = (self.spec.threads, hello.threads);
             return Err(Broken::Refused(format!("asked for {asked} threads, it runs {has}")));
         }
-        self.story.seen.environment = environment_of(&self.process);
-        self.story.hello = Some(hello);
         let file: OwnedFd = self
             .channel
             .take_descriptor()
@@ -165,11 +175,16 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn idle(&self) -> Result<(), Broken> {
+    /// The idle wait, which does not count towards the time limit.
+    fn idle(&mut self) -> Result<(), Broken> {
+        self.deadline += self.spec.idle;
         let until = Instant::now() + self.spec.idle;
         while let Some(left) = until.checked_duration_since(Instant::now()) {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Broken::Interrupted);
+            }
+            if !self.process.is_alive() {
+                return Err(Broken::Gone);
             }
             std::thread::sleep(left.min(GLANCE));
         }
@@ -193,7 +208,7 @@ impl<'a> Session<'a> {
         self.channel.send(&message, None).map_err(|_| Broken::Gone)
     }
 
-    /// The next message. The launcher's time limit bounds the wait.
+    /// The next message, within the time limit.
     fn hear(&mut self) -> Result<FromEngine, Broken> {
         loop {
             if self.stop.load(Ordering::Relaxed) {
@@ -205,6 +220,7 @@ impl<'a> Session<'a> {
                     return Err(Broken::Gone);
                 }
                 Ok(Some(message)) => return Ok(message),
+                Err(e) if is_timeout(&e) && Instant::now() >= self.deadline => return Err(Broken::Late),
                 Err(e) if is_timeout(&e) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::InvalidData => {
                     return Err(Broken::Refused(format!("the workload sent what is no message: {e}")));

@@ -145,6 +145,7 @@ fn trial(
         }
     };
     TrialRecord {
+        strays: 0,
         workload: of.0.to_owned(),
         threads: of.1,
         libc: "host".into(),
@@ -176,7 +177,7 @@ fn trial(
             reading_s: 0.002,
             source: "statm, smaps_rollup".into(),
         }),
-        live: Some(Live { peak: 60 << 20, mean: 58 << 20, end: 60 << 20, drained: 0, engine: 3 << 20 }),
+        live: Some(Live { peak: 60 << 20, mean: 58 << 20, end: 60 << 20, drained: Some(0), engine: 3 << 20 }),
         arenas: Some(Arenas { limit: None, observed: Some(5) }),
         anatomy: Some(Anatomy { free: Some(bytes(0.25)), metadata: Some(bytes(0.01)), ..Anatomy::default() }),
         allocator: None,

@@ -57,12 +57,9 @@ pub struct PlanArgs {
     /// What must hold.
     #[command(flatten)]
     pub choice: ChoiceArgs,
-    /// How a search asks for rounds.
-    #[command(flatten)]
-    pub search: SearchArgs,
 }
 
-/// The flags of a search: `tune` takes them; a plan file may have them for it.
+/// The flags of a search.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Search")]
 pub struct SearchArgs {
@@ -83,23 +80,21 @@ impl PlanArgs {
     /// # Errors
     /// One line that names the flag, or file and line.
     pub fn into_plan(self) -> Result<Plan, PlanError> {
-        self.into_plan_over(Draft::default())
+        self.into_plan_between(Draft::default(), Draft::default())
     }
 
-    /// The same, with what neither flags nor file say taken from `below`, before any default.
+    /// The same, under further flags, and over what is taken where neither flags nor file say anything.
     ///
     /// # Errors
     /// One line that names the flag, or file and line.
-    pub fn into_plan_over(self, below: Draft) -> Result<Plan, PlanError> {
-        let said = self.draft()?;
+    pub fn into_plan_between(self, above: Draft, below: Draft) -> Result<Plan, PlanError> {
+        let said = above.over(self.draft()?);
         let Some(path) = &self.plan else { return said.over(below).complete() };
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| PlanError::new(format!("failed to read the plan {file}: {error}")))?;
-        said.over(from_toml::draft(&text, &file)?)
-            .over(below)
-            .complete()
-            .map_err(|error| error.in_file(&file))
+        let planned = said.over(from_toml::draft(&text, &file)?).over(below);
+        planned.complete().map_err(|error| error.in_file(&file))
     }
 
     /// What the flags by themselves say.
@@ -118,10 +113,22 @@ impl PlanArgs {
             seed: read(self.seed.as_ref(), "seed", fields::seed)?,
             idle: read(self.idle.as_ref(), "idle", fields::idle)?,
             timeout: read(self.timeout.as_ref(), "timeout", fields::timeout)?,
-            strategy: read(self.search.strategy.as_ref(), "strategy", fields::strategy)?,
-            time_budget: read(self.search.time_budget.as_ref(), "time-budget", fields::time_budget)?,
-            tolerance: read(self.search.tolerance.as_ref(), "tolerance", fields::tolerance)?,
             ..self.choice.draft()?
+        })
+    }
+}
+
+impl SearchArgs {
+    /// What the flags say, as part of a plan.
+    ///
+    /// # Errors
+    /// One line that names the flag.
+    pub fn draft(&self) -> Result<Draft, PlanError> {
+        Ok(Draft {
+            strategy: read(self.strategy.as_ref(), "strategy", fields::strategy)?,
+            time_budget: read(self.time_budget.as_ref(), "time-budget", fields::time_budget)?,
+            tolerance: read(self.tolerance.as_ref(), "tolerance", fields::tolerance)?,
+            ..Draft::default()
         })
     }
 }
