@@ -11,10 +11,10 @@ use crate::decide::question::Question;
 use crate::decide::strategy::complete_rounds;
 use crate::format::decision::Eliminated;
 
-use super::Effort;
 use super::finalists::PRICE;
 use super::judge::{Judge, Open, State};
 use super::plan::{Plan, main_share};
+use crate::decide::strategy::Effort;
 
 /// Finalists with a lower chance to pass are not run any more.
 const LEAST_CHANCE: f64 = 0.03;

@@ -9,8 +9,8 @@ use crate::decide::observations::Observations;
 use crate::decide::question::Question;
 use crate::decide::strategy::beliefs::Standing;
 
-use super::Effort;
 use super::plan::{Plan, main_share};
+use crate::decide::strategy::Effort;
 
 /// Finalists, at most.
 const MOST: usize = 5;

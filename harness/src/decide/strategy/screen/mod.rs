@@ -17,49 +17,16 @@ mod judge;
 mod plan;
 mod sieve;
 
-use crate::format::decision::{Decision, Eliminated};
-use crate::units::format_seconds;
-
 use std::ops::Range;
 
-use super::{RoundRequest, Step, Strategy, complete_rounds};
-use crate::decide::logs::{spent_s, spent_until_s};
+use crate::format::decision::Decision;
+
+use super::{Effort, Step, Strategy, complete_rounds, request};
 use crate::decide::observations::Observations;
 use crate::decide::question::Question;
 
 use plan::Plan;
 use sieve::Sieved;
-
-/// What the search may cost.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Effort {
-    /// The most rounds in all.
-    pub most_rounds: u32,
-    /// Seconds of trials after which no further round is begun.
-    pub time_budget_s: Option<f64>,
-}
-
-impl Effort {
-    /// Why no further round may be begun, where none may.
-    fn exhausted(&self, seen: &Observations) -> Option<String> {
-        if complete_rounds(seen) >= self.most_rounds as usize {
-            return Some(format!("{} rounds are the most that were allowed", self.most_rounds));
-        }
-        let budget = self.time_budget_s.filter(|budget| spent_s(seen) >= *budget)?;
-        Some(format!("the time budget of {} is used up", format_seconds(budget)))
-    }
-
-    /// Whether the sieve has had its half of the time.
-    fn sieve_is_over(&self, seen: &Observations, rounds: usize) -> bool {
-        self.time_budget_s.is_some_and(|budget| spent_until_s(seen, rounds) >= budget / 2.0)
-    }
-}
-
-impl Default for Effort {
-    fn default() -> Self {
-        Self { most_rounds: 256, time_budget_s: None }
-    }
-}
 
 /// The default strategy of `tune`.
 #[derive(Clone, Debug)]
@@ -140,14 +107,6 @@ impl ScreenAndConfirm {
         let within = within && (begun || self.effort.exhausted(seen).is_none());
         (within && answer::accused(seen, &self.question, plan.start..from)).then_some(from..from + used)
     }
-}
-
-/// A round with these arms, the baseline and the twin.
-fn request(seen: &Observations, arms: Vec<usize>, phase: &str, eliminated: Vec<Eliminated>) -> Step {
-    let mut arms: Vec<usize> = arms.into_iter().chain([seen.baseline]).chain(seen.twin).collect();
-    arms.sort_unstable();
-    arms.dedup();
-    Step::Round(RoundRequest { arms, phase: phase.to_owned(), eliminated })
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use crate::decide::strategy::beliefs::{Standing, form, unfinished};
 use crate::decide::strategy::complete_rounds;
 use crate::format::decision::Eliminated;
 
-use super::Effort;
 use super::finalists;
 use super::plan::Plan;
+use crate::decide::strategy::Effort;
 
 /// Rounds of everything before anything is set aside: spread can't be seen in one.
 const FULL_ROUNDS: usize = 2;

@@ -1,9 +1,10 @@
-use super::{Effort, ScreenAndConfirm};
+use super::ScreenAndConfirm;
 use crate::decide::observations::Observations;
 use crate::decide::question::Question;
 use crate::decide::simulate::campaign::{begin, run, run_round};
 use crate::decide::simulate::host::{Chance, Host};
 use crate::decide::simulate::landscape::{Kind, Landscape};
+use crate::decide::strategy::Effort;
 use crate::decide::strategy::{Step, Strategy};
 use crate::format::decision::Verdict;
 
