@@ -98,6 +98,22 @@ impl Logs {
         self.series(metric, arm).iter().copied().flatten().collect()
     }
 
+    /// Logarithms of one figure over another of the same trial.
+    pub(super) fn quotients(&self, over: Metric, under: Metric, arm: usize) -> Vec<f64> {
+        let pairs = self.series(over, arm).iter().zip(self.series(under, arm));
+        pairs.filter_map(|(a, b)| Some((*a)? - (*b)?)).collect()
+    }
+
+    /// Log-ratios of an arm here to one of other data, of the rounds with the same number.
+    pub(super) fn over(&self, metric: Metric, arm: usize, other: &Self, under: usize) -> Vec<f64> {
+        let own = self.rounds.iter().zip(self.series(metric, arm));
+        let there = |round: u32| {
+            let place = other.rounds.iter().position(|r| *r == round)?;
+            other.series(metric, under)[place]
+        };
+        own.filter_map(|(round, own)| Some((*own)? - there(*round)?)).collect()
+    }
+
     /// Within-round log-ratios of one arm to another, of the rounds that have both.
     pub(super) fn ratios(&self, metric: Metric, over: usize, under: usize) -> Vec<f64> {
         let pairs = self.series(metric, over).iter().zip(self.series(metric, under));

@@ -4,6 +4,8 @@
 //!   trial records.
 //! * [`question`]: what is asked of them.
 //! * [`choose`]: the answer.
+//! * [`mod@compare`]: two campaigns, or two libcs of one, and a gate. [`cost`]: what memory buys.
+//! * [`noisy`]: the rule by which a disturbed round is run again.
 //! * [`strategy`]: which arms to run next, so that the answer is reached soon.
 //! * [`simulate`]: campaigns with known truth, to hold the above to what it claims.
 //!
@@ -11,10 +13,14 @@
 //! twin (`twin`), the Pareto front (`front`), one scenario's table (`standings`), the pick (`settle`).
 
 pub mod choose;
+pub mod compare;
+pub mod cost;
 mod feasibility;
 pub mod from_trials;
 mod front;
+pub mod gate;
 mod logs;
+pub mod noisy;
 pub mod observations;
 pub mod question;
 mod rung;

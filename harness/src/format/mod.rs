@@ -1,6 +1,7 @@
 //! Wire types: what is written to a campaign's directory and to stdout under `--json`. They know no
 //! other part of the program. Every format carries a version; a reader refuses one it does not know.
 
+pub mod compare;
 pub mod decision;
 pub mod manifest;
 pub mod series;

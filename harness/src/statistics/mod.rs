@@ -3,6 +3,7 @@
 //! * [`summary`]: count, mean and standard deviation; bounds from Student's t.
 //! * [`bootstrap`]: the bias-corrected and accelerated bootstrap over shared, seeded resamples.
 //! * [`estimator`]: which of the two makes an interval, in one place.
+//! * [`two_sample`]: the same for two samples that were not measured together.
 //! * [`power`]: the smallest effect that data could have shown, and the rounds that an effect needs.
 //!
 //! Nothing here knows of allocators. Data are natural logarithms of ratios unless said otherwise.
@@ -11,6 +12,7 @@ pub mod bootstrap;
 pub mod estimator;
 pub mod power;
 pub mod summary;
+pub mod two_sample;
 
 /// An estimate with its bounds, on the scale of the data.
 #[derive(Clone, Copy, Debug, PartialEq)]

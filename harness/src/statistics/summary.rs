@@ -46,7 +46,12 @@ impl Summary {
 /// The value that Student's t with `freedom` degrees exceeds with probability `tail`. Infinite for no
 /// degree of freedom or no tail.
 pub fn t_quantile(freedom: usize, tail: f64) -> f64 {
-    match StudentsT::new(0.0, 1.0, freedom as f64) {
+    t_quantile_real(freedom as f64, tail)
+}
+
+/// The same for degrees that are no whole number.
+pub fn t_quantile_real(freedom: f64, tail: f64) -> f64 {
+    match StudentsT::new(0.0, 1.0, freedom) {
         Ok(t) if tail > 0.0 && tail < 1.0 => -t.inverse_cdf(tail),
         _ => f64::INFINITY,
     }

@@ -1,11 +1,15 @@
 //! Which arms to run next.
 
 mod beliefs;
+mod effort;
+mod race;
 pub mod screen;
 
 use crate::format::decision::{Decision, Eliminated};
 
-pub use screen::{Effort, ScreenAndConfirm};
+pub use effort::Effort;
+pub use race::Race;
+pub use screen::ScreenAndConfirm;
 
 use super::choose::choose;
 use super::observations::Observations;
@@ -82,4 +86,26 @@ impl Strategy for FullGrid {
             eliminated: Vec::new(),
         })
     }
+}
+
+/// Names that [`by_name`] knows, the default first.
+pub const NAMES: [&str; 3] = ["screen-and-confirm", "race", "full-grid"];
+
+/// The strategy with this name; `sweep` is a full grid under the name that a sweep's manifest has. `None`
+/// for a name that is not known.
+pub fn by_name(name: &str, question: &Question, effort: Effort) -> Option<Box<dyn Strategy>> {
+    Some(match name {
+        "screen-and-confirm" => Box::new(ScreenAndConfirm::new(*question, effort)),
+        "race" => Box::new(Race::new(*question, effort)),
+        "full-grid" | "sweep" => Box::new(FullGrid { rounds: effort.most_rounds }),
+        _ => return None,
+    })
+}
+
+/// A round with these arms, the baseline and the twin.
+fn request(seen: &Observations, arms: Vec<usize>, phase: &str, eliminated: Vec<Eliminated>) -> Step {
+    let mut arms: Vec<usize> = arms.into_iter().chain([seen.baseline]).chain(seen.twin).collect();
+    arms.sort_unstable();
+    arms.dedup();
+    Step::Round(RoundRequest { arms, phase: phase.to_owned(), eliminated })
 }

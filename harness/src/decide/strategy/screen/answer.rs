@@ -10,13 +10,12 @@ use crate::decide::question::Question;
 use crate::decide::settle::{Settled, nothing};
 use crate::decide::twin;
 use crate::decide::words;
-use crate::format::decision::{Decision, Twin, Unsettled, Verdict};
+use crate::format::decision::{Decision, Eliminated, Twin, Unsettled, Verdict};
 use crate::statistics::Interval;
 use crate::statistics::estimator::Estimator;
 
-use super::confirm::Confirmed;
+use super::Course;
 use super::judge::State;
-use super::plan::Plan;
 use super::sieve::Sieved;
 
 /// Intervals of the standings are widened by this: the search looked at the data that often before it
@@ -47,20 +46,24 @@ pub(super) fn unfinished(seen: &Observations, question: &Question, sieved: &Siev
     assemble(seen, question, settled, None)
 }
 
-/// The decision by the fresh rounds; the twin by the rounds `judged`.
+/// The decision by the fresh rounds. The twin is judged by the same, or by those in which it was heard.
 pub(super) fn decide(
     seen: &Observations,
     question: &Question,
-    sieved: &Sieved,
-    plan: &Plan,
-    confirmed: &Confirmed,
-    judged: Range<usize>,
+    out: &[Eliminated],
+    course: &Course,
 ) -> Decision {
-    let judged = if plan.finalists.is_empty() { 0..usize::MAX } else { judged };
+    let judged = match &course.hearing {
+        _ if course.plan.finalists.is_empty() => 0..usize::MAX,
+        Some(heard) => heard.clone(),
+        None => course.plan.start..usize::MAX,
+    };
     let twins = twins(seen, question, &judged);
     let trusted = twins.iter().flatten().all(|twin| twin.trustworthy);
-    let mut settled = settle(seen, question, confirmed, trusted);
-    settled.eliminated.splice(0..0, sieved.out.iter().cloned());
+    let mut settled = settle(seen, question, course, trusted);
+    let is_finalist =
+        |out: &&Eliminated| course.plan.finalists.iter().any(|arm| seen.arms[*arm].name == out.candidate);
+    settled.eliminated.splice(0..0, out.iter().filter(|out| !is_finalist(out)).cloned());
     assemble(seen, question, settled, Some(twins))
 }
 
@@ -92,10 +95,9 @@ fn open(seen: &Observations, arm: usize, why: String, rounds: Option<f64>) -> Un
     }
 }
 
-fn settle(seen: &Observations, question: &Question, confirmed: &Confirmed, trusted: bool) -> Settled {
-    let passed: Vec<(usize, Option<Interval>, Interval)> = confirmed
-        .finalists
-        .iter()
+fn settle(seen: &Observations, question: &Question, course: &Course, trusted: bool) -> Settled {
+    let finalists = || course.confirmed.finalists.iter().chain(&course.before);
+    let passed: Vec<(usize, Option<Interval>, Interval)> = finalists()
         .filter_map(|(arm, state)| match state {
             State::Passed { throughput, rss } => Some((*arm, *throughput, *rss)),
             _ => None,
@@ -103,12 +105,12 @@ fn settle(seen: &Observations, question: &Question, confirmed: &Confirmed, trust
         .collect();
     let choice = passed.iter().filter(|_| trusted).min_by(|a, b| a.2.estimate.total_cmp(&b.2.estimate));
     let mut settled = nothing("");
-    for (arm, state) in &confirmed.finalists {
+    for (arm, state) in finalists() {
         match state {
             State::Out(out) => settled.eliminated.push(out.clone()),
             State::Open(o) => settled.undecided.push(open(seen, *arm, o.check.why.clone(), o.check.rounds)),
             State::Passed { .. } if Some(*arm) == choice.map(|c| c.0) => {}
-            State::Passed { rss, .. } => settled.eliminated.push(crate::format::decision::Eliminated {
+            State::Passed { rss, .. } => settled.eliminated.push(Eliminated {
                 candidate: seen.arms[*arm].name.clone(),
                 why: format!("RSS {}: another that was confirmed takes less", words::change(rss)),
                 bound: Some(rss.low.exp()),

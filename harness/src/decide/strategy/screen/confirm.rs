@@ -11,10 +11,10 @@ use crate::decide::question::Question;
 use crate::decide::strategy::complete_rounds;
 use crate::format::decision::Eliminated;
 
-use super::Effort;
 use super::finalists::PRICE;
 use super::judge::{Judge, Open, State};
-use super::plan::{Plan, main_share};
+use super::plan::{Plan, Stage};
+use crate::decide::strategy::Effort;
 
 /// Finalists with a lower chance to pass are not run any more.
 const LEAST_CHANCE: f64 = 0.03;
@@ -45,6 +45,12 @@ impl Confirmed {
         })
     }
 
+    /// Whether it ended with nothing passed, and with a part of the allowed error left.
+    pub(super) fn is_fruitless(&self, plan: &Plan) -> bool {
+        let passed = self.finalists.iter().any(|(_, state)| matches!(state, State::Passed { .. }));
+        !passed && self.used.is_some_and(|used| used > 0 && used <= plan.main)
+    }
+
     /// Logarithm of the least RSS that has passed; 0, the baseline's, where none has.
     fn incumbent(&self) -> f64 {
         let passed = self.finalists.iter().filter_map(|(_, state)| match state {
@@ -56,8 +62,9 @@ impl Confirmed {
 
     /// Sets aside what has no chance to pass, or too little to gain; `Some` where nothing more is to be run.
     fn go_on(&mut self, arms: usize, question: &Question, plan: &Plan, done: usize) -> Option<String> {
-        let horizon = if done < plan.main { plan.main } else { 2 * plan.main };
-        let tail = question.alpha() * if done < plan.main { main_share() } else { 0.1 };
+        let horizon = if done < plan.main { plan.main } else { plan.last() };
+        let stage = if horizon == plan.main { Stage::First } else { Stage::Second };
+        let tail = question.alpha() * stage.main_share();
         let least = self.incumbent() + question.worthwhile();
         let mut promised = 0.0f64;
         let mut open_to_all = false;
@@ -77,7 +84,7 @@ impl Confirmed {
         if running == 0 {
             return Some("no finalist is left that could pass and save more than the tolerance".to_owned());
         }
-        if done >= 2 * plan.main {
+        if done >= plan.last() {
             return Some("the last planned look is done".to_owned());
         }
         let price = PRICE * ((horizon - done) * (running + 2)) as f64 / arms as f64;

@@ -9,8 +9,8 @@ use crate::decide::observations::Observations;
 use crate::decide::question::Question;
 use crate::decide::strategy::beliefs::Standing;
 
-use super::Effort;
-use super::plan::{Plan, main_share};
+use super::plan::{Plan, Stage};
+use crate::decide::strategy::Effort;
 
 /// Finalists, at most.
 const MOST: usize = 5;
@@ -33,14 +33,14 @@ pub(super) fn plan(
     seen: &Observations,
     question: &Question,
     effort: &Effort,
-    start: usize,
+    (stage, start): (Stage, usize),
     standings: &[Standing],
 ) -> Plan {
     let left = (effort.most_rounds as usize).saturating_sub(start);
     let mut best: Option<(f64, usize, Chain)> = None;
     let time = effort.time_budget_s.map(|budget| budget - spent_until_s(seen, start));
     for rounds in LENGTHS.into_iter().filter(|rounds| *rounds <= left) {
-        let chain = chain(standings, question, rounds);
+        let chain = chain(standings, question.alpha() * stage.main_share(), rounds);
         if time.is_some_and(|time| time < rounds as f64 * round_seconds(seen, &chain.arms)) {
             continue;
         }
@@ -51,8 +51,8 @@ pub(super) fn plan(
         }
     }
     match best {
-        Some((_, rounds, chain)) => Plan::new(start, chain.arms, rounds),
-        None => Plan::new(start, Vec::new(), 1),
+        Some((_, rounds, chain)) => Plan::new(stage, start, chain.arms, rounds),
+        None => Plan::new(stage, start, Vec::new(), 1),
     }
 }
 
@@ -63,8 +63,7 @@ fn round_seconds(seen: &Observations, arms: &[usize]) -> f64 {
 }
 
 /// The chain that promises most over so many rounds.
-fn chain(standings: &[Standing], question: &Question, rounds: usize) -> Chain {
-    let tail = question.alpha() * main_share();
+fn chain(standings: &[Standing], tail: f64, rounds: usize) -> Chain {
     let mut steps: Vec<(usize, f64, f64)> =
         standings.iter().map(|s| (s.arm, s.passes(rounds, tail), -s.rss.mean)).collect();
     steps.retain(|(_, _, saving)| *saving > 0.0);

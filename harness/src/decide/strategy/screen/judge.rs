@@ -116,9 +116,11 @@ impl<'a> Judge<'a> {
             let check = Check::open("RSS was not measured in two rounds or more".to_owned());
             return State::Open(Open { check, ..Open::unseen() });
         };
-        if rss.plain.low >= self.question.worthwhile() {
+        if rss.plain.estimate >= self.question.worthwhile() {
             let bound = rss.plain.low.exp();
-            let why = format!("RSS at best {}: no gain beyond the tolerance", format_change(bound));
+            let seen = words::change(&rss.plain);
+            let why =
+                format!("RSS {seen}: at best {}, and probably within the tolerance", format_change(bound));
             return State::Out(Eliminated { candidate, why, bound: Some(bound) });
         }
         let throughput = examined().filter_map(|e| e.throughput.as_ref()).map(|bounds| bounds.claim);

@@ -6,7 +6,10 @@
 //! 2. **Confirm** (`confirm`): fresh rounds of the finalists, the baseline and its twin, with looks at
 //!    planned rounds. The allowed error is split over the looks and handed along the finalists in an order
 //!    fixed beforehand, so that it holds whichever of them is shipped.
-//! 3. **Hearing**: where the twin is accused at the end, the same is run once more, and the twin is judged
+//! 3. **Second plan**: where nothing passed, another one is made in the light of all that was seen, and
+//!    tested on rounds that are fresh again, with the part of the allowed error that was kept for it. An arm
+//!    that the sieve had set aside may come back here.
+//! 4. **Hearing**: where the twin is accused at the end, the same is run once more, and the twin is judged
 //!    by the fresh rounds alone. An honest host is accused by chance in one campaign in twenty; twice in a
 //!    row, in one of four hundred.
 
@@ -17,49 +20,20 @@ mod judge;
 mod plan;
 mod sieve;
 
-use crate::format::decision::{Decision, Eliminated};
-use crate::units::format_seconds;
-
 use std::ops::Range;
 
-use super::{RoundRequest, Step, Strategy, complete_rounds};
-use crate::decide::logs::{spent_s, spent_until_s};
+use crate::format::decision::{Decision, Eliminated};
+
+use super::beliefs::{form, unfinished};
+use super::{Effort, Step, Strategy, complete_rounds, request};
 use crate::decide::observations::Observations;
 use crate::decide::question::Question;
+use crate::decide::standings::candidates;
 
-use plan::Plan;
+use confirm::Confirmed;
+use judge::State;
+use plan::{Plan, Stage};
 use sieve::Sieved;
-
-/// What the search may cost.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Effort {
-    /// The most rounds in all.
-    pub most_rounds: u32,
-    /// Seconds of trials after which no further round is begun.
-    pub time_budget_s: Option<f64>,
-}
-
-impl Effort {
-    /// Why no further round may be begun, where none may.
-    fn exhausted(&self, seen: &Observations) -> Option<String> {
-        if complete_rounds(seen) >= self.most_rounds as usize {
-            return Some(format!("{} rounds are the most that were allowed", self.most_rounds));
-        }
-        let budget = self.time_budget_s.filter(|budget| spent_s(seen) >= *budget)?;
-        Some(format!("the time budget of {} is used up", format_seconds(budget)))
-    }
-
-    /// Whether the sieve has had its half of the time.
-    fn sieve_is_over(&self, seen: &Observations, rounds: usize) -> bool {
-        self.time_budget_s.is_some_and(|budget| spent_until_s(seen, rounds) >= budget / 2.0)
-    }
-}
-
-impl Default for Effort {
-    fn default() -> Self {
-        Self { most_rounds: 256, time_budget_s: None }
-    }
-}
 
 /// The default strategy of `tune`.
 #[derive(Clone, Debug)]
@@ -101,36 +75,75 @@ impl Strategy for ScreenAndConfirm {
                 None => request(seen, arms, "sieve", eliminated),
             };
         };
-        let confirmed = confirm::walk(seen, &self.question, &self.effort, plan);
+        let course = self.course(seen, plan);
         let fresh = complete_rounds(seen) == plan.start;
-        let eliminated = if fresh { sieved.eliminated.clone() } else { confirmed.newly_out.clone() };
-        if let Some(why) = confirmed.stop {
-            return match self.hearing(seen, plan, confirmed.used) {
+        let eliminated = if fresh { sieved.eliminated.clone() } else { course.newly_out.clone() };
+        if let Some(why) = course.confirmed.stop {
+            return match course.hearing {
                 Some(rounds)
                     if complete_rounds(seen) < rounds.end && self.effort.exhausted(seen).is_none() =>
                 {
-                    request(seen, plan.finalists.clone(), "hearing", eliminated)
+                    request(seen, course.plan.finalists, "hearing", eliminated)
                 }
                 _ => Step::Stop { why, eliminated },
             };
         }
-        request(seen, confirmed.arms(), "confirm", eliminated)
+        request(seen, course.confirmed.arms(), "confirm", eliminated)
     }
 
     fn decide(&mut self, seen: &Observations, question: &Question) -> Decision {
         let sieved = self.sieved(seen);
-        let Some(plan) = &sieved.plan else {
-            return answer::unfinished(seen, question, &sieved);
-        };
-        let confirmed = confirm::walk(seen, &self.question, &self.effort, plan);
-        let judged = self.hearing(seen, plan, confirmed.used).unwrap_or(plan.start..usize::MAX);
-        answer::decide(seen, question, &sieved, plan, &confirmed, judged)
+        match &sieved.plan {
+            Some(plan) => answer::decide(seen, question, &sieved.out, &self.course(seen, plan)),
+            None => answer::unfinished(seen, question, &sieved),
+        }
     }
 }
 
-impl ScreenAndConfirm {
+/// What became of the plan, or of the plan that took its place.
+struct Course {
+    plan: Plan,
+    confirmed: Confirmed,
+    /// Finalists of a plan that came to nothing.
+    before: Vec<(usize, State)>,
+    /// Out since the last request.
+    newly_out: Vec<Eliminated>,
     /// The rounds in which an accused twin is heard: none where it is not accused, where the confirmation
     /// has not ended, or where the effort does not reach.
+    hearing: Option<Range<usize>>,
+}
+
+impl ScreenAndConfirm {
+    fn course(&self, seen: &Observations, plan: &Plan) -> Course {
+        let confirmed = confirm::walk(seen, &self.question, &self.effort, plan);
+        if let Some(second) = self.second(seen, plan, &confirmed) {
+            let again = confirm::walk(seen, &self.question, &self.effort, &second);
+            let fresh = complete_rounds(seen) == second.start;
+            let newly_out = if fresh { confirmed.newly_out } else { again.newly_out.clone() };
+            let mut before = confirmed.finalists;
+            before.retain(|(arm, _)| !second.finalists.contains(arm));
+            let hearing = self.hearing(seen, &second, again.used);
+            return Course { plan: second, confirmed: again, before, newly_out, hearing };
+        }
+        let hearing = self.hearing(seen, plan, confirmed.used);
+        let newly_out = confirmed.newly_out.clone();
+        Course { plan: plan.clone(), confirmed, before: Vec::new(), newly_out, hearing }
+    }
+
+    /// Another plan, where the first came to nothing and something still promises to pass.
+    fn second(&self, seen: &Observations, plan: &Plan, confirmed: &Confirmed) -> Option<Plan> {
+        let start = plan.start + confirmed.used.filter(|_| confirmed.is_fruitless(plan))?;
+        let out =
+            |arm: &usize| confirmed.finalists.iter().any(|(a, s)| a == arm && matches!(s, State::Out(_)));
+        let alive: Vec<usize> = candidates(seen)
+            .into_iter()
+            .filter(|arm| *arm != seen.baseline && !out(arm) && unfinished(seen, *arm, start).is_none())
+            .collect();
+        let standings = form(seen, &self.question, start, &alive);
+        let second = finalists::plan(seen, &self.question, &self.effort, (Stage::Second, start), &standings);
+        (!second.finalists.is_empty()).then_some(second)
+    }
+
     fn hearing(&self, seen: &Observations, plan: &Plan, used: Option<usize>) -> Option<Range<usize>> {
         let used = used.filter(|used| *used > 0)?;
         let from = plan.start + used;
@@ -140,14 +153,6 @@ impl ScreenAndConfirm {
         let within = within && (begun || self.effort.exhausted(seen).is_none());
         (within && answer::accused(seen, &self.question, plan.start..from)).then_some(from..from + used)
     }
-}
-
-/// A round with these arms, the baseline and the twin.
-fn request(seen: &Observations, arms: Vec<usize>, phase: &str, eliminated: Vec<Eliminated>) -> Step {
-    let mut arms: Vec<usize> = arms.into_iter().chain([seen.baseline]).chain(seen.twin).collect();
-    arms.sort_unstable();
-    arms.dedup();
-    Step::Round(RoundRequest { arms, phase: phase.to_owned(), eliminated })
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use crate::decide::strategy::complete_rounds;
 
 /// Looks before the main one, in rounds.
 const LOOKS: [usize; 7] = [6, 10, 16, 25, 40, 64, 100];
-/// Part of the allowed error that is kept for a second run as long as the first, where that is worth it.
-const FOR_EXTENSION: f64 = 0.15;
+/// Part of the allowed error that is kept for what may come after the main look: either the same again, as
+/// long, or (where nothing passed) another plan on further fresh rounds.
+const FOR_LATER: f64 = 0.15;
 /// Part of the allowed error that is kept for finalists behind one that did not pass.
 const FOR_OTHERS: f64 = 0.2;
 /// What a look may have used grows with the rounds to this power: little early, most at the main one.
@@ -30,7 +31,7 @@ pub(super) struct Plan {
     pub(super) start: usize,
     /// Arms, in the order of testing: the safest first.
     pub(super) finalists: Vec<usize>,
-    /// Looks, in order; their shares add up to 1. The last is the extension's.
+    /// Looks, in order. The last may lie after the main one.
     pub(super) looks: Vec<Look>,
     /// Rounds of the main look.
     pub(super) main: usize,
@@ -38,16 +39,25 @@ pub(super) struct Plan {
 
 impl Plan {
     /// A plan with its main look after `main` rounds.
-    pub(super) fn new(start: usize, finalists: Vec<usize>, main: usize) -> Self {
+    pub(super) fn new(stage: Stage, start: usize, finalists: Vec<usize>, main: usize) -> Self {
         let early = LOOKS.into_iter().filter(|rounds| 4 * rounds <= 3 * main);
         let mut before = 0.0;
-        let looks = early.chain([main, 2 * main]).map(|rounds| {
-            let used = used_by(rounds, main);
+        let look = |rounds: usize| {
+            let used = stage.share() * (rounds as f64 / main as f64).powf(SPENDING);
             let share = used - before;
             before = used;
             Look { rounds, share }
-        });
-        Self { start, looks: looks.collect(), finalists, main }
+        };
+        let mut looks: Vec<Look> = early.chain([main]).map(look).collect();
+        if stage == Stage::First {
+            looks.push(Look { rounds: 2 * main, share: FOR_LATER });
+        }
+        Self { start, finalists, looks, main }
+    }
+
+    /// Rounds of the last look.
+    pub(super) fn last(&self) -> usize {
+        self.looks.last().map_or(self.main, |look| look.rounds)
     }
 
     /// The looks that so many rounds allow; where no more rounds will come, a last one that uses what is
@@ -57,7 +67,8 @@ impl Plan {
         let last = looks.last().map_or(0, |look| look.rounds);
         if ended && rounds > last && rounds < self.main && rounds >= 2 {
             let spent: f64 = looks.iter().map(|look| look.share).sum();
-            looks.push(Look { rounds, share: 1.0 - FOR_EXTENSION - spent });
+            let until_main = self.looks.iter().filter(|look| look.rounds <= self.main);
+            looks.push(Look { rounds, share: until_main.map(|look| look.share).sum::<f64>() - spent });
         }
         looks
     }
@@ -80,18 +91,29 @@ impl Plan {
     }
 }
 
-/// Share of the allowed error that looks up to this one may have used.
-fn used_by(rounds: usize, main: usize) -> f64 {
-    if rounds > main {
-        return 1.0;
-    }
-    (1.0 - FOR_EXTENSION) * (rounds as f64 / main as f64).powf(SPENDING)
+/// Whether a plan is the first, or one made after nothing of the first passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The first.
+    First,
+    /// The second.
+    Second,
 }
 
-/// What a finalist may use at the main look, as a share of the allowed error, where those before it passed.
-pub(super) fn main_share() -> f64 {
-    let before = used_by(5, 8);
-    (1.0 - FOR_EXTENSION - before) * (1.0 - FOR_OTHERS)
+impl Stage {
+    /// Share of the allowed error that its looks up to the main one may use.
+    fn share(self) -> f64 {
+        match self {
+            Self::First => 1.0 - FOR_LATER,
+            Self::Second => FOR_LATER,
+        }
+    }
+
+    /// What a finalist may use at the main look, where those before it passed: some went to earlier looks,
+    /// usually at five eighths of the rounds, and some is kept for the others.
+    pub(super) fn main_share(self) -> f64 {
+        self.share() * (1.0 - 0.625f64.powf(SPENDING)) * (1.0 - FOR_OTHERS)
+    }
 }
 
 #[cfg(test)]
@@ -102,9 +124,16 @@ mod tests {
     fn no_more_than_the_allowed_error_is_spent() {
         for main in [6, 11, 20, 64, 130] {
             for finalists in 1..6 {
-                let plan = Plan::new(3, (0..finalists).collect(), main);
-                let spent: f64 = plan.looks.iter().map(|look| look.share).sum();
-                assert!((spent - 1.0).abs() < 1e-12);
+                let plan = |stage| Plan::new(stage, 3, (0..finalists).collect(), main);
+                let spent = |plan: &Plan| plan.looks.iter().map(|look| look.share).sum::<f64>();
+                let (plan, second) = (plan(Stage::First), plan(Stage::Second));
+                assert!((spent(&plan) - 1.0).abs() < 1e-12);
+                let later = plan.looks.last().unwrap().share;
+                assert!((spent(&second) - later).abs() < 1e-12, "either an extension or a second plan");
+                for rounds in 2..main {
+                    let cut_short: f64 = plan.looks_up_to(rounds, true).iter().map(|look| look.share).sum();
+                    assert!(cut_short <= 1.0 - later + 1e-12);
+                }
                 assert!(plan.looks.iter().all(|look| look.share > 0.0));
                 assert!(plan.looks.is_sorted_by(|a, b| a.rounds < b.rounds));
                 assert!((plan.weights().iter().sum::<f64>() - 1.0).abs() < 1e-12);

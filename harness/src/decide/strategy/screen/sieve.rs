@@ -7,9 +7,9 @@ use crate::decide::strategy::beliefs::{Standing, form, unfinished};
 use crate::decide::strategy::complete_rounds;
 use crate::format::decision::Eliminated;
 
-use super::Effort;
 use super::finalists;
-use super::plan::Plan;
+use super::plan::{Plan, Stage};
+use crate::decide::strategy::Effort;
 
 /// Rounds of everything before anything is set aside: spread can't be seen in one.
 const FULL_ROUNDS: usize = 2;
@@ -50,6 +50,7 @@ pub(super) fn walk(seen: &Observations, question: &Question, effort: &Effort) ->
     let others: Vec<usize> = candidates(seen).into_iter().filter(|arm| *arm != seen.baseline).collect();
     let mut alive = others.clone();
     let (mut eliminated, mut out) = (Vec::new(), Vec::new());
+    let mut told: Vec<usize> = Vec::new();
     let mut boundary = 0;
     while boundary <= done {
         out.append(&mut eliminated);
@@ -68,15 +69,23 @@ pub(super) fn walk(seen: &Observations, question: &Question, effort: &Effort) ->
         let mut hopeful: Vec<&Standing> = standings.iter().filter(|s| s.best >= LEAST_CHANCE).collect();
         hopeful.sort_by(|a, b| b.best.total_cmp(&a.best).then(a.arm.cmp(&b.arm)));
         if hopeful.len() <= ENOUGH || boundary >= MOST_ROUNDS || effort.sieve_is_over(seen, boundary) {
-            let plan = finalists::plan(seen, question, effort, boundary, &standings);
+            let plan = finalists::plan(seen, question, effort, (Stage::First, boundary), &standings);
+            let set_aside: Vec<usize> =
+                alive.iter().copied().filter(|arm| !plan.finalists.contains(arm)).collect();
             if let Some(fallen) = plan.fell_at(seen) {
+                told.extend(set_aside);
                 boundary = fallen;
                 continue;
             }
-            let set_aside = alive.iter().filter(|arm| !plan.finalists.contains(arm));
-            eliminated.extend(set_aside.map(|arm| set_aside_words(seen, &standings, *arm, boundary)));
+            out.append(&mut eliminated.clone());
+            for arm in set_aside {
+                let words = set_aside_words(seen, &standings, arm, boundary);
+                if !told.contains(&arm) {
+                    eliminated.push(words.clone());
+                }
+                out.push(words);
+            }
             let saw = seen.scenarios.iter().map(|s| s.rounds[..boundary].to_vec()).collect();
-            out.extend(eliminated.iter().cloned());
             return Sieved { arms: Vec::new(), plan: Some(plan), eliminated, out, saw };
         }
         if boundary == done {
