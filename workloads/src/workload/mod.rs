@@ -35,8 +35,9 @@ pub trait Workload: Send + Sync + 'static {
     /// may be called for operations that others count.
     fn share(&self, ops: u64, index: u32) -> u64;
 
-    /// Operations after which a thread is replaced by a successor; never by default.
-    fn lifetime(&self) -> u64 {
+    /// Operations after which the thread of seat `index` is replaced by a successor, 1 or more; never by
+    /// default. [`Workload::work`] is then called for one life at a time.
+    fn lifetime(&self, _index: u32) -> u64 {
         u64::MAX
     }
 
