@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arenalab::format::decision::{Constraints, Objective};
 use arenalab::knowledge::{self, Kind};
-use arenalab::plan::{fields, Candidate, Choose, Measure, Plan, PlannedWorkload, Sweep};
+use arenalab::plan::{Candidate, Choose, Measure, Plan, PlannedWorkload, Sweep, fields};
 use proptest::prelude::*;
 
 /// A valid setting of an allocator as text, from two drawn numbers.
@@ -82,13 +82,12 @@ fn any_measure() -> impl Strategy<Value = Measure> {
 
 fn any_choose() -> impl Strategy<Value = Choose> {
     let rss = prop::option::of(1..9_000_000_000_000_000u64);
-    (prop::option::of(0.0..0.999f64), prop::option::of(0..1000u32), rss, 0.5..0.999f64, 0.0..0.499f64).prop_map(
-        |(max_throughput_loss, p99, max_rss, confidence, tolerance)| {
+    (prop::option::of(0.0..0.999f64), prop::option::of(0..1000u32), rss, 0.5..0.999f64, 0.0..0.499f64)
+        .prop_map(|(max_throughput_loss, p99, max_rss, confidence, tolerance)| {
             let max_p99_loss = p99.map(|percent| f64::from(percent) / 100.0);
             let constraints = Constraints { max_throughput_loss, max_p99_loss, max_rss };
             Choose { constraints, confidence, tolerance }
-        },
-    )
+        })
 }
 
 proptest! {

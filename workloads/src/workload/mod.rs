@@ -1,11 +1,21 @@
 //! The patterns, one file each. A new one implements [`Workload`] in a file of its own and is named in the
 //! list at the end of this one.
 
+pub mod alloc_test;
+pub mod cache_scratch;
 pub mod churn;
+pub mod glibc_simple;
+pub mod glibc_thread;
 pub mod larson;
+pub mod lru_cache;
 pub mod mail_server;
+pub mod malloc_large;
+pub mod mleak;
+pub mod mstress;
 pub mod producer_consumer;
+pub mod rptest;
 pub mod selftest;
+pub mod xmalloc;
 
 use crate::catalogue::Description;
 use crate::engine::actor::Actor;
@@ -77,5 +87,15 @@ workloads![
     producer_consumer::ProducerConsumer,
     churn::Churn,
     mail_server::MailServer,
+    mstress::Mstress,
+    xmalloc::Xmalloc,
+    rptest::Rptest,
+    alloc_test::AllocTest,
+    cache_scratch::CacheScratch,
+    glibc_thread::GlibcThread,
+    glibc_simple::GlibcSimple,
+    mleak::Mleak,
+    malloc_large::MallocLarge,
+    lru_cache::LruCache,
     selftest::SelfTest,
 ];
