@@ -2,19 +2,32 @@
 //! list at the end of this one.
 
 pub mod alloc_test;
+pub mod api_mix;
 pub mod cache_scratch;
+pub mod cache_thrash;
 pub mod churn;
+pub mod contention;
+pub mod fleet;
 pub mod glibc_simple;
+pub mod glibc_tcache;
 pub mod glibc_thread;
 pub mod larson;
+pub mod linux_scalability;
 pub mod lru_cache;
 pub mod mail_server;
 pub mod malloc_large;
 pub mod mleak;
+pub mod msgpass;
 pub mod mstress;
+pub mod phong;
 pub mod producer_consumer;
 pub mod rptest;
+pub mod sawtooth;
 pub mod selftest;
+pub mod sh6;
+pub mod thread_churn;
+pub mod threadtest;
+pub mod worst_fit;
 pub mod xmalloc;
 
 use crate::catalogue::Description;
@@ -91,11 +104,26 @@ workloads![
     xmalloc::Xmalloc,
     rptest::Rptest,
     alloc_test::AllocTest,
+    sh6::Sh6,
+    sh6::Sh8,
     cache_scratch::CacheScratch,
-    glibc_thread::GlibcThread,
+    cache_thrash::CacheThrash,
+    threadtest::ThreadTest,
+    linux_scalability::LinuxScalability,
+    phong::Phong,
     glibc_simple::GlibcSimple,
-    mleak::Mleak,
+    glibc_tcache::GlibcTcache,
+    glibc_thread::GlibcThread,
     malloc_large::MallocLarge,
+    mleak::Mleak,
+    thread_churn::ThreadChurn,
+    contention::Contention,
+    msgpass::Msgpass,
+    msgpass::LotsOfThreads,
+    sawtooth::Sawtooth,
+    worst_fit::WorstFit,
+    api_mix::ApiMix,
+    fleet::Fleet,
     lru_cache::LruCache,
     selftest::SelfTest,
 ];
