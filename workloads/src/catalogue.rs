@@ -87,6 +87,11 @@ impl Param {
     );
 }
 
+impl Param {
+    /// The parameter `touch` of workloads whose origin writes all that it allocates.
+    pub const TOUCH_ALL: Self = Self { default: 2, ..Self::TOUCH };
+}
+
 impl Description {
     /// Most threads that can hold an arena at once, the main thread included: an upper bound. Where threads
     /// are replaced, a successor may already allocate while its predecessor ends.

@@ -126,6 +126,21 @@ impl Object {
     pub fn size(&self) -> usize {
         self.size
     }
+
+    /// Writes every byte and reads it back, `times` over.
+    pub(crate) fn use_bytes(&mut self, times: usize) {
+        let address = self.address.as_ptr();
+        for value in 0..times {
+            for at in 0..self.size {
+                // SAFETY: the object is live and holds `size` bytes; volatile, so that each access is made.
+                unsafe {
+                    let byte = address.add(at);
+                    byte.write_volatile(value as u8);
+                    byte.read_volatile();
+                }
+            }
+        }
+    }
 }
 
 /// How a workload writes to what it allocates.

@@ -42,6 +42,26 @@ impl Rng {
         ((u128::from(self.bits()) * bound as u128) >> 64) as usize
     }
 
+    /// A number from 0 to below 1.
+    #[inline]
+    pub fn unit(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+    }
+
+    /// True in `percent` of 100 cases.
+    #[inline]
+    pub fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    /// A number from `low` (1 or more) to `high` whose density falls with its square.
+    #[inline]
+    pub fn inverse_square(&mut self, low: usize, high: usize) -> usize {
+        let (least, most) = (low as f64, high.max(low) as f64);
+        let drawn = least * most / (most - self.unit() * (most - least));
+        (drawn as usize).clamp(low, high.max(low))
+    }
+
     /// A number from `low` to `high`, both included; `low` where they are in the wrong order.
     #[inline]
     pub fn between(&mut self, low: usize, high: usize) -> usize {
@@ -146,6 +166,25 @@ mod tests {
         assert_eq!((seen.iter().min(), seen.iter().max()), (Some(&3), Some(&12)));
         assert_eq!(rng.below(0), 0);
         assert_eq!(rng.between(5, 4), 5);
+    }
+
+    #[test]
+    fn inverse_squares_halve_beyond_every_doubling() {
+        let mut rng = Rng::new(5, 5);
+        let drawn: Vec<usize> = (0..64_000).map(|_| rng.inverse_square(4, 32_768)).collect();
+        assert!(drawn.iter().all(|size| (4..=32_768).contains(size)));
+        // Beyond 4 * 2^n lies one in 2^n; five standard deviations of 4000 are about 310.
+        assert!(drawn.iter().filter(|size| **size >= 64).count().abs_diff(4_000) < 310);
+        assert_eq!(rng.inverse_square(7, 3), 7);
+    }
+
+    #[test]
+    fn chances_are_in_percent() {
+        let mut rng = Rng::new(6, 6);
+        let hits = (0..10_000).filter(|_| rng.chance(25)).count();
+        assert!(hits.abs_diff(2_500) < 220, "{hits}");
+        assert!((0..1_000).all(|_| rng.chance(100) && !rng.chance(0)));
+        assert!((0..1_000).all(|_| (0.0..1.0).contains(&rng.unit())));
     }
 
     #[test]

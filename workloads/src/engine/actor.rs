@@ -16,6 +16,9 @@ use crate::random::Rng;
 pub struct Actor<H> {
     /// The seat's own choices.
     pub rng: Rng,
+    /// Operations of the phase that remain to the seat after the present call of
+    /// [`work`](crate::workload::Workload::work): 0 in the last one.
+    pub left: u64,
     heap: H,
     touch: Touch,
     cell: &'static telemetry::Seat,
@@ -63,7 +66,7 @@ impl<H: Heap> Actor<H> {
         let touch = if H::TOUCHABLE { touch } else { Touch::Nothing };
         let sequence = crate::random::mix(u64::from(index));
         let (mallocs, frees) = (Sampler::new(index * 2 + 1), Sampler::new(!index));
-        Self { rng, heap, touch, cell, gate, workload, sequence, mallocs, frees }
+        Self { rng, left: 0, heap, touch, cell, gate, workload, sequence, mallocs, frees }
     }
 
     /// `malloc(size)`, touched. Does not return when memory is out.
@@ -122,6 +125,14 @@ impl<H: Heap> Actor<H> {
     #[inline]
     pub fn resize(&mut self, slot: &mut Object, size: usize) {
         *slot = self.realloc(Object { ..*slot }, size);
+    }
+
+    /// Writes every byte of an object and reads it back, `times` over: work with what was allocated.
+    #[inline]
+    pub fn use_bytes(&self, object: &mut Object, times: usize) {
+        if H::TOUCHABLE {
+            object.use_bytes(times);
+        }
     }
 
     #[inline]

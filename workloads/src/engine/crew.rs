@@ -121,7 +121,7 @@ fn enlist<W: Workload, H: Heap>(crew: &Crew<W>, run: &Run, heap: H, index: u32) 
     let cell = run.page.writable_seat(index as usize);
     let actor = Actor::new(heap, touch, rng, index, cell, Arc::clone(&crew.gate), run.spec.name());
     let seat = crew.workload.seat(index);
-    let breath = crew.workload.lifetime();
+    let breath = crew.workload.lifetime(index);
     Member { index, seat, actor, round: 0, begun: None, predecessor: None, breath }
 }
 
@@ -151,7 +151,7 @@ fn succeed<W: Workload, H: Heap>(
         // A thread that panicked has ended the process.
         let _ = predecessor.join();
     }
-    member.breath = crew.workload.lifetime();
+    member.breath = crew.workload.lifetime(member.index);
     start(crew, member)
 }
 
@@ -199,6 +199,7 @@ impl<W: Workload> Crew<W> {
             Phase::Idle => {}
             Phase::Warmup | Phase::Steady => {
                 let now = ops.min(member.breath);
+                actor.left = ops - now;
                 self.workload.work(seat, actor, now, phase == Phase::Steady);
                 member.breath -= now;
                 return ops - now;

@@ -1,4 +1,4 @@
-//! Bounded queues between seats. Their memory is the engine's and is fixed when they are made.
+//! Bounded queues between seats; a queue is used either waiting or not. Their memory is the engine's and is fixed when they are made.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -38,6 +38,24 @@ impl<T> Mailbox<T> {
         }
     }
 
+    /// Puts all items in if there is room for all of them now; `items` is empty afterwards and keeps its
+    /// buffer. Otherwise nothing changes, and the answer is false.
+    pub fn try_put(&self, items: &mut Vec<T>) -> bool {
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = items.len() <= self.capacity - ring.len();
+        if fits {
+            ring.extend(items.drain(..));
+        }
+        fits
+    }
+
+    /// Takes up to `most` items out into `into`, without waiting.
+    pub fn try_take(&self, into: &mut Vec<T>, most: usize) {
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = most.min(ring.len());
+        into.extend(ring.drain(..taken));
+    }
+
     /// Takes up to `most` items out into `into`, waiting for the first.
     pub fn take(&self, into: &mut Vec<T>, most: usize) {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,6 +87,20 @@ mod tests {
             }
         });
         assert!(received.into_iter().eq(0..1000));
+    }
+
+    #[test]
+    fn without_waiting_it_is_all_or_nothing() {
+        let mailbox = Mailbox::new(3);
+        let (mut items, mut taken) = (vec![1, 2], Vec::new());
+        assert!(mailbox.try_put(&mut items) && items.is_empty());
+        items.extend([3, 4]);
+        assert!(!mailbox.try_put(&mut items));
+        assert_eq!(items, [3, 4]);
+        mailbox.try_take(&mut taken, 9);
+        assert_eq!(taken, [1, 2]);
+        mailbox.try_take(&mut taken, 9);
+        assert_eq!(taken.len(), 2);
     }
 
     #[test]

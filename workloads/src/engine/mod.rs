@@ -5,9 +5,11 @@
 
 pub mod actor;
 pub mod crew;
+pub mod exchange;
 pub mod gate;
 pub mod latency;
 pub mod mailbox;
+pub mod meeting;
 
 use std::io;
 use std::os::fd::BorrowedFd;

@@ -67,7 +67,7 @@ impl Workload for Larson {
         even_share(ops, self.threads, index)
     }
 
-    fn lifetime(&self) -> u64 {
+    fn lifetime(&self, _index: u32) -> u64 {
         self.lifetime
     }
 

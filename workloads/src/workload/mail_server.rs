@@ -83,7 +83,7 @@ pub enum Seat {
 
 /// How deep the queue is meant to be at message `at` of `total`: flat, then rising to `burst` times `depth`,
 /// then falling back, `bursts` times over.
-fn wanted_depth(depth: usize, burst: usize, bursts: u64, at: u64, total: u64) -> usize {
+pub(super) fn wanted_depth(depth: usize, burst: usize, bursts: u64, at: u64, total: u64) -> usize {
     let cycle = total / bursts.max(1);
     if cycle == 0 || at >= cycle * bursts {
         return depth;

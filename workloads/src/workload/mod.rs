@@ -1,11 +1,34 @@
 //! The patterns, one file each. A new one implements [`Workload`] in a file of its own and is named in the
 //! list at the end of this one.
 
+pub mod alloc_test;
+pub mod api_mix;
+pub mod cache_scratch;
+pub mod cache_thrash;
 pub mod churn;
+pub mod contention;
+pub mod fleet;
+pub mod glibc_simple;
+pub mod glibc_tcache;
+pub mod glibc_thread;
 pub mod larson;
+pub mod linux_scalability;
+pub mod lru_cache;
 pub mod mail_server;
+pub mod malloc_large;
+pub mod mleak;
+pub mod msgpass;
+pub mod mstress;
+pub mod phong;
 pub mod producer_consumer;
+pub mod rptest;
+pub mod sawtooth;
 pub mod selftest;
+pub mod sh6;
+pub mod thread_churn;
+pub mod threadtest;
+pub mod worst_fit;
+pub mod xmalloc;
 
 use crate::catalogue::Description;
 use crate::engine::actor::Actor;
@@ -35,8 +58,9 @@ pub trait Workload: Send + Sync + 'static {
     /// may be called for operations that others count.
     fn share(&self, ops: u64, index: u32) -> u64;
 
-    /// Operations after which a thread is replaced by a successor; never by default.
-    fn lifetime(&self) -> u64 {
+    /// Operations after which the thread of seat `index` is replaced by a successor, 1 or more; never by
+    /// default. [`Workload::work`] is then called for one life at a time.
+    fn lifetime(&self, _index: u32) -> u64 {
         u64::MAX
     }
 
@@ -76,5 +100,30 @@ workloads![
     producer_consumer::ProducerConsumer,
     churn::Churn,
     mail_server::MailServer,
+    mstress::Mstress,
+    xmalloc::Xmalloc,
+    rptest::Rptest,
+    alloc_test::AllocTest,
+    sh6::Sh6,
+    sh6::Sh8,
+    cache_scratch::CacheScratch,
+    cache_thrash::CacheThrash,
+    threadtest::ThreadTest,
+    linux_scalability::LinuxScalability,
+    phong::Phong,
+    glibc_simple::GlibcSimple,
+    glibc_tcache::GlibcTcache,
+    glibc_thread::GlibcThread,
+    malloc_large::MallocLarge,
+    mleak::Mleak,
+    thread_churn::ThreadChurn,
+    contention::Contention,
+    msgpass::Msgpass,
+    msgpass::LotsOfThreads,
+    sawtooth::Sawtooth,
+    worst_fit::WorstFit,
+    api_mix::ApiMix,
+    fleet::Fleet,
+    lru_cache::LruCache,
     selftest::SelfTest,
 ];

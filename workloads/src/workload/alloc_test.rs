@@ -1,0 +1,136 @@
+//! `alloc-test`: slots of a large private array toggled, few of them very often, after Hare's allocator tester.
+
+use super::Workload;
+use crate::catalogue::{Description, Param};
+use crate::engine::actor::Actor;
+use crate::engine::crew::even_share;
+use crate::heap::{Heap, Object};
+use crate::random::Rng;
+use crate::spec::Spec;
+
+/// Probabilities of the six-fold 80/20 rule: binomial, 0.8 against 0.2. The group with probability `k` has
+/// the share `6 - k` of the slots.
+const GROUPS: [f64; 7] = [0.262_144, 0.393_216, 0.245_76, 0.081_92, 0.015_36, 0.001_536, 0.000_064];
+
+/// The pattern.
+pub struct AllocTest {
+    threads: u32,
+    slots: usize,
+    /// The largest object is 2 to this power.
+    exponent: u32,
+    /// Where the groups begin, as a probability and as a slot; one more for the end.
+    chances: [f64; 8],
+    offsets: [usize; 8],
+}
+
+impl AllocTest {
+    fn slot(&self, rng: &mut Rng) -> usize {
+        let drawn = rng.unit();
+        let group = (1..7).find(|group| drawn < self.chances[*group]).unwrap_or(7) - 1;
+        let (low, high) = (self.offsets[group], self.offsets[group + 1]);
+        // A group can be empty where there are few slots.
+        (low + rng.below(high.saturating_sub(low))).min(self.slots - 1)
+    }
+
+    /// Every doubling of the size is half as likely as the one before.
+    fn size(&self, rng: &mut Rng) -> usize {
+        let doublings = rng.bits().trailing_zeros().min(self.exponent - 3);
+        let low = 4usize << doublings;
+        low + 1 + rng.below(low)
+    }
+}
+
+impl Workload for AllocTest {
+    type Seat = Vec<Option<Object>>;
+
+    const DESCRIPTION: Description = Description {
+        name: "alloc-test",
+        summary: "slots of a large private array toggled, a few of them very often",
+        description: "Each thread has an array of slots, half of them full. An operation picks a slot, frees what \
+            is in it or else fills it. Slots follow a six-fold 80/20 rule, so that few are busy and most are \
+            long-lived; sizes go from 5 B to 1 KiB, each doubling half as likely as the one before. Nothing \
+            crosses threads. After alloc-test (Hare and others, Testing Memory Allocators, 2018) with the slots \
+            and sizes of mimalloc-bench; unlike the original objects are not read back before they are freed, and \
+            every thread has all slots however many threads there are. It stresses bins and locality, and arena \
+            locks where arenas are shared. Look at throughput, and at RSS against live bytes.",
+        unit: "operations",
+        params: &[
+            Param::ops(12_000_000),
+            Param::WARMUP,
+            Param::TOUCH,
+            Param::count("slots", 256 << 10, 1, 100_000_000, "slots of each thread, half of them full"),
+            Param::count("exponent", 10, 3, 30, "the largest object is 2 to this power"),
+        ],
+        replaces_threads: false,
+        hidden: false,
+    };
+
+    fn new(spec: &Spec, threads: u32) -> Self {
+        let slots = spec.get("slots") as usize;
+        let (mut chances, mut offsets) = ([0.0; 8], [0; 8]);
+        for group in 0..7 {
+            chances[group + 1] = chances[group] + GROUPS[group];
+            offsets[group + 1] = offsets[group] + (slots as f64 * GROUPS[6 - group]) as usize;
+        }
+        offsets[7] = slots;
+        Self { threads, slots, exponent: spec.get("exponent") as u32, chances, offsets }
+    }
+
+    fn seat(&self, _index: u32) -> Vec<Option<Object>> {
+        (0..self.slots).map(|_| None).collect()
+    }
+
+    fn share(&self, ops: u64, index: u32) -> u64 {
+        even_share(ops, self.threads, index)
+    }
+
+    fn setup<H: Heap>(&self, seat: &mut Vec<Option<Object>>, actor: &mut Actor<H>) {
+        for slot in seat {
+            if actor.rng.chance(50) {
+                let size = self.size(&mut actor.rng);
+                *slot = Some(actor.malloc(size));
+            }
+        }
+    }
+
+    fn work<H: Heap>(&self, seat: &mut Vec<Option<Object>>, actor: &mut Actor<H>, ops: u64, _steady: bool) {
+        for _ in 0..ops {
+            let slot = self.slot(&mut actor.rng);
+            if let Some(object) = seat[slot].take() {
+                actor.free(object);
+            } else {
+                let size = self.size(&mut actor.rng);
+                seat[slot] = Some(actor.malloc(size));
+            }
+            actor.operation();
+        }
+    }
+
+    fn drain<H: Heap>(&self, seat: &mut Vec<Option<Object>>, actor: &mut Actor<H>) {
+        seat.iter_mut().filter_map(Option::take).for_each(|object| actor.free(object));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fifth_of_the_slots_has_most_of_the_work() {
+        let pattern = AllocTest::new(&"alloc-test:slots=100k".parse().unwrap(), 1);
+        let mut rng = Rng::new(1, 1);
+        let slots: Vec<usize> = (0..10_000).map(|_| pattern.slot(&mut rng)).collect();
+        assert!(slots.iter().all(|slot| *slot < 100_000));
+        let busy = slots.iter().filter(|slot| **slot < 9_888).count();
+        // The groups 0 to 2 are 90.112 % of the operations and 1.696 % of the slots.
+        assert!(busy > 8_800, "{busy}");
+    }
+
+    #[test]
+    fn sizes_stay_in_range() {
+        let pattern = AllocTest::new(&"alloc-test".parse().unwrap(), 1);
+        let mut rng = Rng::new(2, 1);
+        let sizes: Vec<usize> = (0..20_000).map(|_| pattern.size(&mut rng)).collect();
+        assert_eq!((sizes.iter().min(), sizes.iter().max()), (Some(&5), Some(&1024)));
+    }
+}

@@ -1,0 +1,203 @@
+//! `mstress`: generations of threads, some objects handed on in shared slots, after Leijen's stress test.
+
+use super::Workload;
+use crate::catalogue::{Description, Param};
+use crate::engine::actor::Actor;
+use crate::engine::exchange::Exchange;
+use crate::engine::meeting::Meeting;
+use crate::heap::{Heap, Object};
+use crate::random::Rng;
+use crate::spec::Spec;
+
+/// Small objects are 2^0 to 2^4 words.
+const SMALL: usize = 5;
+/// Retained objects are 2^0 to 2^6 words.
+const RETAINED: usize = 7;
+/// One seat in so many does once, the next twice, ... the last so many times the work.
+const WEIGHTS: u32 = 8;
+
+/// The pattern.
+pub struct Mstress {
+    threads: u32,
+    items: u64,
+    large: usize,
+    exchanged: usize,
+    freed: usize,
+    transfer: Exchange,
+    meeting: Meeting,
+}
+
+/// What a seat holds.
+pub struct Seat {
+    index: u32,
+    data: Vec<Option<Object>>,
+    retained: Vec<Object>,
+}
+
+fn weight(index: u32) -> u64 {
+    u64::from(index % WEIGHTS) + 1
+}
+
+/// How many times larger a large object is: a few are huge, very few giant.
+fn enlarged(rng: &mut Rng) -> usize {
+    match rng.below(100) {
+        0..2 => 10_000,
+        2..13 => 1_000,
+        _ => 100,
+    }
+}
+
+/// Weights of all seats below `index`.
+fn weight_below(index: u32) -> u64 {
+    let (rounds, rest) = (u64::from(index / WEIGHTS), u64::from(index % WEIGHTS));
+    let all = u64::from(WEIGHTS * (WEIGHTS + 1) / 2);
+    rounds * all + rest * (rest + 1) / 2
+}
+
+impl Mstress {
+    fn item<H: Heap>(&self, actor: &mut Actor<H>, shifts: usize) -> Object {
+        let words = 1 << actor.rng.below(shifts);
+        let factor = if actor.rng.chance(self.large) { enlarged(&mut actor.rng) } else { 1 };
+        actor.malloc(words * factor * size_of::<usize>())
+    }
+
+    /// Between two generations half of what lies in the shared slots goes.
+    fn thin<H: Heap>(&self, actor: &mut Actor<H>, percent: usize) {
+        for slot in 0..self.transfer.len() {
+            if actor.rng.chance(percent)
+                && let Some(object) = self.transfer.swap(slot, None)
+            {
+                actor.free(object);
+            }
+        }
+    }
+
+    fn step<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, small: bool) {
+        if small {
+            let object = self.item(actor, SMALL);
+            seat.data.push(Some(object));
+        } else {
+            let object = self.item(actor, RETAINED);
+            seat.retained.push(object);
+        }
+        if seat.data.is_empty() {
+            return;
+        }
+        if actor.rng.chance(self.freed) {
+            let which = actor.rng.below(seat.data.len());
+            if let Some(object) = seat.data[which].take() {
+                actor.free(object);
+            }
+        }
+        if actor.rng.chance(self.exchanged) {
+            let which = actor.rng.below(seat.data.len());
+            let slot = actor.rng.below(self.transfer.len());
+            seat.data[which] = self.transfer.swap(slot, seat.data[which].take());
+        }
+    }
+}
+
+impl Workload for Mstress {
+    type Seat = Seat;
+
+    const DESCRIPTION: Description = Description {
+        name: "mstress",
+        summary: "generations of threads that hand a quarter of their objects on in shared slots",
+        description: "Threads allocate objects of power-of-two sizes, two thirds small and one third kept for \
+            life, free earlier ones at random and swap others against what lies in an array of slots that all \
+            threads share. Then each frees what it holds and ends, all wait for each other, half of the shared \
+            slots are cleared and a new generation begins. Every eighth thread does eight times the work of the \
+            first. After mstress (Leijen, mimalloc-bench); unlike the original the number of generations follows \
+            from ops and items, and objects are not read back before they are freed. It stresses heaps pinned by \
+            few survivors that other threads free. Look at peak RSS against live bytes, and at what stays after \
+            the drain.",
+        unit: "objects",
+        params: &[
+            Param::ops(2_000_000),
+            Param::WARMUP,
+            Param::TOUCH_ALL,
+            Param::count("items", 7_500, 1, 10_000_000, "objects of a thread's life, times its weight"),
+            Param::count("slots", 1_000, 1, 10_000_000, "slots shared by all threads"),
+            Param::percent(
+                "large",
+                2,
+                "objects that are a hundred times larger, a few of them ten thousand times",
+            ),
+            Param::percent("exchanged", 26, "steps that swap an object against a shared slot"),
+            Param::percent("freed", 67, "steps that free an earlier object"),
+        ],
+        replaces_threads: true,
+        hidden: false,
+    };
+
+    fn new(spec: &Spec, threads: u32) -> Self {
+        Self {
+            threads,
+            items: spec.get("items"),
+            large: spec.get("large") as usize,
+            exchanged: spec.get("exchanged") as usize,
+            freed: spec.get("freed") as usize,
+            transfer: Exchange::new(spec.get("slots") as usize),
+            meeting: Meeting::new(threads),
+        }
+    }
+
+    fn seat(&self, index: u32) -> Seat {
+        let items = self.lifetime(index) as usize;
+        Seat { index, data: Vec::with_capacity(items), retained: Vec::with_capacity(items / 3) }
+    }
+
+    fn share(&self, ops: u64, index: u32) -> u64 {
+        let all = u128::from(weight_below(self.threads));
+        let below = |index| (u128::from(ops) * u128::from(weight_below(index)) / all) as u64;
+        below(index + 1) - below(index)
+    }
+
+    fn lifetime(&self, index: u32) -> u64 {
+        self.items * weight(index)
+    }
+
+    fn setup<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}
+
+    fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, _steady: bool) {
+        if seat.index == 0 {
+            self.thin(actor, 50);
+        }
+        let mut retain = ops / 3;
+        let mut small = ops - retain;
+        // The lists that the program itself would keep its objects in.
+        let lists = [retain, small].map(|objects| actor.malloc(objects as usize * size_of::<usize>()));
+        for _ in 0..ops {
+            let next_is_small = retain == 0 || (actor.rng.chance(50) && small > 0);
+            *(if next_is_small { &mut small } else { &mut retain }) -= 1;
+            self.step(seat, actor, next_is_small);
+            actor.operation();
+        }
+        seat.retained.drain(..).for_each(|object| actor.free(object));
+        seat.data.drain(..).flatten().for_each(|object| actor.free(object));
+        lists.into_iter().for_each(|list| actor.free(list));
+        self.meeting.arrive(actor.left);
+    }
+
+    fn drain<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        if seat.index == 0 {
+            self.thin(actor, 100);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_follow_the_weights_and_are_complete() {
+        for threads in [1, 3, 8, 17, 512] {
+            let pattern = Mstress::new(&"mstress".parse().unwrap(), threads);
+            for ops in [0, 1, 100, 1_000_003] {
+                assert_eq!((0..threads).map(|index| pattern.share(ops, index)).sum::<u64>(), ops);
+            }
+            assert_eq!(weight_below(threads), (0..threads).map(weight).sum::<u64>());
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! `rptest`: mixed sizes in scattered slots, bundles freed by other threads, after Jansson's benchmark.
+
+use super::Workload;
+use crate::catalogue::{Description, Param};
+use crate::engine::actor::Actor;
+use crate::engine::crew::even_share;
+use crate::engine::mailbox::Mailbox;
+use crate::heap::{Heap, Object};
+use crate::random::Rng;
+use crate::spec::Spec;
+
+/// A bundle's header: what it holds, for whom, and the next one.
+const HEADER: usize = 32;
+/// Bundles that can lie in a thread's inbox; its sender frees what does not fit.
+const INBOX: usize = 64;
+/// A loop allocates this share of `burst`, in percent.
+const LEAST: usize = 30;
+const MOST: usize = 99;
+
+/// The pattern.
+pub struct Rptest {
+    threads: u32,
+    slots: usize,
+    burst: usize,
+    size_min: usize,
+    size_max: usize,
+    shape: u64,
+    cross: u64,
+    /// Distances between slots that are filled, and that are freed, one after the other.
+    scatter: (usize, usize),
+    inboxes: Vec<Mailbox<Object>>,
+}
+
+/// What a seat holds.
+pub struct Seat {
+    index: u32,
+    slots: Vec<Option<Object>>,
+    fill_at: usize,
+    free_at: usize,
+    loops: u64,
+    target: u32,
+    bundle: Vec<Object>,
+}
+
+/// The smallest prime above `above` and 6 that does not divide `slots`: steps of it reach every slot.
+fn prime(slots: usize, above: usize) -> usize {
+    let is_prime = |n: usize| (2..n).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d));
+    (above.max(6) + 1..).find(|n| is_prime(*n) && !slots.is_multiple_of(*n)).unwrap_or(1)
+}
+
+impl Rptest {
+    /// Even, falling linearly, or falling exponentially over the range.
+    fn size(&self, rng: &mut Rng) -> usize {
+        let even = (self.size_max - self.size_min) as f64 * rng.unit();
+        let share = match self.shape {
+            0 => 1.0,
+            1 => (1.0 - rng.unit() - rng.unit()).abs(),
+            _ => rng.unit() * rng.unit(),
+        };
+        self.size_min + (even * share) as usize
+    }
+
+    fn free_some<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        let frees = self.burst * actor.rng.between(LEAST, MOST) * 8 / 1000;
+        for _ in 0..frees {
+            if let Some(object) = seat.slots[seat.free_at].take() {
+                actor.free(object);
+            }
+            seat.free_at = (seat.free_at + self.scatter.1) % self.slots;
+        }
+    }
+
+    fn free_foreign<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        self.inboxes[seat.index as usize].try_take(&mut seat.bundle, usize::MAX);
+        seat.bundle.drain(..).for_each(|object| actor.free(object));
+    }
+
+    fn fill<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, count: usize) {
+        for _ in 0..count {
+            if let Some(object) = seat.slots[seat.fill_at].take() {
+                actor.free(object);
+            }
+            let size = self.size(&mut actor.rng);
+            seat.slots[seat.fill_at] = Some(actor.malloc(size));
+            seat.fill_at = (seat.fill_at + self.scatter.0) % self.slots;
+        }
+    }
+
+    /// Makes a bundle for the next of the other threads.
+    fn send<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, count: usize) {
+        let (header, list) = (actor.malloc(HEADER), actor.malloc(count * size_of::<usize>()));
+        for _ in 0..count {
+            let size = self.size(&mut actor.rng);
+            seat.bundle.push(actor.malloc(size));
+        }
+        seat.bundle.extend([list, header]);
+        seat.target = (seat.target + 1) % self.threads;
+        if seat.target == seat.index {
+            seat.target = (seat.target + 1) % self.threads;
+        }
+        if !self.inboxes[seat.target as usize].try_put(&mut seat.bundle) {
+            seat.bundle.drain(..).for_each(|object| actor.free(object));
+        }
+    }
+}
+
+impl Workload for Rptest {
+    type Seat = Seat;
+
+    const DESCRIPTION: Description = Description {
+        name: "rptest",
+        summary: "mixed sizes from 8 B to 16 kB in scattered slots, bundles freed by other threads",
+        description: "A loop frees objects from scattered slots, frees the bundles that other threads have left, \
+            fills scattered slots with new objects, and every other loop allocates a bundle that another thread \
+            will free. A loop is 30 to 99 allocations. After rptest (Jansson, rpmalloc-benchmark) with the \
+            settings of mimalloc-bench; unlike the original sizes and counts are drawn by the seed instead of \
+            from fixed tables, and bundles are drained at once where an inbox is full. Which bundles are there at a loop's start \
+            depends on timing; the sizes asked for do not. It stresses small and large bins together and remote \
+            frees in bursts. Look at throughput, at peak RSS against live bytes, and at free bytes inside arenas.",
+        unit: "loops",
+        params: &[
+            Param::ops(40_000),
+            Param::WARMUP,
+            Param::TOUCH,
+            Param::bytes("size_min", 8, 1, 1 << 30, "smallest object"),
+            Param::bytes("size_max", 16_000, 1, 1 << 30, "largest object"),
+            Param::count("shape", 1, 0, 2, "sizes: 0 even, 1 falling linearly, 2 falling exponentially"),
+            Param::count("slots", 1_000, 1, 10_000_000, "objects that each thread can hold"),
+            Param::count("burst", 100, 4, 100_000, "about 0.65 of this many allocations a loop"),
+            Param::count(
+                "cross",
+                2,
+                0,
+                1_000_000,
+                "every how many loops a bundle goes to another thread; 0 never",
+            ),
+        ],
+        replaces_threads: false,
+        hidden: false,
+    };
+
+    fn new(spec: &Spec, threads: u32) -> Self {
+        let (slots, burst) = (spec.get("slots") as usize, spec.get("burst") as usize);
+        let fill = prime(slots, 0);
+        Self {
+            threads,
+            slots,
+            burst,
+            size_min: spec.get("size_min") as usize,
+            size_max: spec.get("size_max") as usize,
+            shape: spec.get("shape"),
+            cross: if threads == 1 { 0 } else { spec.get("cross") },
+            scatter: (fill, prime(slots, fill)),
+            inboxes: (0..threads).map(|_| Mailbox::new(INBOX * (burst + 2))).collect(),
+        }
+    }
+
+    fn seat(&self, index: u32) -> Seat {
+        let slots = (0..self.slots).map(|_| None).collect();
+        let bundle = Vec::with_capacity(INBOX * (self.burst + 2));
+        Seat { index, slots, fill_at: 0, free_at: 0, loops: 0, target: 0, bundle }
+    }
+
+    fn share(&self, ops: u64, index: u32) -> u64 {
+        even_share(ops, self.threads, index)
+    }
+
+    fn setup<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}
+
+    fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, _steady: bool) {
+        for _ in 0..ops {
+            self.free_some(seat, actor);
+            self.free_foreign(seat, actor);
+            let count = self.burst * actor.rng.between(LEAST, MOST) / 100;
+            self.fill(seat, actor, count);
+            if self.cross > 0 && seat.loops.is_multiple_of(self.cross) {
+                self.send(seat, actor, count);
+            }
+            seat.loops += 1;
+            actor.operation();
+        }
+    }
+
+    fn drain<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        self.free_foreign(seat, actor);
+        seat.slots.iter_mut().filter_map(Option::take).for_each(|object| actor.free(object));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scattered_walks_reach_every_slot() {
+        for slots in [1, 7, 1000, 7 * 11 * 13] {
+            let first = prime(slots, 0);
+            for step in [first, prime(slots, first)] {
+                let mut seen = vec![false; slots];
+                (0..slots).for_each(|n| seen[n * step % slots] = true);
+                assert!(seen.into_iter().all(|seen| seen), "{slots} in steps of {step}");
+            }
+        }
+    }
+}

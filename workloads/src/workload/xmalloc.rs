@@ -1,0 +1,156 @@
+//! `xmalloc`: producers and consumers with large batches, after Lever and Boreham (USENIX 2000).
+
+use super::Workload;
+use crate::catalogue::{Description, Param};
+use crate::engine::actor::Actor;
+use crate::engine::crew::even_share;
+use crate::engine::mailbox::Mailbox;
+use crate::heap::{Heap, Object};
+use crate::spec::Spec;
+
+/// Sizes in bytes, all equally likely: powers of two with a step between.
+const SIZES: [usize; 17] = [8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048];
+
+/// The pattern.
+pub struct Xmalloc {
+    batch: usize,
+    /// Bytes of every object; drawn from [`SIZES`] where it is 0.
+    size: usize,
+    producers: u32,
+    consumers: u32,
+    alone: bool,
+    full: Mailbox<Batch>,
+    /// Buffers on their way back: the engine's memory goes round.
+    empty: Mailbox<Vec<Object>>,
+}
+
+/// Objects under way, with the block that the program itself would list them in.
+struct Batch {
+    list: Object,
+    objects: Vec<Object>,
+}
+
+/// What a seat holds between two batches: nothing but room for the next.
+pub struct Seat {
+    role: Role,
+    arrived: Vec<Batch>,
+    blank: Vec<Vec<Object>>,
+}
+
+#[derive(Clone, Copy)]
+enum Role {
+    Producer,
+    Consumer,
+    Alone,
+}
+
+impl Xmalloc {
+    fn fill<H: Heap>(&self, mut objects: Vec<Object>, actor: &mut Actor<H>, count: usize) -> Batch {
+        let list = actor.malloc((self.batch + 1) * size_of::<usize>());
+        for _ in 0..count {
+            let size = if self.size == 0 { SIZES[actor.rng.below(SIZES.len())] } else { self.size };
+            objects.push(actor.malloc(size));
+            actor.operation();
+        }
+        Batch { list, objects }
+    }
+}
+
+/// Frees a batch; its buffer.
+fn free<H: Heap>(mut batch: Batch, actor: &mut Actor<H>) -> Vec<Object> {
+    batch.objects.drain(..).for_each(|object| actor.free(object));
+    actor.free(batch.list);
+    batch.objects
+}
+
+impl Workload for Xmalloc {
+    type Seat = Seat;
+
+    const DESCRIPTION: Description = Description {
+        name: "xmalloc",
+        summary: "producers allocate batches of 4096, consumers free them",
+        description: "Half of the threads allocate objects of seventeen sizes and push them in batches of 4096 \
+            into one queue; the other half takes batches out and frees them, the list of the batch last. One \
+            thread alone does both. After xmalloc-test (Lever and Boreham, Malloc Performance in a Multithreaded \
+            Linux Environment, USENIX 2000, with the sizes of mimalloc-bench); unlike the original the queue is \
+            first in, first out, consumers take equal numbers of batches, and the work is fixed instead of the \
+            time. Every free goes to another thread's arena: it stresses the arena's lock from outside while its \
+            owner allocates. Look at throughput, system time and peak RSS, which tells how far the producers \
+            run ahead.",
+        unit: "objects",
+        params: &[
+            Param::ops(8_000_000),
+            Param::WARMUP,
+            Param::TOUCH,
+            Param::count("batch", 4096, 1, 1_000_000, "objects in a batch"),
+            Param::count("queued", 100, 1, 100_000, "batches that can wait in the queue"),
+            Param::bytes("size", 0, 0, 1 << 30, "size of all objects; 0 draws from 8 B to 2 KiB"),
+        ],
+        replaces_threads: false,
+        hidden: false,
+    };
+
+    fn new(spec: &Spec, threads: u32) -> Self {
+        let (batch, queued) = (spec.get("batch") as usize, spec.get("queued") as usize);
+        // One for each place in the queue and one in every hand: a producer never waits for a buffer while
+        // no consumer has work.
+        let buffers = queued + threads as usize;
+        let empty = Mailbox::new(buffers);
+        empty.put(&mut (0..buffers).map(|_| Vec::with_capacity(batch)).collect());
+        Self {
+            batch,
+            size: spec.get("size") as usize,
+            producers: (threads / 2).max(1),
+            consumers: threads - threads / 2,
+            alone: threads == 1,
+            full: Mailbox::new(queued),
+            empty,
+        }
+    }
+
+    fn seat(&self, index: u32) -> Seat {
+        let role = match index {
+            _ if self.alone => Role::Alone,
+            index if index < self.producers => Role::Producer,
+            _ => Role::Consumer,
+        };
+        Seat { role, arrived: Vec::with_capacity(1), blank: Vec::with_capacity(1) }
+    }
+
+    fn share(&self, ops: u64, index: u32) -> u64 {
+        if index < self.producers {
+            return even_share(ops, self.producers, index);
+        }
+        let batches = |producer| even_share(ops, self.producers, producer).div_ceil(self.batch as u64);
+        even_share((0..self.producers).map(batches).sum(), self.consumers, index - self.producers)
+    }
+
+    fn setup<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}
+
+    fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, _steady: bool) {
+        let mut left = ops;
+        while left > 0 {
+            if let Role::Consumer = seat.role {
+                self.full.take(&mut seat.arrived, 1);
+                left -= seat.arrived.len() as u64;
+                seat.blank.extend(seat.arrived.drain(..).map(|batch| free(batch, actor)));
+                self.empty.put(&mut seat.blank);
+                continue;
+            }
+            self.empty.take(&mut seat.blank, 1);
+            let count = left.min(self.batch as u64);
+            left -= count;
+            let Some(buffer) = seat.blank.pop() else { continue };
+            let batch = self.fill(buffer, actor, count as usize);
+            if let Role::Producer = seat.role {
+                seat.arrived.push(batch);
+                self.full.put(&mut seat.arrived);
+            } else {
+                seat.blank.push(free(batch, actor));
+                self.empty.put(&mut seat.blank);
+            }
+        }
+    }
+
+    fn drain<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}
+}
