@@ -87,6 +87,22 @@ impl Spec {
         }
         Ok(())
     }
+
+    /// Shares of one whole must not exceed it.
+    fn check_shares(&self) -> Result<(), SpecError> {
+        let shares: Vec<_> = self.description.params.iter().filter(|param| param.share).collect();
+        let total: u64 = shares.iter().map(|param| self.get(param.name)).sum();
+        if total <= 100 {
+            return Ok(());
+        }
+        let listed: Vec<_> =
+            shares.iter().map(|p| format!("{}={}", p.name, written(p, self.get(p.name)))).collect();
+        Err(SpecError(format!(
+            "{}: {} are shares of all operations and add up to {total}%; they may have 100% at most",
+            self.name(),
+            listed.join(", ")
+        )))
+    }
 }
 
 fn read(workload: &str, param: &Param, text: &str) -> Result<u64, SpecError> {
@@ -162,6 +178,7 @@ impl FromStr for Spec {
             spec.set(key, value)?;
         }
         spec.check_ranges()?;
+        spec.check_shares()?;
         Ok(spec)
     }
 }
@@ -226,6 +243,12 @@ mod tests {
         assert_eq!(wrong("larson:ops=1,ops=2"), "larson: the parameter 'ops' is given twice");
         assert_eq!(wrong("larson:touch=3"), "larson: touch=3 is out of range; it takes 0 to 2");
         assert!(wrong("larson:size_max=many").starts_with("larson: size_max: 'many' is not a size"));
+        assert_eq!(
+            wrong("churn:calloc=60%,realloc=60%"),
+            "churn: calloc=60%, realloc=60%, aligned=2% are shares of all operations and add up to 122%; they may \
+             have 100% at most"
+        );
+        assert!("churn:calloc=49%,realloc=49%,warmup=100%".parse::<Spec>().is_ok());
         assert!(wrong("churn:warmup=200%").contains("it takes 0% to 100%"));
         assert_eq!(
             wrong("larson:size_min=200,size_max=100"),
@@ -241,7 +264,7 @@ mod tests {
                 let top = param.max.min(1 << 50);
                 *value = param.min + draw % (top - param.min + 1);
             }
-            prop_assume!(spec.check_ranges().is_ok());
+            prop_assume!(spec.check_ranges().is_ok() && spec.check_shares().is_ok());
             prop_assert_eq!(spec.to_string().parse::<Spec>(), Ok(spec));
         }
 
