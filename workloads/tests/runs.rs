@@ -100,8 +100,8 @@ fn touched_memory_is_resident_and_untouched_memory_is_not() {
 #[test]
 fn mistakes_are_one_line_and_exit_code_2() {
     for (arguments, expected) in [
-        (&["run", "larsen"][..], "did you mean 'larson'?"),
-        (&["run", "larson:slot=5"], "did you mean 'slots'?"),
+        (&["run", "larsen"][..], "did you mean larson?"),
+        (&["run", "larson:slot=5"], "did you mean slots?"),
         (&["run", "churn", "--threads", "0"], "1..="),
         (&["run", "churn", "--thread", "2"], "--threads"),
         (&["run", "churn", "--control-fd", "99"], "--control-fd 99"),
