@@ -92,7 +92,7 @@ fn bad_flags_are_told_in_one_line() {
     };
     for (line, expected) in [
         ("sweep", "no workload is given; name one or more of "),
-        ("sweep larsen", "there is no workload 'larsen'; did you mean 'larson'?"),
+        ("sweep larsen", "there is no workload 'larsen'; did you mean larson?"),
         ("sweep larson:opz=3", "larson has no parameter 'opz'"),
         ("sweep larson --threads 0", "--threads: threads is '0', but must be a whole number from 1 to 4096"),
         ("sweep larson --threads 4,,8", "--threads: threads is '', but must be a whole number"),

@@ -5,9 +5,11 @@
 //! * [`message`]: what is said over the control socket, one line of JSON a message.
 //! * [`channel`]: the control socket itself, which also carries the telemetry page's descriptor.
 //! * [`units`]: bytes, durations, counts and ratios as text, the same words on both sides.
+//! * [`nearest`]: what a misspelt name was probably meant to be, the same on both sides.
 
 pub mod channel;
 pub mod message;
+pub mod nearest;
 pub mod telemetry;
 pub mod units;
 

@@ -48,6 +48,8 @@ pub struct Param {
     pub min: u64,
     /// Largest value accepted.
     pub max: u64,
+    /// Whether it is a share of all operations; the shares of a workload add up to 100 % at most.
+    pub share: bool,
     /// What it means, in a few words.
     pub what: &'static str,
 }
@@ -55,17 +57,22 @@ pub struct Param {
 impl Param {
     /// A parameter in bytes.
     pub const fn bytes(name: &'static str, default: u64, min: u64, max: u64, what: &'static str) -> Self {
-        Self { name, kind: Kind::Bytes, default, min, max, what }
+        Self { name, kind: Kind::Bytes, default, min, max, share: false, what }
     }
 
     /// A parameter that counts something.
     pub const fn count(name: &'static str, default: u64, min: u64, max: u64, what: &'static str) -> Self {
-        Self { name, kind: Kind::Count, default, min, max, what }
+        Self { name, kind: Kind::Count, default, min, max, share: false, what }
     }
 
     /// A parameter in percent of something, 0 to 100.
     pub const fn percent(name: &'static str, default: u64, what: &'static str) -> Self {
-        Self { name, kind: Kind::Percent, default, min: 0, max: 100, what }
+        Self { name, kind: Kind::Percent, default, min: 0, max: 100, share: false, what }
+    }
+
+    /// A share of all operations, in percent. Those of one workload add up to 100 % at most.
+    pub const fn share(name: &'static str, default: u64, what: &'static str) -> Self {
+        Self { share: true, ..Self::percent(name, default, what) }
     }
 
     /// The parameter `ops` that every workload has.

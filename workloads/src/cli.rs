@@ -13,6 +13,7 @@ use crate::allocator::Allocator;
 use crate::engine::crew::Run;
 use crate::engine::{Conductor, Stop};
 use crate::heap::LibcHeap;
+use crate::memory::OUT_OF_MEMORY;
 use crate::session::{ByHand, Harness};
 use crate::spec::Spec;
 use crate::{catalogue, workload};
@@ -55,13 +56,11 @@ struct RunArguments {
     json: bool,
 }
 
-/// Memory could not be had.
-const OUT_OF_MEMORY: i32 = 3;
 /// The harness has gone.
 const DESERTED: i32 = 4;
 
 /// The whole program, but for the choice of the allocator. Exit codes: 0 done, 1 the workload or the
-/// system failed, 2 bad arguments, 3 out of memory, 4 the harness has gone.
+/// system failed, 2 bad arguments, 3 out of memory (the measured heap, or the engine's own), 4 the harness has gone.
 pub fn main(allocator: &dyn Allocator) -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

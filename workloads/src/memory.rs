@@ -1,17 +1,22 @@
 //! The engine's own memory: a small allocator over `mmap` that serves all Rust allocations of a workload
 //! binary, so that nothing of the engine ever enters the measured `malloc`.
 //!
-//! Chunks are mapped populated, so that what is mapped is resident and [`bytes`] can be subtracted from
-//! RSS. Blocks are powers of two kept in free lists; anything larger has a mapping of its own. The hot
+//! Chunks are populated as they are mapped, so that what is mapped is resident and [`bytes`] can be subtracted
+//! from RSS. Where there is no memory, the process ends with [`OUT_OF_MEMORY`] and a line: Rust itself would
+//! abort, which looks like a crash. Blocks are powers of two kept in free lists; anything larger has a mapping of its own. The hot
 //! path of a workload does not come here, so one lock is enough.
 
 use std::alloc::{GlobalAlloc, Layout};
+use std::io::Write;
 use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
-const PAGE: usize = 4096;
+/// Exit code of a process that could not get memory.
+pub const OUT_OF_MEMORY: i32 = 3;
+
 /// Smallest block: 1 << 4.
 const SMALLEST: u32 = 4;
 /// Largest block of a free list: 1 << 15.
@@ -46,20 +51,73 @@ struct Free {
 // SAFETY: `lists` is only reached by the holder of `locked`.
 unsafe impl Sync for EngineMemory {}
 
-/// Maps `bytes` populated, without huge pages, so that resident is exactly mapped.
-fn map(bytes: usize) -> *mut u8 {
+/// Bytes of a page. Remembered, as small blocks ask for it as well.
+fn page_size() -> usize {
+    static PAGE: AtomicUsize = AtomicUsize::new(0);
+    let known = PAGE.load(Ordering::Relaxed);
+    if known != 0 {
+        return known;
+    }
+    // SAFETY: sysconf only reads, and allocates nothing for this name.
+    let asked = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let page = usize::try_from(asked).ok().filter(|page| page.is_power_of_two()).unwrap_or(4096);
+    PAGE.store(page, Ordering::Relaxed);
+    page
+}
+
+/// Maps `bytes`, whole pages, without huge pages, so that resident is exactly what is touched. The advice
+/// comes before the first page is there: `MAP_POPULATE` would fill the mapping with huge ones first.
+fn reserve(bytes: usize) -> Option<*mut u8> {
     let prot = ProtFlags::READ | ProtFlags::WRITE;
-    let flags = MapFlags::PRIVATE | MapFlags::POPULATE;
     // SAFETY: a fresh mapping at an address of the kernel's choice; the advice is on that mapping alone.
-    let base = unsafe {
-        let Ok(base) = rustix::mm::mmap_anonymous(null_mut(), bytes, prot, flags) else {
-            return null_mut();
-        };
+    unsafe {
+        let base = rustix::mm::mmap_anonymous(null_mut(), bytes, prot, MapFlags::PRIVATE).ok()?;
         let _ = rustix::mm::madvise(base, bytes, Advice::LinuxNoHugepage);
-        base
-    };
+        Some(base.cast())
+    }
+}
+
+/// Maps `bytes`, whole pages, resident. Null where there is no memory.
+fn map(bytes: usize) -> *mut u8 {
+    let Some(base) = reserve(bytes) else { return null_mut() };
     MAPPED.fetch_add(bytes as u64, Ordering::Relaxed);
-    base.cast()
+    // SAFETY: populating changes no byte of the mapping just made.
+    match unsafe { rustix::mm::madvise(base.cast(), bytes, Advice::LinuxPopulateWrite) } {
+        Ok(()) => base,
+        Err(Errno::NOMEM) => {
+            // SAFETY: nothing else knows the mapping.
+            unsafe { unmap(base, bytes) };
+            null_mut()
+        }
+        // Linux before 5.14 cannot be asked for it.
+        Err(_) => {
+            touch(base, bytes);
+            base
+        }
+    }
+}
+
+/// Makes each page of a new mapping resident.
+fn touch(base: *mut u8, bytes: usize) {
+    for at in (0..bytes).step_by(page_size()) {
+        // SAFETY: within the mapping, which is writable and holds zeros.
+        unsafe { base.add(at).write_volatile(0) };
+    }
+}
+
+/// Ends the process where the engine itself gets no memory. Allocates nothing.
+#[cold]
+fn refuse(bytes: usize) -> ! {
+    let mut line = [0u8; 128];
+    let mut rest = &mut line[..];
+    let _ = writeln!(rest, "error: out of memory: the engine's own tables need {bytes} more bytes");
+    let left = rest.len();
+    let written = &line[..line.len() - left];
+    // SAFETY: writes initialised bytes; _exit ends the process at once, whatever other threads do.
+    unsafe {
+        libc::write(libc::STDERR_FILENO, written.as_ptr().cast(), written.len());
+        libc::_exit(OUT_OF_MEMORY)
+    }
 }
 
 /// Gives back `bytes` at `base`, a page-aligned part of a mapping made by [`map`].
@@ -75,19 +133,19 @@ unsafe fn unmap(base: *mut u8, bytes: usize) {
 }
 
 fn mapped_size(layout: Layout) -> usize {
-    layout.size().next_multiple_of(PAGE)
+    layout.size().next_multiple_of(page_size())
 }
 
 /// The free list for a layout; `None` where it needs a mapping of its own.
 fn class(layout: Layout) -> Option<usize> {
     let block = layout.size().max(layout.align()).max(1 << SMALLEST).checked_next_power_of_two()?;
     let class = block.trailing_zeros() - SMALLEST;
-    ((class as usize) < CLASSES && layout.align() <= PAGE).then_some(class as usize)
+    ((class as usize) < CLASSES && layout.align() <= page_size()).then_some(class as usize)
 }
 
 fn map_aligned(layout: Layout) -> *mut u8 {
     let size = mapped_size(layout);
-    if layout.align() <= PAGE {
+    if layout.align() <= page_size() {
         return map(size);
     }
     let Some(wide) = size.checked_add(layout.align()) else { return null_mut() };
@@ -151,7 +209,7 @@ impl Lists {
     fn cut(&mut self, block: usize) -> *mut u8 {
         loop {
             if !self.fresh.is_null() {
-                let gap = self.fresh.align_offset(block.min(PAGE));
+                let gap = self.fresh.align_offset(block.min(page_size()));
                 if gap + block <= self.fresh_bytes {
                     // SAFETY: both offsets lie within the current chunk.
                     unsafe {
@@ -175,10 +233,14 @@ impl Lists {
 // from `class` and `map_aligned`, and `dealloc` takes the same way back for the same layout.
 unsafe impl GlobalAlloc for EngineMemory {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        match class(layout) {
+        let block = match class(layout) {
             Some(class) => self.with_lists(|lists| lists.take(class)),
             None => map_aligned(layout),
+        };
+        if block.is_null() {
+            refuse(layout.size());
         }
+        block
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -223,6 +285,38 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_mapped_is_resident_in_small_pages() {
+        let bytes = 8 << 20;
+        let touched = reserve(bytes).unwrap();
+        touch(touched, bytes);
+        MAPPED.fetch_add(bytes as u64, Ordering::Relaxed);
+        for base in [map(bytes), touched] {
+            assert!(!base.is_null());
+            let mut resident = vec![0u8; bytes / page_size()];
+            // SAFETY: a whole mapping, and a byte for each of its pages.
+            assert_eq!(unsafe { libc::mincore(base.cast(), bytes, resident.as_mut_ptr()) }, 0);
+            assert!(resident.iter().all(|page| page & 1 == 1));
+            assert_eq!(huge_kib(base as usize), 0);
+            // SAFETY: nothing else knows the mapping.
+            unsafe { unmap(base, bytes) };
+        }
+    }
+
+    /// `AnonHugePages` of the area that holds an address.
+    fn huge_kib(address: usize) -> u64 {
+        let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let holds = |line: &&str| {
+            let bound = |text| usize::from_str_radix(text, 16).ok();
+            let ends = line.split_once(' ').and_then(|(area, _)| area.split_once('-'));
+            let ends = ends.and_then(|(from, to)| Some(bound(from)?..bound(to)?));
+            ends.is_some_and(|area| area.contains(&address))
+        };
+        let mut lines = smaps.lines().skip_while(|line| !holds(line));
+        let line = lines.find_map(|line| line.strip_prefix("AnonHugePages:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use arenalab_wire::nearest::suggest;
 use arenalab_wire::units;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -61,7 +62,7 @@ impl Spec {
         let params = self.description.params;
         let Some(place) = params.iter().position(|param| param.name == name) else {
             let known = params.iter().map(|param| param.name);
-            let error = format!("{} has no parameter '{name}'{}", self.name(), nearest(name, known));
+            let error = format!("{} has no parameter '{name}'; {}", self.name(), suggest(name, known));
             return Err(SpecError(error));
         };
         self.values[place] = read(self.name(), &params[place], value)?;
@@ -86,6 +87,22 @@ impl Spec {
             }
         }
         Ok(())
+    }
+
+    /// Shares of one whole must not exceed it.
+    fn check_shares(&self) -> Result<(), SpecError> {
+        let shares: Vec<_> = self.description.params.iter().filter(|param| param.share).collect();
+        let total: u64 = shares.iter().map(|param| self.get(param.name)).sum();
+        if total <= 100 {
+            return Ok(());
+        }
+        let listed: Vec<_> =
+            shares.iter().map(|p| format!("{}={}", p.name, written(p, self.get(p.name)))).collect();
+        Err(SpecError(format!(
+            "{}: {} are shares of all operations and add up to {total}%; they may have 100% at most",
+            self.name(),
+            listed.join(", ")
+        )))
     }
 }
 
@@ -126,15 +143,6 @@ pub fn written(param: &Param, value: u64) -> String {
     }
 }
 
-/// `; did you mean 'x'?` or a list of what there is.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    let score = |candidate: &&str| (strsim::jaro_winkler(name, candidate) * 1e6) as u64;
-    match known.clone().max_by_key(score).filter(|best| score(best) > 750_000) {
-        Some(best) => format!("; did you mean '{best}'?"),
-        None => format!("; there are: {}", known.collect::<Vec<_>>().join(", ")),
-    }
-}
-
 impl FromStr for Spec {
     type Err = SpecError;
 
@@ -145,7 +153,7 @@ impl FromStr for Spec {
         };
         let Some(description) = catalogue::find(name) else {
             let known = catalogue::all().iter().filter(|known| !known.hidden).map(|known| known.name);
-            return Err(SpecError(format!("there is no workload '{name}'{}", nearest(name, known))));
+            return Err(SpecError(format!("there is no workload '{name}'; {}", suggest(name, known))));
         };
         let mut spec = Self::new(description);
         let mut seen: Vec<&str> = Vec::new();
@@ -162,6 +170,7 @@ impl FromStr for Spec {
             spec.set(key, value)?;
         }
         spec.check_ranges()?;
+        spec.check_shares()?;
         Ok(spec)
     }
 }
@@ -215,17 +224,20 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_with_what_would_be_right() {
-        assert_eq!(wrong("larsen"), "there is no workload 'larsen'; did you mean 'larson'?");
-        assert!(wrong("zzz").contains("there are: larson"), "{}", wrong("zzz"));
+        assert_eq!(wrong("larsen"), "there is no workload 'larsen'; did you mean larson?");
+        assert!(wrong("zzz").contains("known: larson"), "{}", wrong("zzz"));
         assert!(!wrong("zzz").contains("selftest"));
-        assert_eq!(
-            wrong("larson:sise_max=5"),
-            "larson has no parameter 'sise_max'; did you mean 'size_max'?"
-        );
+        assert_eq!(wrong("larson:sise_max=5"), "larson has no parameter 'sise_max'; did you mean size_max?");
         assert_eq!(wrong("larson:size_max"), "larson: 'size_max' is not of the form parameter=value");
         assert_eq!(wrong("larson:ops=1,ops=2"), "larson: the parameter 'ops' is given twice");
         assert_eq!(wrong("larson:touch=3"), "larson: touch=3 is out of range; it takes 0 to 2");
         assert!(wrong("larson:size_max=many").starts_with("larson: size_max: 'many' is not a size"));
+        assert_eq!(
+            wrong("churn:calloc=60%,realloc=60%"),
+            "churn: calloc=60%, realloc=60%, aligned=2% are shares of all operations and add up to 122%; they may \
+             have 100% at most"
+        );
+        assert!("churn:calloc=49%,realloc=49%,warmup=100%".parse::<Spec>().is_ok());
         assert!(wrong("churn:warmup=200%").contains("it takes 0% to 100%"));
         assert_eq!(
             wrong("larson:size_min=200,size_max=100"),
@@ -241,7 +253,7 @@ mod tests {
                 let top = param.max.min(1 << 50);
                 *value = param.min + draw % (top - param.min + 1);
             }
-            prop_assume!(spec.check_ranges().is_ok());
+            prop_assume!(spec.check_ranges().is_ok() && spec.check_shares().is_ok());
             prop_assert_eq!(spec.to_string().parse::<Spec>(), Ok(spec));
         }
 

@@ -113,8 +113,8 @@ fn touched_memory_is_resident_and_untouched_memory_is_not() {
 #[test]
 fn mistakes_are_one_line_and_exit_code_2() {
     for (arguments, expected) in [
-        (&["run", "larsen"][..], "did you mean 'larson'?"),
-        (&["run", "larson:slot=5"], "did you mean 'slots'?"),
+        (&["run", "larsen"][..], "did you mean larson?"),
+        (&["run", "larson:slot=5"], "did you mean slots?"),
         (&["run", "churn", "--threads", "0"], "1..="),
         (&["run", "churn", "--thread", "2"], "--threads"),
         (&["run", "churn", "--control-fd", "99"], "--control-fd 99"),
@@ -136,4 +136,26 @@ fn the_catalogue_is_listed_as_json() {
         list.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
     assert!(names.into_iter().eq(catalogue::all().iter().map(|entry| entry.name)));
     assert_eq!(list[0]["params"][0]["kind"], "count");
+}
+
+#[test]
+fn an_engine_without_memory_for_itself_says_so_and_is_no_crash() {
+    use std::os::unix::process::CommandExt;
+    for allocator in ["glibc", "jemalloc"] {
+        let mut command = command(allocator);
+        command.args(["run", "churn:slots=10M,ops=1", "--threads", "8"]);
+        let room = libc::rlimit { rlim_cur: 1 << 30, rlim_max: 1 << 30 };
+        // SAFETY: setrlimit is async-signal-safe and is all that runs between fork and exec.
+        unsafe {
+            command.pre_exec(move || match libc::setrlimit(libc::RLIMIT_AS, &raw const room) {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            });
+        }
+        let output = output(&mut command);
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        let line = "error: out of memory: the engine's own tables need 160000000 more bytes\n";
+        assert_eq!(said, line);
+    }
 }

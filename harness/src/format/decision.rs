@@ -140,7 +140,7 @@ pub struct Standing {
     pub feasible: Feasible,
     /// Whether no other candidate is better in both figures.
     pub on_front: bool,
-    /// The mechanism seen, in words; empty where none was.
+    /// The mechanism seen, in words; one sentence saying so where none was seen; empty for the baseline.
     pub mechanism: Vec<String>,
 }
 

@@ -191,7 +191,8 @@ pub struct Live {
     pub engine: u64,
 }
 
-/// Arenas of the allocator.
+/// Arenas of the allocator. What an arena is differs between allocators (of glibc, a heap with its lock; of
+/// jemalloc, a set of size classes that threads are assigned to): compare only within one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Arenas {
     /// The limit that was asked for; `null` where it was left to the library.
@@ -205,11 +206,13 @@ pub struct Arenas {
 pub struct Anatomy {
     /// Handed out to the program.
     pub allocated: Option<u64>,
-    /// Free inside the allocator at the end of the steady phase.
+    /// Free inside the allocator at the end of the steady phase. Compare only within one allocator
+    /// (`allocator.name`): of glibc it is address space in the arenas, their tops included, resident or
+    /// not; of jemalloc, resident bytes neither handed out nor bookkeeping.
     pub free: Option<u64>,
-    /// Free inside the allocator after the drain.
+    /// The same after the drain.
     pub free_drained: Option<u64>,
-    /// In chunks mapped one by one.
+    /// In chunks mapped one by one. Compare only within one allocator.
     pub mmapped: Option<u64>,
     /// The allocator's own bookkeeping.
     pub metadata: Option<u64>,

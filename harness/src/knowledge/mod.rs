@@ -9,12 +9,12 @@ pub mod arena_limit;
 pub mod glibc;
 pub mod jemalloc;
 pub mod mimalloc;
-pub mod nearest;
 pub mod preload;
 pub mod scrub;
 pub mod value;
 pub mod version;
 
+pub use arenalab_wire::nearest;
 pub use value::Value;
 pub use version::Version;
 

@@ -3,29 +3,56 @@
 use std::collections::BTreeMap;
 
 use crate::format::decision::Apply;
+use crate::knowledge::nearest::quote;
 
 /// A variable and its value.
 type Pair<'a> = (&'a String, &'a String);
 
-/// The lines for a candidate, given the allocator's name and the environment that makes the candidate.
+/// The lines for a candidate, given the allocator's name and the environment that makes the candidate. A
+/// variable that no shell could set, by its name or by a NUL in its value, is left out and told in the note.
 pub fn lines(allocator: &str, env: &BTreeMap<String, String>) -> Apply {
-    let pairs: Vec<Pair> = env.iter().collect();
+    let (pairs, unfit): (Vec<Pair>, Vec<Pair>) = env.iter().partition(|pair| can_be_set(pair));
+    let mut note = note(allocator, env);
+    if !unfit.is_empty() {
+        let names: Vec<String> = unfit.iter().map(|(name, _)| quote(name)).collect();
+        note.push_str(&format!(" Left out, as it cannot be set everywhere: {}.", names.join(", ")));
+    }
     Apply {
         env: pairs.iter().map(|(name, value)| format!("{name}={value}")).collect(),
         systemd: systemd(&pairs),
         shell: shell(&pairs),
         kubernetes: kubernetes(&pairs),
-        note: Some(note(allocator, env)),
+        note: Some(note),
     }
+}
+
+/// Whether it is an identifier with a value that the environment can hold.
+fn can_be_set((name, value): &Pair) -> bool {
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !value.contains('\0')
 }
 
 fn systemd(pairs: &[Pair]) -> String {
     if pairs.is_empty() {
         return String::new();
     }
-    let quoted = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%");
-    let line = |(name, value): &Pair| format!("Environment=\"{name}={}\"", quoted(value));
+    let line = |(name, value): &Pair| {
+        let quoted: String = value.chars().map(in_unit_file).collect();
+        format!("Environment=\"{name}={quoted}\"")
+    };
     format!("# /etc/systemd/system/YOUR.service.d/malloc.conf\n[Service]\n{}", lines_of(pairs, line))
+}
+
+/// A character within double quotes of a unit file: a line of it ends at a newline, so that none may be there
+/// as such.
+fn in_unit_file(c: char) -> String {
+    match c {
+        '\\' => "\\\\".to_owned(),
+        '"' => "\\\"".to_owned(),
+        '%' => "%%".to_owned(),
+        c if c.is_ascii_control() => format!("\\x{:02x}", u32::from(c)),
+        c => c.to_string(),
+    }
 }
 
 fn shell(pairs: &[Pair]) -> String {
@@ -53,6 +80,11 @@ fn note(allocator: &str, env: &BTreeMap<String, String>) -> String {
         ("glibc", true) => "Nothing to set: the C library's defaults are the choice.".to_owned(),
         ("glibc", false) => {
             "The variables must be in the environment before the program starts; setuid programs ignore them."
+                .to_owned()
+        }
+        ("preload", _) => {
+            "LD_PRELOAD must be in the environment before the program starts, and the library must be installed \
+             wherever it runs; setuid and statically linked programs ignore it."
                 .to_owned()
         }
         (other, _) => format!(
@@ -85,6 +117,34 @@ mod tests {
         assert_eq!(apply.shell, "export A='x'\\''; rm -rf \"$HOME\" %n'\n");
         assert!(apply.systemd.contains("Environment=\"A=x'; rm -rf \\\"$HOME\\\" %%n\""));
         assert!(apply.kubernetes.contains(r#"value: "x'; rm -rf \"$HOME\" %n""#));
+    }
+
+    #[test]
+    fn a_preloaded_library_is_already_in_the_variables() {
+        let apply = lines("preload", &env(&[("LD_PRELOAD", "/usr/lib/libtcmalloc.so.4")]));
+        assert_eq!(apply.env, ["LD_PRELOAD=/usr/lib/libtcmalloc.so.4"]);
+        let note = apply.note.unwrap();
+        assert!(note.starts_with("LD_PRELOAD must be") && !note.contains("libpreload"), "{note}");
+    }
+
+    #[test]
+    fn a_newline_cannot_begin_another_line_of_a_unit_file() {
+        let apply = lines("preload", &env(&[("A", "x\nExecStart=/bin/sh\t\u{7f}")]));
+        assert!(apply.systemd.ends_with("Environment=\"A=x\\x0aExecStart=/bin/sh\\x09\\x7f\"\n"));
+        assert_eq!(apply.kubernetes.lines().count(), 3);
+    }
+
+    #[test]
+    fn a_name_that_no_shell_could_set_is_left_out_and_told() {
+        let apply =
+            lines("glibc", &env(&[("A;reboot", "1"), ("2B", "1"), ("", "1"), ("N", "\0"), ("OK_1", "1")]));
+        assert_eq!((apply.env, apply.shell), (vec!["OK_1=1".to_owned()], "export OK_1='1'\n".to_owned()));
+        assert!(!apply.systemd.contains("reboot") && !apply.kubernetes.contains("reboot"));
+        let note = apply.note.unwrap();
+        assert!(
+            note.ends_with("Left out, as it cannot be set everywhere: '', '2B', 'A;reboot', 'N'."),
+            "{note}"
+        );
     }
 
     #[test]

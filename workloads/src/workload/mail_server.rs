@@ -36,6 +36,8 @@ pub struct MailServer {
     depth: usize,
     burst: usize,
     bursts: u64,
+    /// Messages of the steady phase.
+    ops: u64,
     sessions: usize,
     headers: Sizes,
     bodies: Sizes,
@@ -117,7 +119,10 @@ impl MailServer {
     fn delivery(&self, number: u32) -> Delivery {
         let connections = (number..self.connections).step_by(self.inboxes.len()).count();
         let depth = self.depth * connections;
-        let queue = VecDeque::with_capacity(depth + 1);
+        // As deep as it ever gets, so that it does not grow while time is taken.
+        let above = depth.saturating_mul(self.burst - 1) as u64;
+        let above = if self.bursts == 0 { 0 } else { above.min(self.received(self.ops, number)) };
+        let queue = VecDeque::with_capacity(depth + above as usize + 1);
         Delivery { number, arrived: Vec::with_capacity(IN_FLIGHT), queue, depth }
     }
 
@@ -275,6 +280,7 @@ impl Workload for MailServer {
             depth: spec.get("depth") as usize,
             burst: spec.get("burst") as usize,
             bursts: spec.get("bursts"),
+            ops: spec.get("ops"),
             sessions: spec.get("sessions") as usize,
             headers: Sizes::log_uniform(16, 256),
             bodies: Sizes::log_normal(spec.get("body_median"), 1.2, 64, body_max),
@@ -341,6 +347,32 @@ mod tests {
         assert_eq!([depth(1000), depth(1700), depth(2000)], [100, 1000, 100]);
         assert_eq!(wanted_depth(100, 10, 0, 5, 10), 100);
         assert_eq!(wanted_depth(100, 10, 4, 1, 2), 100);
+    }
+
+    #[test]
+    fn a_queue_is_made_as_deep_as_it_gets_and_no_deeper_than_messages_can_make_it() {
+        for (spec, threads) in [
+            ("mail-server", 1),
+            ("mail-server:ops=9001,depth=3", 5),
+            ("mail-server:ops=10,depth=1M,burst=1000", 2),
+            ("mail-server:bursts=0,ops=1k", 8),
+        ] {
+            let server = MailServer::new(&spec.parse().unwrap(), threads);
+            for number in 0..server.deliveries() {
+                let delivery = server.delivery(number);
+                let total = server.received(server.ops, number);
+                let (mut length, mut deepest) = (delivery.depth, delivery.depth);
+                for done in 0..total {
+                    length += 1;
+                    deepest = deepest.max(length);
+                    let wanted = wanted_depth(delivery.depth, server.burst, server.bursts, done, total);
+                    length = length.min(wanted);
+                }
+                let capacity = delivery.queue.capacity();
+                assert!(capacity >= deepest, "{spec}: {capacity} for {deepest}");
+                assert!(capacity <= delivery.depth + total as usize + 1, "{spec}: {capacity}");
+            }
+        }
     }
 
     #[test]
