@@ -1,6 +1,6 @@
 //! The decision on a campaign: what `decide` says, with the mechanism seen and the lines to apply it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::store::Campaign;
 use super::{mechanism, search};
@@ -46,8 +46,21 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
     // From the candidate's own words, never from variables that stand in a file.
     let chosen = decision.choice.as_ref().and_then(|name| name.parse::<Candidate>().ok());
     decision.apply = chosen.map(|candidate| apply::lines(candidate.allocator().name(), &candidate.env()));
+    decision.warnings.extend(repeated(&campaign.trials));
     decision.warnings.extend(campaign.notes.iter().cloned());
     decision
+}
+
+/// That rounds were run again, and how many.
+fn repeated(trials: &[TrialRecord]) -> Option<String> {
+    let again: BTreeSet<(u32, u32)> =
+        trials.iter().filter(|trial| trial.attempt > 0).map(|trial| (trial.round, trial.attempt)).collect();
+    let count = again.len();
+    (count > 0).then(|| {
+        format!(
+            "{count} rounds were run again because the host was disturbed meanwhile; their last run counts"
+        )
+    })
 }
 
 /// Adds to each standing what was seen of its mechanism.

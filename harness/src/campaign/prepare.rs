@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::run::Setup;
+use crate::decide::noisy::Rule;
 use crate::format::FORMAT;
 use crate::format::manifest::{Binary, CandidateEntry, Host, Libc, Manifest};
 use crate::knowledge::Version;
@@ -116,7 +117,7 @@ pub fn setup<'a>(manifest: &'a Manifest, programs: &BTreeMap<String, PathBuf>) -
             }
         }
     }
-    Ok(Setup { manifest, templates })
+    Ok(Setup { manifest, templates, rule: Rule { again: 1, ..Rule::default() } })
 }
 
 #[allow(clippy::too_many_arguments)]

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::schedule::{self, Slot};
 use super::store::Store;
 use crate::decide::from_trials;
+use crate::decide::noisy::Rule;
 use crate::decide::strategy::{RoundRequest, Step, Strategy};
 use crate::format::decision::Eliminated;
 use crate::format::manifest::Manifest;
@@ -25,7 +26,13 @@ pub struct Setup<'a> {
     pub manifest: &'a Manifest,
     /// By scenario, then by arm; the last arm is the baseline's twin.
     pub templates: Vec<Vec<TrialSpec>>,
+    /// Which rounds are run again.
+    pub rule: Rule,
 }
+
+/// At most one round in so many is run again, none before that many: on a host that is always disturbed,
+/// running again mends nothing.
+const REPEATED_OF: u32 = 10;
 
 /// What happens, as it happens.
 pub enum Event<'a> {
@@ -53,6 +60,11 @@ pub enum Event<'a> {
     },
     /// A scenario's block within the round has ended.
     BlockEnded,
+    /// The host was disturbed during the round, by the rule; it is run again.
+    RoundRepeated {
+        /// What the rule saw.
+        why: &'a str,
+    },
     /// Candidates are out.
     Eliminated(&'a [Eliminated]),
     /// The strategy has what it wants.
@@ -81,6 +93,8 @@ struct Run<'a> {
     on: &'a mut dyn FnMut(&Event),
     past: HashMap<Key, TrialRecord>,
     seen: Vec<TrialRecord>,
+    /// Rounds that were run again so far.
+    repeated: u32,
 }
 
 /// Runs a campaign to its end.
@@ -97,7 +111,7 @@ pub fn run(
     on: &mut dyn FnMut(&Event),
 ) -> Result<Ended, String> {
     let past = by_key(setup, past);
-    let mut run = Run { setup, executor, store, stop, on, past, seen: Vec::new() };
+    let mut run = Run { setup, executor, store, stop, on, past, seen: Vec::new(), repeated: 0 };
     let ended = run.all_rounds(strategy);
     // Space that was reserved for rows to come. Where it cannot be given back, nothing is lost.
     let _ = run.store.trials.finish();
@@ -143,7 +157,9 @@ impl Run<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(Ended::Interrupted);
             }
-            let observations = from_trials::from_trials(&self.seen, self.setup.manifest);
+            let mut observations = from_trials::from_trials(&self.seen, self.setup.manifest);
+            // The twin is there from the first round on, also before its first trial.
+            observations.twin = observations.arms.len().checked_sub(1);
             match strategy.next(&observations) {
                 Step::Stop { why, eliminated } => {
                     self.tell_eliminated(&eliminated);
@@ -152,7 +168,7 @@ impl Run<'_> {
                 }
                 Step::Round(request) => {
                     self.tell_eliminated(&request.eliminated);
-                    if self.attempt(round, 0, &request)? == Ended::Interrupted {
+                    if self.round(round, &request)? == Ended::Interrupted {
                         return Ok(Ended::Interrupted);
                     }
                 }
@@ -165,6 +181,31 @@ impl Run<'_> {
         if !eliminated.is_empty() {
             (self.on)(&Event::Eliminated(eliminated));
         }
+    }
+
+    /// One round; run again as a whole where the rule finds that the host was disturbed. The last run
+    /// counts, whatever it shows, and all are kept.
+    fn round(&mut self, round: u32, request: &RoundRequest) -> Result<Ended, String> {
+        for attempt in 0.. {
+            let from = self.seen.len();
+            if self.attempt(round, attempt, request)? == Ended::Interrupted {
+                return Ok(Ended::Interrupted);
+            }
+            let allowed = attempt < self.setup.rule.again && self.repeated < round / REPEATED_OF;
+            let Some(why) = self.disturbed(from).filter(|_| allowed) else { break };
+            self.repeated += 1;
+            (self.on)(&Event::RoundRepeated { why: &why });
+        }
+        Ok(Ended::Complete)
+    }
+
+    /// What disturbed the trials from an index on, if anything did.
+    fn disturbed(&self, from: usize) -> Option<String> {
+        let cpus = self.setup.manifest.host.cpus_online;
+        self.seen[from..].iter().find_map(|trial| {
+            let seconds = trial.wall_s.unwrap_or(trial.elapsed_s);
+            self.setup.rule.disturbed(&trial.noise, seconds, trial.threads, cpus)
+        })
     }
 
     fn attempt(&mut self, round: u32, attempt: u32, request: &RoundRequest) -> Result<Ended, String> {

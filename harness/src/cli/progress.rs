@@ -45,6 +45,7 @@ pub struct Progress {
     last_plain: Option<Instant>,
     statuses: BTreeMap<Status, u32>,
     round: u32,
+    round_trials: u64,
 }
 
 impl Progress {
@@ -77,13 +78,17 @@ impl Progress {
             last_plain: None,
             statuses: BTreeMap::new(),
             round: 0,
+            round_trials: 0,
         }
     }
 
     /// Takes an event.
     pub fn on(&mut self, event: &Event) {
         match event {
-            Event::RoundBegins { round, attempt, phase, .. } => self.round_begins(*round, *attempt, phase),
+            Event::RoundBegins { round, attempt, phase, trials } => {
+                self.round_trials = *trials as u64;
+                self.round_begins(*round, *attempt, phase);
+            }
             Event::TrialBegins(spec) => {
                 let twin = if spec.twin { " (twin)" } else { "" };
                 let what = format!("{}, {} threads, {}{twin}", spec.workload, spec.threads, spec.candidate);
@@ -91,6 +96,11 @@ impl Progress {
             }
             Event::TrialEnded { record, arm, replayed } => self.trial_ended(record, *arm, *replayed),
             Event::BlockEnded => self.block_ended(),
+            Event::RoundRepeated { why } => {
+                self.total = self.total.map(|total| total + self.round_trials);
+                self.bar.set_length(self.total.unwrap_or(0));
+                self.line(&format!("{} is run again: {why}", self.round_name()));
+            }
             Event::Eliminated(out) => {
                 for eliminated in *out {
                     self.line(&format!("out: {}: {}", eliminated.candidate, eliminated.why));

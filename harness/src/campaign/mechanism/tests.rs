@@ -4,6 +4,7 @@ use crate::format::trial::{Anatomy, Arenas, Cpu, Effect, Faults, Noise, Served, 
 /// A finished trial under an allocator, of which nothing more is known.
 fn trial(allocator: &str) -> TrialRecord {
     TrialRecord {
+        strays: 0,
         workload: "larson".to_owned(),
         threads: 4,
         libc: "host".to_owned(),
@@ -40,6 +41,7 @@ fn with_switches(voluntary: u64) -> TrialRecord {
 
 fn with_heap(allocator: &str, arenas: u32, free: u64) -> TrialRecord {
     TrialRecord {
+        strays: 0,
         arenas: Some(Arenas { limit: None, observed: Some(arenas) }),
         anatomy: Some(Anatomy { free: Some(free), mmapped: Some(free / 2), ..Anatomy::default() }),
         ..trial(allocator)
