@@ -7,10 +7,15 @@ use std::path::Path;
 use common::{arenalab, both, eventually, fresh, processes_with, text, trials};
 use serde_json::Value;
 
+/// What every process of a campaign has in its environment.
+fn mark(dir: &Path) -> String {
+    format!("ARENALAB_TEST_MARK={}", dir.display())
+}
+
 /// Sweeps one misbehaving workload once under the baseline; gives its rows and a mark that every process of
 /// it has in its environment.
 fn misbehave(dir: &Path, workload: &str, more: &[&str]) -> (Vec<Value>, String) {
-    let mark = format!("ARENALAB_TEST_MARK={}", dir.display());
+    let mark = mark(dir);
     let (name, value) = mark.split_once('=').unwrap();
     let mut command = arenalab();
     command.args(["sweep", workload, "--threads", "1", "--rounds", "1", "--allocators", "glibc"]);
@@ -61,9 +66,27 @@ fn no_memory_is_a_row() {
 #[test]
 fn a_daemon_of_a_trial_does_not_outlive_it() {
     let (_parent, dir) = fresh();
-    let (rows, mark) = misbehave(&dir, "selftest:mode=6", &["--timeout", "1s"]);
-    all_are(&rows, "timeout", "1 s");
+    let mark = mark(&dir);
+    let watch = (dir.clone(), mark.clone());
+    let trial = std::thread::spawn(move || misbehave(&watch.0, "selftest:mode=6", &["--timeout", "2s"]).0);
+    // It must have been there, or its absence afterwards would show nothing.
+    let daemon = || processes_with(&mark).into_iter().any(|pid| runs(pid, "sleep") && leads_its_session(pid));
+    let seen = eventually(30, || trial.is_finished() || daemon());
+    assert!(seen && !trial.is_finished(), "no daemon was seen while the trial ran");
+    all_are(&trial.join().unwrap(), "timeout", "2 s");
     assert!(eventually(5, || processes_with(&mark).is_empty()), "{:?}", processes_with(&mark));
+}
+
+fn runs(pid: i32, program: &str) -> bool {
+    let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    command.split(|byte| *byte == 0).next() == Some(program.as_bytes())
+}
+
+/// As a daemon does; a child of the trial's own group does not.
+fn leads_its_session(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or("");
+    after_name.split_whitespace().nth(3) == Some(pid.to_string().as_str())
 }
 
 #[test]

@@ -40,6 +40,14 @@ pub struct Read<T> {
 /// # Errors
 /// One line that names file and line: it cannot be read, or a line is not one of ours.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Read<T>, String> {
+    read_each(path, |line| line)
+}
+
+/// The same, each line passed through `keep` as it is read, so that what is not needed is never held.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_each<T: DeserializeOwned>(path: &Path, keep: fn(T) -> T) -> Result<Read<T>, String> {
     let mut all = Read { lines: Vec::new(), length: 0, truncated: false };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -64,7 +72,7 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Read<T>, String> {
         let number = all.lines.len() + 1;
         let parsed = serde_json::from_slice(&line)
             .map_err(|e| format!("{}, line {number}: not a line of this format: {e}", path.display()))?;
-        all.lines.push(parsed);
+        all.lines.push(keep(parsed));
         all.length += got as u64;
     }
 }

@@ -124,7 +124,7 @@ fn by_key(setup: &Setup, past: Vec<TrialRecord>) -> HashMap<Key, TrialRecord> {
     let mut found = HashMap::new();
     for record in past.into_iter().filter(|record| record.status != Status::Interrupted) {
         if let Some((scenario, arm)) = place_of(setup, &record) {
-            found.insert((scenario, arm, record.round, record.attempt), slim(record));
+            found.insert((scenario, arm, record.round, record.attempt), record);
         }
     }
     found
@@ -140,7 +140,7 @@ fn place_of(setup: &Setup, record: &TrialRecord) -> Option<(usize, usize)> {
 }
 
 /// Without what no strategy looks at: a campaign of ten thousand trials is held in memory.
-fn slim(mut record: TrialRecord) -> TrialRecord {
+pub(super) fn slim(mut record: TrialRecord) -> TrialRecord {
     record.effect = Effect { verified: record.effect.verified, how: String::new() };
     record.anatomy = None;
     record.allocator = None;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::journal::{self, Journal};
-use super::validate;
+use super::{run, validate};
 use crate::format::FORMAT;
 use crate::format::manifest::Manifest;
 use crate::format::series::Series;
@@ -102,7 +102,7 @@ pub fn create(dir: &Path, manifest: &Manifest) -> Result<Store, StoreError> {
     open_journals(dir, lock, 0, 0)
 }
 
-/// Opens a campaign to go on with it.
+/// Opens a campaign to go on with it. Of its trials only what a strategy looks at is held.
 ///
 /// # Errors
 /// Where there is none, or its files are not what they should be.
@@ -112,7 +112,7 @@ pub fn resume(dir: &Path) -> Result<(Store, Campaign), StoreError> {
     }
     let lock = lock(dir)?;
     let manifest = read_manifest(dir)?;
-    let trials = journal::read(&dir.join(TRIALS)).map_err(StoreError::Corrupt)?;
+    let trials = journal::read_each(&dir.join(TRIALS), run::slim).map_err(StoreError::Corrupt)?;
     let series = journal::read(&dir.join(SERIES)).map_err(StoreError::Corrupt)?;
     let store = open_journals(dir, lock, trials.length, series.length)?;
     let campaign = assemble(manifest, trials, series);

@@ -9,16 +9,21 @@ use crate::knowledge::nearest::quote;
 type Pair<'a> = (&'a String, &'a String);
 
 /// The lines for a candidate, given the allocator's name and the environment that makes the candidate. A
-/// variable that no shell could set, by its name or by a NUL in its value, is left out and told in the note.
+/// variable that not all of them could set, by its name or by control characters in its value, is left out;
+/// so is, from the environment file alone, a value of several lines. The note tells.
 pub fn lines(allocator: &str, env: &BTreeMap<String, String>) -> Apply {
-    let (pairs, unfit): (Vec<Pair>, Vec<Pair>) = env.iter().partition(|pair| can_be_set(pair));
+    let (pairs, unfit): (Vec<Pair>, Vec<Pair>) = env.iter().partition(can_be_set);
+    let (of_lines, of_line): (Vec<Pair>, Vec<Pair>) =
+        pairs.iter().partition(|(_, value)| value.contains('\n'));
     let mut note = note(allocator, env);
-    if !unfit.is_empty() {
-        let names: Vec<String> = unfit.iter().map(|(name, _)| quote(name)).collect();
-        note.push_str(&format!(" Left out, as it cannot be set everywhere: {}.", names.join(", ")));
+    for (left_out, of) in [(unfit, "everywhere"), (of_lines, "in an environment file")] {
+        if !left_out.is_empty() {
+            let names: Vec<String> = left_out.iter().map(|(name, _)| quote(name)).collect();
+            note = format!("{note} Left out, as it cannot be set {of}: {}.", names.join(", "));
+        }
     }
     Apply {
-        env: pairs.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        env: of_line.iter().map(|(name, value)| format!("{name}={value}")).collect(),
         systemd: systemd(&pairs),
         shell: shell(&pairs),
         kubernetes: kubernetes(&pairs),
@@ -26,10 +31,11 @@ pub fn lines(allocator: &str, env: &BTreeMap<String, String>) -> Apply {
     }
 }
 
-/// Whether it is an identifier with a value that the environment can hold.
+/// Whether it is an identifier with a value that systemd takes: of control characters, tab and newline alone.
 fn can_be_set((name, value): &Pair) -> bool {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !value.contains('\0')
+    let plain = value.chars().all(|c| !c.is_control() || matches!(c, '\t' | '\n'));
+    starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && plain
 }
 
 fn systemd(pairs: &[Pair]) -> String {
@@ -50,7 +56,8 @@ fn in_unit_file(c: char) -> String {
         '\\' => "\\\\".to_owned(),
         '"' => "\\\"".to_owned(),
         '%' => "%%".to_owned(),
-        c if c.is_ascii_control() => format!("\\x{:02x}", u32::from(c)),
+        '\n' => "\\n".to_owned(),
+        '\t' => "\\t".to_owned(),
         c => c.to_string(),
     }
 }
@@ -129,15 +136,19 @@ mod tests {
 
     #[test]
     fn a_newline_cannot_begin_another_line_of_a_unit_file() {
-        let apply = lines("preload", &env(&[("A", "x\nExecStart=/bin/sh\t\u{7f}")]));
-        assert!(apply.systemd.ends_with("Environment=\"A=x\\x0aExecStart=/bin/sh\\x09\\x7f\"\n"));
+        let apply = lines("preload", &env(&[("A", "x\nExecStart=/bin/sh\t")]));
+        assert!(apply.systemd.ends_with("Environment=\"A=x\\nExecStart=/bin/sh\\t\"\n"));
         assert_eq!(apply.kubernetes.lines().count(), 3);
+        assert!(apply.env.is_empty());
+        assert!(apply.note.unwrap().ends_with("Left out, as it cannot be set in an environment file: 'A'."));
     }
 
     #[test]
     fn a_name_that_no_shell_could_set_is_left_out_and_told() {
-        let apply =
-            lines("glibc", &env(&[("A;reboot", "1"), ("2B", "1"), ("", "1"), ("N", "\0"), ("OK_1", "1")]));
+        let apply = lines(
+            "glibc",
+            &env(&[("A;reboot", "1"), ("2B", "1"), ("", "1"), ("N", "\u{1b}[2J"), ("OK_1", "1")]),
+        );
         assert_eq!((apply.env, apply.shell), (vec!["OK_1=1".to_owned()], "export OK_1='1'\n".to_owned()));
         assert!(!apply.systemd.contains("reboot") && !apply.kubernetes.contains("reboot"));
         let note = apply.note.unwrap();

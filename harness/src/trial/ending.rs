@@ -3,6 +3,9 @@
 use super::launcher::Ending;
 use crate::format::trial::Status;
 
+/// The exit code of a workload engine that could not get memory for itself.
+const OUT_OF_MEMORY: i32 = arenalab_workloads::memory::OUT_OF_MEMORY;
+
 /// What the harness knows besides the ending itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Told {
@@ -43,6 +46,10 @@ pub fn classify(told: &Told, ending: &Ending, timeout_s: f64) -> (Status, Option
             (Status::Crashed, Some(reason))
         }
         (None, Some(0)) if told.completed => (Status::Ok, None),
+        (None, Some(OUT_OF_MEMORY)) => (
+            Status::Oom,
+            Some(format!("the workload engine could not get memory for itself{}", said(&ending.output))),
+        ),
         (None, Some(0)) => {
             (Status::Failed, Some(format!("exited before its work was done{}", said(&ending.output))))
         }
@@ -97,6 +104,7 @@ mod tests {
         let killed = Told { oom_kills: 1, ..Told::default() };
         assert_eq!(classify(&killed, &ended(None, Some(9)), 1.0).0, Status::Oom);
         assert_eq!(classify(&Told::default(), &ended(None, Some(9)), 1.0).0, Status::Crashed);
+        assert_eq!(classify(&Told::default(), &ended(Some(OUT_OF_MEMORY), None), 1.0).0, Status::Oom);
         let late = Ending { timed_out: true, ..ended(None, Some(9)) };
         assert_eq!(classify(&Told::default(), &late, 1.0).0, Status::Timeout);
         let starved = Told { failure: Some((true, "no memory".to_owned())), ..Told::default() };
