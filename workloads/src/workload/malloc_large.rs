@@ -35,7 +35,7 @@ impl Workload for MallocLarge {
             system time, page faults and peak RSS. The number of arenas hardly matters.",
         unit: "blocks",
         params: &[
-            Param::ops(400),
+            Param::ops(1_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size_min", 5 << 20, 1, 1 << 40, "smallest block"),
