@@ -102,7 +102,7 @@ impl Workload for FanOut {
             throughput, system time and voluntary switches against the arena limit.",
         unit: "requests",
         params: &[
-            Param::ops(15_000),
+            Param::ops(8_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::count("width", 100, 1, 100_000, "calls of a request"),

@@ -123,7 +123,7 @@ impl Workload for Rptest {
             frees in bursts. Look at throughput, at peak RSS against live bytes, and at free bytes inside arenas.",
         unit: "loops",
         params: &[
-            Param::ops(80_000),
+            Param::ops(60_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size_min", 8, 1, 1 << 30, "smallest object"),

@@ -67,10 +67,10 @@ impl Workload for SessionStorm {
             peak, and after the last storm against before the first.",
         unit: "logins",
         params: &[
-            Param::ops(5_000_000),
+            Param::ops(1_600_000),
             Param::WARMUP,
             Param::TOUCH,
-            Param::count("sessions", 20_000, 1, 10_000_000, "sessions of each thread"),
+            Param::count("sessions", 8_000, 1, 10_000_000, "sessions of each thread"),
             Param::count("storms", 4, 0, 1_000_000, "storms in the steady phase"),
             Param::bytes("size_min", 32, 1, 1 << 30, "smallest piece of state"),
             Param::bytes("size_max", 1 << 10, 1, 1 << 30, "largest piece of state"),
