@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mix_has_the_published_shares() {
+    fn the_mix_has_the_shares_that_it_is_chosen_for() {
         let fleet = Fleet::new(&"fleet".parse().unwrap(), 1);
         let mut rng = Rng::new(4, 4);
         let sizes: Vec<usize> = (0..1_000_000).map(|_| fleet.size(&mut rng)).collect();
