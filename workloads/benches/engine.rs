@@ -10,7 +10,13 @@ use arenalab_workloads::engine::gate::Gate;
 use arenalab_workloads::heap::{NullHeap, Touch};
 use arenalab_workloads::random::Rng;
 use arenalab_workloads::spec::Spec;
-use arenalab_workloads::workload::{Workload, churn::Churn, larson::Larson};
+use arenalab_workloads::workload::Workload;
+use arenalab_workloads::workload::{
+    alloc_test::AllocTest, churn::Churn, contention::Contention, fleet::Fleet, glibc_simple::GlibcSimple,
+    glibc_tcache::GlibcTcache, glibc_thread::GlibcThread, larson::Larson,
+    linux_scalability::LinuxScalability, phong::Phong, rptest::Rptest, sawtooth::Sawtooth, sh6::Sh6,
+    threadtest::ThreadTest, xmalloc::Xmalloc,
+};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 /// CPU time of this thread: a busy host does not enter it.
@@ -39,5 +45,22 @@ fn operation<W: Workload>(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, operation::<Larson>, operation::<Churn>);
+criterion_group!(
+    benches,
+    operation::<Larson>,
+    operation::<Churn>,
+    operation::<Xmalloc>,
+    operation::<Rptest>,
+    operation::<AllocTest>,
+    operation::<Sh6>,
+    operation::<ThreadTest>,
+    operation::<LinuxScalability>,
+    operation::<Phong>,
+    operation::<GlibcSimple>,
+    operation::<GlibcTcache>,
+    operation::<GlibcThread>,
+    operation::<Contention>,
+    operation::<Sawtooth>,
+    operation::<Fleet>,
+);
 criterion_main!(benches);

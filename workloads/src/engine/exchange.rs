@@ -40,17 +40,17 @@ mod tests {
     use super::*;
     use std::ptr::NonNull;
 
-    fn object(size: usize) -> Option<Object> {
-        Some(Object { address: NonNull::dangling(), size })
+    fn object(size: usize) -> Object {
+        Object { address: NonNull::dangling(), size }
     }
 
     #[test]
     fn what_goes_in_comes_out_once() {
         let exchange = Exchange::new(2);
-        assert_eq!(exchange.swap(1, object(5)), None);
+        assert_eq!(exchange.swap(1, Some(object(5))), None);
         assert_eq!(exchange.swap(0, None), None);
-        assert_eq!(exchange.swap(1, object(6)), object(5));
-        assert_eq!(exchange.swap(1, None), object(6));
+        assert_eq!(exchange.swap(1, Some(object(6))), Some(object(5)));
+        assert_eq!(exchange.swap(1, None), Some(object(6)));
         assert_eq!(exchange.swap(1, None), None);
     }
 
@@ -58,7 +58,7 @@ mod tests {
     fn nothing_is_lost_between_threads() {
         let exchange = Exchange::new(3);
         let held = |from: usize| -> usize {
-            (from..from + 1000).filter_map(|n| exchange.swap(n % 3, object(n))).map(|o| o.size).sum()
+            (from..from + 1000).filter_map(|n| exchange.swap(n % 3, Some(object(n)))).map(|o| o.size).sum()
         };
         let sum: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|n| scope.spawn(move || held(n * 1000))).collect();

@@ -55,7 +55,7 @@ impl Workload for AllocTest {
             locks where arenas are shared. Look at throughput, and at RSS against live bytes.",
         unit: "operations",
         params: &[
-            Param::ops(12_000_000),
+            Param::ops(32_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::count("slots", 256 << 10, 1, 100_000_000, "slots of each thread, half of them full"),

@@ -32,7 +32,7 @@ impl Workload for ApiMix {
             alignment, and page faults. Look at throughput, system time, page faults, and RSS against live bytes.",
         unit: "operations",
         params: &[
-            Param::ops(600_000),
+            Param::ops(1_200_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size_min", 16, 1, 1 << 30, "smallest object"),

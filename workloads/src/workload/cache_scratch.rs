@@ -33,7 +33,7 @@ impl Workload for CacheScratch {
             cores, and on one core it shows nothing. Look at throughput alone.",
         unit: "objects",
         params: &[
-            Param::ops(20_000),
+            Param::ops(80_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size", 1, 1, 1 << 20, "bytes of each object"),

@@ -53,7 +53,7 @@ impl Workload for Fleet {
             large blocks side by side. Look at RSS against live bytes, at throughput, and at page faults.",
         unit: "objects",
         params: &[
-            Param::ops(12_000_000),
+            Param::ops(36_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::count("slots", 10_000, 1, 10_000_000, "long-lived objects of each thread"),
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mix_has_the_published_shares() {
+    fn the_mix_has_the_shares_that_it_is_chosen_for() {
         let fleet = Fleet::new(&"fleet".parse().unwrap(), 1);
         let mut rng = Rng::new(4, 4);
         let sizes: Vec<usize> = (0..1_000_000).map(|_| fleet.size(&mut rng)).collect();

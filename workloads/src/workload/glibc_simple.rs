@@ -52,7 +52,7 @@ impl Workload for GlibcSimple {
             at throughput.",
         unit: "objects",
         params: &[
-            Param::ops(60_000_000),
+            Param::ops(48_000_000),
             Param::WARMUP,
             Param::TOUCH_ALL,
             Param::bytes("size", 16, 1, 1 << 28, "smallest size; the others are twice and four times that"),

@@ -79,7 +79,7 @@ impl Workload for LruCache {
             inside arenas.",
         unit: "requests",
         params: &[
-            Param::ops(1_000_000),
+            Param::ops(1_300_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::count("entries", 2_000, 16, 100_000_000, "entries in the cache, over all threads"),
@@ -132,7 +132,7 @@ impl Workload for LruCache {
                 if self.leak > 0 && seat.misses.is_multiple_of(self.leak) {
                     let size = actor.rng.between(self.size_min, self.size_max);
                     // Lost: nobody will free it.
-                    drop(actor.malloc(size));
+                    let _lost = actor.malloc(size);
                 }
             }
             actor.operation();

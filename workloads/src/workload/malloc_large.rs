@@ -30,12 +30,12 @@ impl Workload for MallocLarge {
             random earlier one, which is freed afterwards. Twenty places are shared out among the threads; a \
             thread without a place frees its block at once. After malloc-large (Kutenin, mimalloc-bench), which \
             has one thread; unlike the original only a byte of each page is written. In glibc every block is \
-            above the largest mmap threshold that adapts by itself at first, and half of them below the 32 MiB \
-            that it can rise to, so that the main question is whether memory goes back to the system: look at \
-            system time, page faults and peak RSS. The number of arenas hardly matters.",
+            at first above the mmap threshold, which rises when such a block is freed, up to 32 MiB, so that \
+            later blocks come from the heap and the main question is whether memory goes back to the system: \
+            look at system time, page faults and peak RSS. The number of arenas hardly matters.",
         unit: "blocks",
         params: &[
-            Param::ops(400),
+            Param::ops(1_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size_min", 5 << 20, 1, 1 << 40, "smallest block"),

@@ -7,23 +7,29 @@ pub mod cache_scratch;
 pub mod cache_thrash;
 pub mod churn;
 pub mod contention;
+pub mod fan_out;
 pub mod fleet;
 pub mod glibc_simple;
 pub mod glibc_tcache;
 pub mod glibc_thread;
 pub mod larson;
+pub mod launch_burst;
 pub mod linux_scalability;
 pub mod lru_cache;
 pub mod mail_server;
 pub mod malloc_large;
+pub mod memstore;
 pub mod mleak;
 pub mod msgpass;
 pub mod mstress;
+pub mod nightly_batch;
 pub mod phong;
+pub mod pool_stall;
 pub mod producer_consumer;
 pub mod rptest;
 pub mod sawtooth;
 pub mod selftest;
+pub mod session_storm;
 pub mod sh6;
 pub mod thread_churn;
 pub mod threadtest;
@@ -124,6 +130,12 @@ workloads![
     worst_fit::WorstFit,
     api_mix::ApiMix,
     fleet::Fleet,
+    session_storm::SessionStorm,
+    launch_burst::LaunchBurst,
     lru_cache::LruCache,
+    pool_stall::PoolStall,
+    fan_out::FanOut,
+    memstore::Memstore,
+    nightly_batch::NightlyBatch,
     selftest::SelfTest,
 ];

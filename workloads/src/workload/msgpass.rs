@@ -148,7 +148,7 @@ funnel!(
             producer-consumer, at system time and voluntary switches.",
         unit: "messages",
         params: &[
-            Param::ops(6_000_000),
+            Param::ops(5_000_000),
             Param::WARMUP,
             Param::TOUCH,
             SIZE_MIN,

@@ -113,7 +113,7 @@ impl Workload for Mstress {
             the drain.",
         unit: "objects",
         params: &[
-            Param::ops(2_000_000),
+            Param::ops(5_000_000),
             Param::WARMUP,
             Param::TOUCH_ALL,
             Param::count("items", 7_500, 1, 10_000_000, "objects of a thread's life, times its weight"),
@@ -175,7 +175,9 @@ impl Workload for Mstress {
         }
         seat.retained.drain(..).for_each(|object| actor.free(object));
         seat.data.drain(..).flatten().for_each(|object| actor.free(object));
-        lists.into_iter().for_each(|list| actor.free(list));
+        for list in lists {
+            actor.free(list);
+        }
         self.meeting.arrive(actor.left);
     }
 

@@ -45,7 +45,11 @@ pub struct Seat {
 /// The smallest prime above `above` and 6 that does not divide `slots`: steps of it reach every slot.
 fn prime(slots: usize, above: usize) -> usize {
     let is_prime = |n: usize| (2..n).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d));
-    (above.max(6) + 1..).find(|n| is_prime(*n) && !slots.is_multiple_of(*n)).unwrap_or(1)
+    let mut candidate = above.max(6) + 1;
+    while !is_prime(candidate) || slots.is_multiple_of(candidate) {
+        candidate += 1;
+    }
+    candidate
 }
 
 impl Rptest {
@@ -119,7 +123,7 @@ impl Workload for Rptest {
             frees in bursts. Look at throughput, at peak RSS against live bytes, and at free bytes inside arenas.",
         unit: "loops",
         params: &[
-            Param::ops(40_000),
+            Param::ops(60_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size_min", 8, 1, 1 << 30, "smallest object"),

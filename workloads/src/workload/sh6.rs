@@ -1,4 +1,4 @@
-//! `sh6` and `sh8`: batches of small objects freed in turns of order, after MicroQuill's SmartHeap benchmarks.
+//! `sh6` and `sh8`: batches of small objects freed in turns of order, after `MicroQuill`'s benchmarks.
 
 use super::Workload;
 use crate::catalogue::{Description, Param};
@@ -138,14 +138,16 @@ macro_rules! batches {
     };
 }
 
-const PARAMS: &[Param] = &[
-    Param::ops(20_000_000),
-    Param::WARMUP,
-    Param::TOUCH,
-    Param::bytes("size_min", 8, 1, 1 << 30, "smallest object"),
-    Param::bytes("size_max", 1000, 1, 1 << 30, "largest object"),
-    Param::count("batch", 4096, 1, 10_000_000, "objects held when half of them are freed"),
-];
+const fn params(ops: u64) -> [Param; 6] {
+    [
+        Param::ops(ops),
+        Param::WARMUP,
+        Param::TOUCH,
+        Param::bytes("size_min", 8, 1, 1 << 30, "smallest object"),
+        Param::bytes("size_max", 1000, 1, 1 << 30, "largest object"),
+        Param::count("batch", 4096, 1, 10_000_000, "objects held when half of them are freed"),
+    ]
+}
 
 batches!(
     /// Frees its own.
@@ -161,7 +163,7 @@ batches!(
             suit caches that are last in, first out, queues of frees do not. It stresses unsorted and small bins, \
             and coalescing. Look at throughput, and at free bytes inside arenas.",
         unit: "objects",
-        params: PARAMS,
+        params: &params(36_000_000),
         replaces_threads: false,
         hidden: false,
     }
@@ -181,7 +183,7 @@ batches!(
             alone does what sh6 does. It stresses remote frees of small objects in bursts. Look at throughput \
             against sh6 at the same number of threads.",
         unit: "objects",
-        params: PARAMS,
+        params: &params(14_000_000),
         replaces_threads: false,
         hidden: false,
     }

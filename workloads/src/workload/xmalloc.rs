@@ -79,7 +79,7 @@ impl Workload for Xmalloc {
             run ahead.",
         unit: "objects",
         params: &[
-            Param::ops(8_000_000),
+            Param::ops(9_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::count("batch", 4096, 1, 1_000_000, "objects in a batch"),

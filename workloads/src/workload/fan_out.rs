@@ -1,0 +1,158 @@
+//! `fan-out`: one request becomes a hundred calls on other threads.
+
+use super::Workload;
+use crate::catalogue::{Description, Param};
+use crate::engine::actor::Actor;
+use crate::engine::crew::even_share;
+use crate::engine::mailbox::Mailbox;
+use crate::heap::{Heap, Object};
+use crate::random::Sizes;
+use crate::spec::Spec;
+
+/// The pattern.
+pub struct FanOut {
+    /// Threads that take requests in.
+    fronts: u32,
+    alone: bool,
+    width: usize,
+    calls: Sizes,
+    replies: Sizes,
+    /// One for each thread that serves calls.
+    inner: Vec<Mailbox<Call>>,
+    /// One for each thread that takes requests in. A request's replies always fit, so that nobody who
+    /// serves ever waits for one who asks.
+    answers: Vec<Mailbox<Object>>,
+}
+
+/// A call on its way, and who waits for it.
+struct Call {
+    request: Object,
+    front: u32,
+}
+
+/// What a seat has in hand; nothing between two requests.
+pub struct Seat {
+    index: u32,
+    calls: Vec<Call>,
+    objects: Vec<Object>,
+}
+
+impl FanOut {
+    /// Calls of each request that server `number` gets.
+    fn part(&self, number: u32) -> u64 {
+        even_share(self.width as u64, self.inner.len() as u32, number)
+    }
+
+    fn serve<H: Heap>(&self, call: Call, actor: &mut Actor<H>) -> Object {
+        let size = self.replies.draw(&mut actor.rng);
+        let reply = actor.malloc(size);
+        actor.free(call.request);
+        reply
+    }
+
+    /// Takes a request in: sends the calls, and frees the replies as they come.
+    fn ask<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        for (number, server) in self.inner.iter().enumerate() {
+            for _ in 0..self.part(number as u32) {
+                let size = self.calls.draw(&mut actor.rng);
+                seat.calls.push(Call { request: actor.malloc(size), front: seat.index });
+            }
+            if self.alone {
+                let replies = seat.calls.drain(..).map(|call| self.serve(call, actor));
+                seat.objects.extend(replies);
+                seat.objects.drain(..).for_each(|reply| actor.free(reply));
+                return;
+            }
+            server.put(&mut seat.calls);
+        }
+        let mut left = self.width;
+        while left > 0 {
+            self.answers[seat.index as usize].take(&mut seat.objects, left);
+            left -= seat.objects.len();
+            seat.objects.drain(..).for_each(|reply| actor.free(reply));
+        }
+    }
+
+    fn serve_all<H: Heap>(&self, number: u32, seat: &mut Seat, actor: &mut Actor<H>, calls: u64) {
+        let mut left = calls;
+        while left > 0 {
+            self.inner[number as usize].take(&mut seat.calls, self.width);
+            left -= seat.calls.len() as u64;
+            for call in seat.calls.drain(..) {
+                let front = call.front as usize;
+                seat.objects.push(self.serve(call, actor));
+                self.answers[front].put(&mut seat.objects);
+            }
+        }
+    }
+}
+
+impl Workload for FanOut {
+    type Seat = Seat;
+
+    const DESCRIPTION: Description = Description {
+        name: "fan-out",
+        summary: "one request becomes a hundred calls on other threads, joined by queues",
+        description: "A quarter of the threads take requests in: each allocates a hundred calls of 128 B to 2 KiB, \
+            spreads them over the queues of the other threads, and frees the replies as they come. Those free \
+            the call, which another thread has allocated, and allocate the reply, which another thread will free. \
+            One thread alone does both. From services where one request becomes a hundred inner calls. Memory \
+            crosses threads both ways in bursts, and the queues make threads wait, by design. It stresses remote \
+            frees in both directions and caches that fill on one side and run empty on the other. Look at \
+            throughput, system time and voluntary switches against the arena limit.",
+        unit: "requests",
+        params: &[
+            Param::ops(8_000),
+            Param::WARMUP,
+            Param::TOUCH,
+            Param::count("width", 100, 1, 100_000, "calls of a request"),
+            Param::bytes("call_min", 128, 1, 1 << 30, "smallest call"),
+            Param::bytes("call_max", 2 << 10, 1, 1 << 30, "largest call"),
+            Param::bytes("reply_min", 256, 1, 1 << 30, "smallest reply"),
+            Param::bytes("reply_max", 16 << 10, 1, 1 << 30, "largest reply"),
+        ],
+        replaces_threads: false,
+        hidden: false,
+    };
+
+    fn new(spec: &Spec, threads: u32) -> Self {
+        let fronts = (threads / 4).max(1);
+        let servers = threads.saturating_sub(fronts).max(1);
+        let width = spec.get("width") as usize;
+        Self {
+            fronts,
+            alone: threads == 1,
+            width,
+            calls: Sizes::log_uniform(spec.get("call_min"), spec.get("call_max")),
+            replies: Sizes::log_uniform(spec.get("reply_min"), spec.get("reply_max")),
+            inner: (0..servers).map(|_| Mailbox::new(width)).collect(),
+            answers: (0..fronts).map(|_| Mailbox::new(width)).collect(),
+        }
+    }
+
+    fn seat(&self, index: u32) -> Seat {
+        Seat { index, calls: Vec::with_capacity(self.width), objects: Vec::with_capacity(self.width) }
+    }
+
+    fn share(&self, ops: u64, index: u32) -> u64 {
+        match index.checked_sub(self.fronts) {
+            None => even_share(ops, self.fronts, index),
+            Some(number) => ops * self.part(number),
+        }
+    }
+
+    fn setup<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}
+
+    fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, _steady: bool) {
+        if let Some(number) = seat.index.checked_sub(self.fronts) {
+            self.serve_all(number, seat, actor, ops);
+            return;
+        }
+        for _ in 0..ops {
+            self.ask(seat, actor);
+            actor.operation();
+        }
+    }
+
+    fn drain<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}
+}

@@ -1,0 +1,124 @@
+//! `launch-burst`: a tenfold burst of requests on a pool of threads that grows and shrinks.
+
+use std::collections::VecDeque;
+
+use super::Workload;
+use super::mail_server::wanted_depth;
+use crate::catalogue::{Description, Param};
+use crate::engine::actor::Actor;
+use crate::engine::crew::even_share;
+use crate::heap::{Heap, Object};
+use crate::random::Sizes;
+use crate::spec::Spec;
+
+/// A request: its context and its answer.
+const CONTEXT: usize = 1 << 10;
+
+/// The pattern.
+pub struct LaunchBurst {
+    threads: u32,
+    depth: usize,
+    burst: usize,
+    bursts: u64,
+    lifetime: u64,
+    steady: u64,
+    answers: Sizes,
+}
+
+/// What a seat holds.
+pub struct Seat {
+    index: u32,
+    waiting: VecDeque<[Object; 2]>,
+    /// Requests of the steady phase so far.
+    done: u64,
+}
+
+impl Workload for LaunchBurst {
+    type Seat = Seat;
+
+    const DESCRIPTION: Description = Description {
+        name: "launch-burst",
+        summary: "requests pile up tenfold and go down again, on threads that come and go",
+        description: "Each thread takes requests in, a context and an answer of log-normal size, and keeps some of \
+            them waiting; the oldest is done when there are too many. Several times in the steady phase the number \
+            that waits rises tenfold, as when fans log in at release time and retries multiply the load, and falls \
+            again. Three of four threads belong to the part of the pool that comes and goes: they end after \
+            a while and others take their place and their requests. From such incidents; our own pattern. It \
+            stresses growth, arenas left by threads, and what the burst leaves behind. Look at RSS after a burst \
+            against before, after the drain, and at the number of arenas.",
+        unit: "requests",
+        params: &[
+            Param::ops(8_000_000),
+            Param::WARMUP,
+            Param::TOUCH,
+            Param::count("depth", 500, 1, 1_000_000, "requests that wait in each thread outside bursts"),
+            Param::count("burst", 10, 1, 1000, "how many times more wait in a burst"),
+            Param::count("bursts", 3, 0, 1_000_000, "bursts in the steady phase"),
+            Param::count(
+                "lifetime",
+                100_000,
+                1,
+                1 << 40,
+                "requests that a thread of the growing part takes in",
+            ),
+            Param::bytes(
+                "answer_median",
+                2 << 10,
+                64,
+                1 << 24,
+                "median answer; the largest is 64 times that",
+            ),
+        ],
+        replaces_threads: true,
+        hidden: false,
+    };
+
+    fn new(spec: &Spec, threads: u32) -> Self {
+        let median = spec.get("answer_median");
+        Self {
+            threads,
+            depth: spec.get("depth") as usize,
+            burst: spec.get("burst") as usize,
+            bursts: spec.get("bursts"),
+            lifetime: spec.get("lifetime"),
+            steady: spec.get("ops"),
+            answers: Sizes::log_normal(median, 1.0, 64, median * 64),
+        }
+    }
+
+    fn seat(&self, index: u32) -> Seat {
+        Seat { index, waiting: VecDeque::with_capacity(self.depth * self.burst + 1), done: 0 }
+    }
+
+    fn share(&self, ops: u64, index: u32) -> u64 {
+        even_share(ops, self.threads, index)
+    }
+
+    fn lifetime(&self, index: u32) -> u64 {
+        if index.is_multiple_of(4) { u64::MAX } else { self.lifetime }
+    }
+
+    fn setup<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}
+
+    fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, steady: bool) {
+        let total = self.share(self.steady, seat.index);
+        for _ in 0..ops {
+            let size = self.answers.draw(&mut actor.rng);
+            seat.waiting.push_back([actor.malloc(CONTEXT), actor.malloc(size)]);
+            let bursts = if steady { self.bursts } else { 0 };
+            let wanted = wanted_depth(self.depth, self.burst, bursts, seat.done, total);
+            while seat.waiting.len() > wanted
+                && let Some([context, answer]) = seat.waiting.pop_front()
+            {
+                actor.free(answer);
+                actor.free(context);
+            }
+            seat.done += u64::from(steady);
+            actor.operation();
+        }
+    }
+
+    fn drain<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        seat.waiting.drain(..).flatten().for_each(|object| actor.free(object));
+    }
+}

@@ -1,0 +1,125 @@
+//! `nightly-batch`: a job of another kind in a day-long daemon.
+
+use super::Workload;
+use crate::catalogue::{Description, Param};
+use crate::engine::actor::Actor;
+use crate::engine::crew::even_share;
+use crate::heap::{Heap, Object};
+use crate::random::Sizes;
+use crate::spec::Spec;
+
+/// One seat in so many runs the job.
+const JOB: u32 = 4;
+/// The job has this share of the operations of its seat, in percent, at the end of a day.
+const NIGHT: u64 = 10;
+
+/// The pattern.
+pub struct NightlyBatch {
+    threads: u32,
+    slots: usize,
+    job: usize,
+    nights: u64,
+    day: Sizes,
+    night: Sizes,
+}
+
+/// What a seat holds.
+pub struct Seat {
+    objects: Vec<Object>,
+    runs_job: bool,
+    /// The job's objects; empty by day.
+    job: Vec<Object>,
+}
+
+impl NightlyBatch {
+    /// Whether it is night at operation `at` of `ops`.
+    fn is_night(&self, at: u64, ops: u64) -> bool {
+        let day = ops.checked_div(self.nights).unwrap_or(0);
+        day > 0 && at % day >= day - day * NIGHT / 100
+    }
+
+    /// The job reads its data in, and keeps so much of it.
+    fn night<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        let size = self.night.draw(&mut actor.rng);
+        if seat.job.len() < self.job {
+            seat.job.push(actor.malloc(size));
+        } else {
+            let which = actor.rng.below(self.job);
+            actor.replace(&mut seat.job[which], |actor| actor.malloc(size));
+        }
+    }
+}
+
+impl Workload for NightlyBatch {
+    type Seat = Seat;
+
+    const DESCRIPTION: Description = Description {
+        name: "nightly-batch",
+        summary: "small requests all day, a job with large blocks at night, then the day again",
+        description: "By day each thread replaces small objects in random slots. Several times in the steady phase \
+            it is night for every fourth thread: a job gathers blocks of 4 to 512 KiB, some 50 MB, and frees them in \
+            the morning, newest first, when the small requests go on. From the incident of a daemon that grew \
+            at five in the morning and did not shrink. It stresses the change of phase: what the day has left \
+            in holes does not serve the night, and what the night has used is cut up by day. Look at RSS by day, \
+            before the first night against after the last, and at free bytes inside arenas.",
+        unit: "operations",
+        params: &[
+            Param::ops(20_000_000),
+            Param::WARMUP,
+            Param::TOUCH,
+            Param::count("slots", 10_000, 1, 10_000_000, "small objects held by each thread"),
+            Param::count("job", 500, 1, 10_000_000, "large objects that the job holds"),
+            Param::count("nights", 3, 0, 1_000_000, "nights in the steady phase"),
+            Param::bytes("night_min", 4 << 10, 1, 1 << 30, "smallest object of the job"),
+            Param::bytes("night_max", 512 << 10, 1, 1 << 30, "largest object of the job"),
+        ],
+        replaces_threads: false,
+        hidden: false,
+    };
+
+    fn new(spec: &Spec, threads: u32) -> Self {
+        Self {
+            threads,
+            slots: spec.get("slots") as usize,
+            job: spec.get("job") as usize,
+            nights: spec.get("nights"),
+            day: Sizes::log_uniform(16, 1024),
+            night: Sizes::log_uniform(spec.get("night_min"), spec.get("night_max")),
+        }
+    }
+
+    fn seat(&self, index: u32) -> Seat {
+        let runs_job = index.is_multiple_of(JOB);
+        let room = if runs_job { self.job } else { 0 };
+        Seat { objects: Vec::with_capacity(self.slots), runs_job, job: Vec::with_capacity(room) }
+    }
+
+    fn share(&self, ops: u64, index: u32) -> u64 {
+        even_share(ops, self.threads, index)
+    }
+
+    fn setup<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        for _ in 0..self.slots {
+            let size = self.day.draw(&mut actor.rng);
+            seat.objects.push(actor.malloc(size));
+        }
+    }
+
+    fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, steady: bool) {
+        for at in 0..ops {
+            if steady && seat.runs_job && self.is_night(at, ops) {
+                self.night(seat, actor);
+            } else {
+                seat.job.drain(..).rev().for_each(|object| actor.free(object));
+                let slot = actor.rng.below(self.slots);
+                let size = self.day.draw(&mut actor.rng);
+                actor.replace(&mut seat.objects[slot], |actor| actor.malloc(size));
+            }
+            actor.operation();
+        }
+    }
+
+    fn drain<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        seat.job.drain(..).chain(seat.objects.drain(..)).for_each(|object| actor.free(object));
+    }
+}

@@ -1,0 +1,126 @@
+//! `session-storm`: all sessions drop at once, and come back with back-off.
+
+use super::Workload;
+use crate::catalogue::{Description, Param};
+use crate::engine::actor::Actor;
+use crate::engine::crew::even_share;
+use crate::heap::{Heap, Object};
+use crate::random::Sizes;
+use crate::spec::Spec;
+
+/// Pieces of state of a session.
+const STATE: usize = 6;
+/// What a login attempt needs while it lasts.
+const REQUEST: usize = 2 << 10;
+/// While sessions come back, that many attempts fail for one that succeeds.
+const RETRIES: usize = 4;
+
+/// The pattern.
+pub struct SessionStorm {
+    threads: u32,
+    sessions: usize,
+    storms: u64,
+    state: Sizes,
+}
+
+/// A session's memory.
+type Session = [Object; STATE];
+
+impl SessionStorm {
+    fn log_in<H: Heap>(&self, actor: &mut Actor<H>) -> Session {
+        let request = actor.malloc(REQUEST);
+        let session = std::array::from_fn(|_| {
+            let size = self.state.draw(&mut actor.rng);
+            actor.malloc(size)
+        });
+        actor.free(request);
+        session
+    }
+
+    /// A login that comes too early.
+    fn fail(actor: &mut Actor<impl Heap>) {
+        for _ in 0..RETRIES {
+            let request = actor.malloc(REQUEST);
+            actor.free(request);
+        }
+    }
+}
+
+fn log_out(session: Session, actor: &mut Actor<impl Heap>) {
+    for object in session {
+        actor.free(object);
+    }
+}
+
+impl Workload for SessionStorm {
+    type Seat = Vec<Session>;
+
+    const DESCRIPTION: Description = Description {
+        name: "session-storm",
+        summary: "all sessions drop at once and come back with back-off, several times",
+        description: "Each thread keeps sessions of six small objects; in quiet times a random one logs out and a \
+            new one logs in. Several times in the steady phase all sessions of a thread drop at once, and then \
+            come back one after the other, with failed attempts between. From the incident of a carrier that \
+            failed and millions of sessions that dropped and returned. The quiet time before, the storm and the quiet \
+            time after have equal live sets in the end, so that a difference in RSS is the allocator's. It \
+            stresses mass frees, reuse of what they leave, and trimming. Look at RSS in the valleys, at its \
+            peak, and after the last storm against before the first.",
+        unit: "logins",
+        params: &[
+            Param::ops(1_600_000),
+            Param::WARMUP,
+            Param::TOUCH,
+            Param::count("sessions", 8_000, 1, 10_000_000, "sessions of each thread"),
+            Param::count("storms", 4, 0, 1_000_000, "storms in the steady phase"),
+            Param::bytes("size_min", 32, 1, 1 << 30, "smallest piece of state"),
+            Param::bytes("size_max", 1 << 10, 1, 1 << 30, "largest piece of state"),
+        ],
+        replaces_threads: false,
+        hidden: false,
+    };
+
+    fn new(spec: &Spec, threads: u32) -> Self {
+        Self {
+            threads,
+            sessions: spec.get("sessions") as usize,
+            storms: spec.get("storms"),
+            state: Sizes::log_uniform(spec.get("size_min"), spec.get("size_max")),
+        }
+    }
+
+    fn seat(&self, _index: u32) -> Vec<Session> {
+        Vec::with_capacity(self.sessions)
+    }
+
+    fn share(&self, ops: u64, index: u32) -> u64 {
+        even_share(ops, self.threads, index)
+    }
+
+    fn setup<H: Heap>(&self, seat: &mut Vec<Session>, actor: &mut Actor<H>) {
+        for _ in 0..self.sessions {
+            seat.push(self.log_in(actor));
+        }
+    }
+
+    fn work<H: Heap>(&self, seat: &mut Vec<Session>, actor: &mut Actor<H>, ops: u64, steady: bool) {
+        // A storm in the middle of each of so many parts.
+        let part = if steady { ops.checked_div(self.storms).unwrap_or(0) } else { 0 };
+        for at in 0..ops {
+            if part > 0 && at % part == part / 2 {
+                seat.drain(..).for_each(|session| log_out(session, actor));
+            }
+            if seat.len() == self.sessions {
+                let which = actor.rng.below(seat.len());
+                log_out(seat.swap_remove(which), actor);
+            } else {
+                Self::fail(actor);
+            }
+            seat.push(self.log_in(actor));
+            actor.operation();
+        }
+    }
+
+    fn drain<H: Heap>(&self, seat: &mut Vec<Session>, actor: &mut Actor<H>) {
+        seat.drain(..).for_each(|session| log_out(session, actor));
+    }
+}
