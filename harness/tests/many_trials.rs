@@ -16,9 +16,8 @@ use arenalab::trial::executor::{Executor, Trial, TrialSpec};
 const ROUNDS: u32 = 910;
 const ARMS: usize = 11;
 const TRIALS: usize = ROUNDS as usize * ARMS;
-/// While it runs.
+/// What it may take while it runs, is taken up again, or is read.
 const LIMIT: u64 = 64 << 20;
-/// While it is taken up again: its journal is read as a whole before it is slimmed.
 
 /// Answers at once, with a record as long as a real one.
 struct Instant;
