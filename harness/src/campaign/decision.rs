@@ -7,10 +7,13 @@ use super::{mechanism, search};
 use crate::decide::choose::choose;
 use crate::decide::from_trials::from_trials;
 use crate::decide::question::Question;
-use crate::format::decision::{Decision, ScenarioDecision};
+use crate::format::decision::{Decision, Ratio, ScenarioDecision, Verdict};
 use crate::format::manifest::Manifest;
 use crate::format::trial::{Status, TrialRecord};
 use crate::plan::{Candidate, apply};
+
+/// The ratio of the baseline to itself.
+const ITSELF: Ratio = Ratio { estimate: 1.0, low: 1.0, high: 1.0 };
 
 /// The question that a campaign was made to answer.
 pub fn question_of(manifest: &Manifest) -> Question {
@@ -46,6 +49,11 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
     // From the candidate's own words, never from variables that stand in a file.
     let chosen = decision.choice.as_ref().and_then(|name| name.parse::<Candidate>().ok());
     decision.apply = chosen.map(|candidate| apply::lines(candidate.allocator().name(), &candidate.env()));
+    if decision.verdict == Verdict::KeepBaseline {
+        // The choice is what it is compared with.
+        decision.throughput_ratio = Some(ITSELF);
+        decision.rss_ratio = Some(ITSELF);
+    }
     decision.warnings.extend(repeated(&campaign.trials));
     decision.warnings.extend(campaign.notes.iter().cloned());
     decision

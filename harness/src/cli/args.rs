@@ -76,6 +76,15 @@ pub enum Command {
                            jq -r '.apply.env[]'"
     )]
     Choose(ChooseArgs),
+    /// Compare two campaigns, before and after
+    #[command(
+        long_about = "Compares what two campaigns have in common: the same workloads, thread counts and candidates, \
+                      measured with the same workload binaries. With --fail-on it is a gate for scripts and CI.",
+        after_long_help = "Examples:\n  arenalab compare results/before results/after\n  arenalab compare BEFORE AFTER \
+                           --fail-on rss:worse:5% --fail-on throughput:worse:3%\n\nExit codes: 0 no gate is breached; \
+                           2 the two must not be compared; 3 a gate is breached; 4 a gate cannot be decided."
+    )]
+    Compare(CompareArgs),
     /// Draw the charts and write the report of a campaign
     #[command(
         long_about = "Writes DIR/report/ of a campaign: index.html, which opens from disk; report.md, to paste in a \
@@ -152,6 +161,26 @@ pub struct ChooseArgs {
     #[arg(value_name = "CAMPAIGN")]
     pub campaign: PathBuf,
     /// What must hold, where it differs from the campaign's plan.
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+    /// What is printed.
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// The campaign before
+    #[arg(value_name = "BEFORE")]
+    pub before: PathBuf,
+    /// The campaign after
+    #[arg(value_name = "AFTER")]
+    pub after: PathBuf,
+    /// Exit with 3 where a figure has become worse: FIGURE:worse[:SHARE], FIGURE one of throughput, rss, p99
+    #[arg(long, value_name = "GATE")]
+    pub fail_on: Vec<String>,
+    /// Objective and confidence, where they differ from the first campaign's plan.
     #[command(flatten)]
     pub choice: ChoiceArgs,
     /// What is printed.

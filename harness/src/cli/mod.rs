@@ -15,6 +15,7 @@ pub mod exit;
 
 mod begin;
 mod choose;
+mod compare;
 mod completions;
 mod doctor;
 mod list;
@@ -47,6 +48,7 @@ fn dispatch(command: Command) -> Result<u8, CliError> {
     match command {
         Command::Sweep(args) => sweep::run(*args, &around),
         Command::Tune(args) => tune::run(*args, &around),
+        Command::Compare(args) => compare::run(&args),
         Command::Choose(args) => choose::run(&args),
         Command::Report(args) => report::run(&args),
         Command::List(args) => unless_unread(list::run(&args, &around, out).map(done)),

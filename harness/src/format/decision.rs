@@ -223,9 +223,9 @@ pub struct Decision {
     pub choice: Option<String>,
     /// Why, in one or two sentences.
     pub reason: String,
-    /// Of the choice, in the scenario where its lower bound is lowest.
+    /// Of the choice, in the scenario where its lower bound is lowest; exactly 1 where the baseline is kept.
     pub throughput_ratio: Option<Ratio>,
-    /// Of the choice, geometric mean over the scenarios.
+    /// Of the choice, geometric mean over the scenarios; exactly 1 where the baseline is kept.
     pub rss_ratio: Option<Ratio>,
     /// The least trustworthy twin of all scenarios.
     pub twin: Option<Twin>,

@@ -132,6 +132,14 @@ impl Frontier {
     fn front<B: DrawingBackend>(&self, canvas: &mut Canvas<B>, scales: &Scales, placer: &mut Placer) {
         let mut front: Vec<&Point> = self.points.iter().filter(|p| p.on_front).collect();
         front.sort_by(|a, b| a.rss.estimate.total_cmp(&b.rss.estimate));
+        // Overlapping intervals keep candidates on the front that the estimates alone would not: the line
+        // goes through those that no other beats in both estimates, so that it only ever rises.
+        let mut fastest = 0.0;
+        front.retain(|p| {
+            let rises = p.throughput.estimate > fastest;
+            fastest = p.throughput.estimate.max(fastest);
+            rises
+        });
         let path: Vec<At> =
             front.iter().map(|p| (scales.x.at(p.rss.estimate), scales.y.at(p.throughput.estimate))).collect();
         if path.len() > 1 {

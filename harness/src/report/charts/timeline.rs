@@ -63,19 +63,14 @@ impl Timeline<'_> {
         let Some(track) = self.tracks.iter().find(|t| t.baseline).or(self.tracks.first()) else { return };
         let look = Lettering::new(theme::SMALL, theme::MUTED).align(Align::Middle);
         let mut begun = x.at(0.0);
-        let mut middles = Vec::new();
-        for (_, end) in &track.series.phases {
+        for (name, end) in &track.series.phases {
             let end = x.at(*end);
             canvas.line(&[(end, panel.top - 2.0), (end, panel.bottom)], theme::MUTED.mix(0.6), 0.8);
-            middles.push(f64::midpoint(begun, end));
+            // A phase too short for its name goes without.
+            if end - begun > look.width(name) + 6.0 {
+                canvas.text((f64::midpoint(begun, end), panel.top + 10.0), name, look);
+            }
             begun = end;
-        }
-        let names = track.series.phases.iter().map(|(name, _)| name.as_str());
-        let widest = names.clone().map(|name| look.width(name)).fold(0.0, f64::max);
-        let places =
-            spread_out(&middles, widest + 6.0, (panel.left + widest / 2.0, panel.right - widest / 2.0));
-        for (name, place) in names.zip(places) {
-            canvas.text((place, panel.top + 10.0), name, look);
         }
     }
 
