@@ -37,7 +37,7 @@ impl Way {
             Self::ScreenAndConfirm => Box::new(ScreenAndConfirm::new(question, Effort::default())),
             Self::FullGrid(rounds) | Self::BestMean(rounds) => Box::new(FullGrid { rounds }),
         };
-        let seen = run(&landscape, strategy.as_mut(), 200, &mut chance);
+        let seen = run(&landscape, strategy.as_mut(), 400, &mut chance);
         if let Self::BestMean(_) = self {
             return mark_shipped(&landscape, &seen, best_mean(&seen, &question), &question);
         }

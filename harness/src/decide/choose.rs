@@ -15,7 +15,7 @@ use crate::format::FORMAT;
 use crate::format::decision::{Decision, ScenarioDecision};
 use crate::statistics::estimator::Estimator;
 
-use super::feasibility::Tails;
+use super::feasibility::{Check, Tails};
 use super::front::front;
 use super::logs::Logs;
 use super::observations::Observations;
@@ -63,6 +63,11 @@ impl<'a> Ground<'a> {
         let logs: Vec<Logs> = panels.iter().map(|panel| panel.logs.clone()).collect();
         let mean = Logs::mean(&logs, seen.arms.len());
         Self { seen, question, tails, panels, mean, estimator }
+    }
+
+    /// Whether the baseline meets the constraints in every scenario.
+    pub(super) fn baseline(&self) -> Check {
+        Check::all(self.panels.iter().filter_map(|panel| panel.arms.first()).map(|e| e.check.clone()))
     }
 
     /// The pick over all scenarios.

@@ -16,6 +16,27 @@ pub struct Observations {
     pub scenarios: Vec<ScenarioData>,
 }
 
+impl Observations {
+    /// The same with the first `rounds` rounds of each scenario only, for example without the one that was
+    /// under way when a campaign was interrupted.
+    #[must_use]
+    pub fn first_rounds(&self, rounds: usize) -> Self {
+        let part = |s: &ScenarioData| ScenarioData {
+            workload: s.workload.clone(),
+            threads: s.threads,
+            libc: s.libc.clone(),
+            unit: s.unit.clone(),
+            rounds: s.rounds.iter().take(rounds).cloned().collect(),
+        };
+        Self {
+            arms: self.arms.clone(),
+            baseline: self.baseline,
+            twin: self.twin,
+            scenarios: self.scenarios.iter().map(part).collect(),
+        }
+    }
+}
+
 /// What is run once a round.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Arm {

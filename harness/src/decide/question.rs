@@ -1,6 +1,7 @@
 //! What is asked of the data.
 
 use crate::format::decision::{Constraints, Objective};
+use crate::format::manifest::Manifest;
 
 /// What is asked of the data, and how sure the answer must be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,6 +38,17 @@ impl Default for Question {
 }
 
 impl Question {
+    /// What a campaign was begun to answer.
+    pub fn of(manifest: &Manifest) -> Self {
+        Self {
+            objective: manifest.objective,
+            constraints: manifest.constraints,
+            confidence: manifest.confidence,
+            seed: manifest.seed,
+            ..Self::default()
+        }
+    }
+
     /// Chance of error that is allowed.
     pub(super) fn alpha(&self) -> f64 {
         let confidence = if self.confidence.is_nan() { 0.95 } else { self.confidence };

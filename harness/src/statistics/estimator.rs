@@ -1,16 +1,16 @@
 //! Which interval is made of which sample: Student's t below [`BOOTSTRAP_FROM`] values, the `BCa`
-//! bootstrap from there on.
+//! bootstrap from there on, but never narrower than Student's.
 //!
-//! A percentile bootstrap of few values is too narrow (about 93 % instead of 95 % at 15). Its tail is
-//! therefore lowered so that on normal data it would be as wide as the t-interval: the "expanded
-//! percentile" correction of Hesterberg, "What Teachers Should Know About the Bootstrap", The American
-//! Statistician 69 (2015), section 5.3.
+//! The bootstrap sees skew, which Student does not. But of few values it is too narrow (it misses in 7 %
+//! instead of 5 % at 15 normal values), and of values with heavy tails it stays so for long. The wider of the
+//! two on each side misses no more often than it says in either case; on normal data it costs a few percent
+//! of width.
 
 use std::collections::HashMap;
 
 use super::Interval;
 use super::bootstrap::Resamples;
-use super::summary::{Summary, normal_cdf, t_quantile};
+use super::summary::{Summary, t_quantile};
 
 /// From this many values on, intervals are bootstrapped.
 pub const BOOTSTRAP_FROM: usize = 15;
@@ -48,13 +48,12 @@ impl Estimator {
         let Some(seed) = self.seed.filter(|_| (BOOTSTRAP_FROM..=BOOTSTRAP_UP_TO).contains(&count)) else {
             return self.t_interval(values, tail);
         };
-        let expanded = (count as f64 / (count - 1) as f64).sqrt() * self.t_quantile(count - 1, tail);
-        let lowered = normal_cdf(-expanded);
-        if lowered * (RESAMPLES as f64) < FEWEST_BEYOND {
-            return self.t_interval(values, tail);
+        let student = self.t_interval(values, tail)?;
+        if tail * (RESAMPLES as f64) < FEWEST_BEYOND {
+            return Some(student);
         }
         let resamples = self.resamples.entry(count).or_insert_with(|| Resamples::new(count, RESAMPLES, seed));
-        resamples.bca(values, lowered)
+        Some(resamples.bca(values, tail)?.hull(student))
     }
 
     /// The t-interval, whatever the number of values: for the many pairs of a front.
@@ -78,25 +77,22 @@ mod tests {
     }
 
     #[test]
-    fn few_values_get_student_and_many_the_bootstrap() {
+    fn few_values_and_fine_tails_are_students() {
         let mut estimator = Estimator::new(1);
         let few = wave(14);
         assert_eq!(estimator.interval(&few, 0.025), estimator.t_interval(&few, 0.025));
-        let many = wave(15);
-        assert_ne!(estimator.interval(&many, 0.025), estimator.t_interval(&many, 0.025));
+        let many: Vec<f64> = wave(40).iter().map(|v| v.exp()).collect();
         assert_eq!(estimator.interval(&many, 1e-4), estimator.t_interval(&many, 1e-4));
         assert_eq!(estimator.interval(&[0.1], 0.025), None);
     }
 
     #[test]
-    fn on_symmetric_data_both_are_about_as_wide() {
+    fn the_bootstrap_adds_what_skew_calls_for() {
         let mut estimator = Estimator::new(1);
-        for count in [15, 30, 100] {
-            let values = wave(count);
-            let boot = estimator.interval(&values, 0.025).unwrap();
-            let student = estimator.t_interval(&values, 0.025).unwrap();
-            let ratio = (boot.high - boot.low) / (student.high - student.low);
-            assert!((0.93..1.07).contains(&ratio), "{count}: {ratio}");
-        }
+        let skewed: Vec<f64> = (0..40).map(|i| (f64::from(i % 8) / 2.0).exp()).collect();
+        let (both, student) =
+            (estimator.interval(&skewed, 0.025).unwrap(), estimator.t_interval(&skewed, 0.025).unwrap());
+        assert!(both.high > student.high);
+        assert_eq!(both.low.to_bits(), student.low.to_bits());
     }
 }

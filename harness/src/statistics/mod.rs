@@ -4,15 +4,19 @@
 //! * [`bootstrap`]: the bias-corrected and accelerated bootstrap over shared, seeded resamples.
 //! * [`estimator`]: which of the two makes an interval, in one place.
 //! * [`two_sample`]: the same for two samples that were not measured together.
+//! * [`permutation`]: a p-value that asks nothing of the distribution.
+//! * [`variance`]: noise between processes, and within one.
 //! * [`power`]: the smallest effect that data could have shown, and the rounds that an effect needs.
 //!
 //! Nothing here knows of allocators. Data are natural logarithms of ratios unless said otherwise.
 
 pub mod bootstrap;
 pub mod estimator;
+pub mod permutation;
 pub mod power;
 pub mod summary;
 pub mod two_sample;
+pub mod variance;
 
 /// An estimate with its bounds, on the scale of the data.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -7,7 +7,7 @@ pub const POWER: f64 = 0.8;
 
 /// The smallest distance from a bound that a test erring with probability `tail` sees with probability
 /// [`POWER`]; `None` for fewer than 2 values. The usual approximation of the non-central t by two
-/// quantiles, within a few percent from 3 values on.
+/// quantiles: 13 % too small for 3 values, 6 % for 5, within 3 % from 10 on.
 pub fn resolvable(summary: &Summary, tail: f64) -> Option<f64> {
     if summary.count < 2 {
         return None;

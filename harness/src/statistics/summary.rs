@@ -43,6 +43,21 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// p of the one-sided t-test that the mean lies above `limit`: the chance of a mean so far above it, were
+    /// it no higher. 1 below 2 values.
+    pub fn p_above(&self, limit: f64) -> f64 {
+        if self.count < 2 {
+            return 1.0;
+        }
+        let distance = self.mean - limit;
+        if self.sd == 0.0 {
+            return if distance > 0.0 { 0.0 } else { 1.0 };
+        }
+        t_tail(self.count - 1, distance / self.standard_error())
+    }
+}
+
 /// The value that Student's t with `freedom` degrees exceeds with probability `tail`. Infinite for no
 /// degree of freedom or no tail.
 pub fn t_quantile(freedom: usize, tail: f64) -> f64 {

@@ -46,7 +46,8 @@ pub trait Strategy {
     /// Name, as in `--strategy` and in the manifest.
     fn name(&self) -> &'static str;
 
-    /// The next step, after all complete rounds in `seen`.
+    /// The next step. Every round in `seen` must be complete: one that was under way is to be cut off
+    /// ([`Observations::first_rounds`]), and the same request for it comes again.
     fn next(&mut self, seen: &Observations) -> Step;
 
     /// The decision on a campaign that this strategy steered, finished or not. A strategy that looks at
@@ -54,6 +55,15 @@ pub trait Strategy {
     fn decide(&mut self, seen: &Observations, question: &Question) -> Decision {
         choose(seen, question)
     }
+}
+
+/// Whether there is a baseline and something to run it in.
+fn is_sound(seen: &Observations) -> bool {
+    seen.baseline < seen.arms.len() && !seen.scenarios.is_empty()
+}
+
+fn nothing_to_measure() -> Step {
+    Step::Stop { why: "there is nothing to measure".to_owned(), eliminated: Vec::new() }
 }
 
 /// Rounds that every scenario has.
@@ -74,6 +84,9 @@ impl Strategy for FullGrid {
     }
 
     fn next(&mut self, seen: &Observations) -> Step {
+        if !is_sound(seen) {
+            return nothing_to_measure();
+        }
         if complete_rounds(seen) >= self.rounds as usize {
             return Step::Stop {
                 why: format!("all {} rounds are done", self.rounds),

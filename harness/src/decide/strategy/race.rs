@@ -3,14 +3,14 @@
 //! All rounds of an arm count, from the first. That is paid for: every bound is corrected for the number of
 //! candidates and of looks, so that it holds whenever an arm is dropped or shipped.
 
-use crate::decide::choose::Ground;
+use crate::decide::choose::{Ground, choose};
 use crate::decide::feasibility::Tails;
-use crate::decide::observations::{Observations, ScenarioData};
+use crate::decide::observations::Observations;
 use crate::decide::question::Question;
 use crate::decide::standings::candidates;
 use crate::format::decision::{Decision, Eliminated, Verdict};
 
-use super::{Effort, Step, Strategy, complete_rounds, request};
+use super::{Effort, Step, Strategy, complete_rounds, is_sound, nothing_to_measure, request};
 
 /// Looks, in rounds.
 const LOOKS: [usize; 10] = [4, 6, 10, 16, 25, 40, 64, 100, 160, 256];
@@ -44,7 +44,7 @@ impl Race {
         let mut standing = Standing { arms: alive.clone(), ..Standing::default() };
         let ended = self.effort.exhausted(seen).map(|_| done);
         for look in LOOKS.into_iter().chain(ended).filter(|look| *look <= done) {
-            let part = first_rounds(seen, look);
+            let part = seen.first_rounds(look);
             let settled = Ground::survey(&part, &self.question, self.tails(seen)).settle();
             let gone = |arm: &usize| settled.eliminated.iter().find(|e| e.candidate == seen.arms[*arm].name);
             let out: Vec<Eliminated> = alive.iter().filter_map(gone).cloned().collect();
@@ -69,20 +69,15 @@ struct Standing {
     stop: Option<String>,
 }
 
-fn first_rounds(seen: &Observations, rounds: usize) -> Observations {
-    let part = |s: &ScenarioData| ScenarioData {
-        rounds: s.rounds.iter().take(rounds).cloned().collect(),
-        ..s.clone()
-    };
-    Observations { scenarios: seen.scenarios.iter().map(part).collect(), ..seen.clone() }
-}
-
 impl Strategy for Race {
     fn name(&self) -> &'static str {
         "race"
     }
 
     fn next(&mut self, seen: &Observations) -> Step {
+        if !is_sound(seen) {
+            return nothing_to_measure();
+        }
         let standing = self.walk(seen);
         match standing.stop.or_else(|| self.effort.exhausted(seen)) {
             Some(why) => Step::Stop { why, eliminated: standing.newly_out },
@@ -91,6 +86,9 @@ impl Strategy for Race {
     }
 
     fn decide(&mut self, seen: &Observations, question: &Question) -> Decision {
+        if !is_sound(seen) {
+            return choose(seen, question);
+        }
         let standing = self.walk(seen);
         let mut ground = Ground::survey(seen, question, self.tails(seen));
         let mut settled = ground.settle();

@@ -8,9 +8,10 @@ use crate::decide::logs::{Logs, minutes};
 use crate::decide::observations::{Observations, ScenarioData};
 use crate::decide::question::Question;
 use crate::decide::settle::{Settled, nothing};
+use crate::decide::standings::Panel;
 use crate::decide::twin;
 use crate::decide::words;
-use crate::format::decision::{Decision, Eliminated, Twin, Unsettled, Verdict};
+use crate::format::decision::{Decision, Eliminated, Feasible, Twin, Unsettled, Verdict};
 use crate::statistics::Interval;
 use crate::statistics::estimator::Estimator;
 
@@ -43,7 +44,7 @@ pub(super) fn unfinished(seen: &Observations, question: &Question, sieved: &Siev
     settled.undecided =
         sieved.arms.iter().map(|arm| open(seen, *arm, "still in the sieve".to_owned(), None)).collect();
     settled.eliminated.clone_from(&sieved.out);
-    assemble(seen, question, settled, None)
+    assemble(seen, &mut survey(seen, question), settled)
 }
 
 /// The decision by the fresh rounds. The twin is judged by the same, or by those in which it was heard.
@@ -59,25 +60,24 @@ pub(super) fn decide(
         None => course.plan.start..usize::MAX,
     };
     let twins = twins(seen, question, &judged);
-    let trusted = twins.iter().flatten().all(|twin| twin.trustworthy);
-    let mut settled = settle(seen, question, course, trusted);
+    let mut ground = survey(seen, question);
+    for (panel, twin) in ground.panels.iter_mut().zip(twins) {
+        panel.twin = twin;
+    }
+    let mut settled = settle(seen, question, course, &ground);
     let is_finalist =
         |out: &&Eliminated| course.plan.finalists.iter().any(|arm| seen.arms[*arm].name == out.candidate);
     settled.eliminated.splice(0..0, out.iter().filter(|out| !is_finalist(out)).cloned());
-    assemble(seen, question, settled, Some(twins))
+    assemble(seen, &mut ground, settled)
 }
 
-fn assemble(
-    seen: &Observations,
-    question: &Question,
-    settled: Settled,
-    twins: Option<Vec<Option<Twin>>>,
-) -> Decision {
+/// All rounds, examined for the standings.
+fn survey<'a>(seen: &'a Observations, question: &'a Question) -> Ground<'a> {
     let tail = question.alpha() / 2.0 / LOOKS_PAID;
-    let mut ground = Ground::survey(seen, question, Tails { plain: tail, claim: tail, with_twin: false });
-    for (panel, twin) in ground.panels.iter_mut().zip(twins.into_iter().flatten()) {
-        panel.twin = twin;
-    }
+    Ground::survey(seen, question, Tails { plain: tail, claim: tail, with_twin: false })
+}
+
+fn assemble(seen: &Observations, ground: &mut Ground, settled: Settled) -> Decision {
     // One scenario is all there is; of several, none was searched by itself.
     let alone = |_| match seen.scenarios.len() {
         1 => settled.clone(),
@@ -95,7 +95,9 @@ fn open(seen: &Observations, arm: usize, why: String, rounds: Option<f64>) -> Un
     }
 }
 
-fn settle(seen: &Observations, question: &Question, course: &Course, trusted: bool) -> Settled {
+fn settle(seen: &Observations, question: &Question, course: &Course, ground: &Ground) -> Settled {
+    let trusted = ground.panels.iter().all(Panel::trusted);
+    let baseline = ground.baseline();
     let finalists = || course.confirmed.finalists.iter().chain(&course.before);
     let passed: Vec<(usize, Option<Interval>, Interval)> = finalists()
         .filter_map(|(arm, state)| match state {
@@ -130,6 +132,12 @@ fn settle(seen: &Observations, question: &Question, course: &Course, trusted: bo
         );
     } else if !trusted {
         settled.reason.push_str(words::DISTRUST);
+    } else if baseline.state == Feasible::Undecided {
+        settled.reason = format!("the baseline itself is open: {}", baseline.why);
+    } else if settled.undecided.is_empty() && baseline.state == Feasible::No {
+        settled.verdict = Verdict::NoneFeasible;
+        settled.reason =
+            format!("the baseline does not meet the constraints ({}), and no other does", baseline.why);
     } else if settled.undecided.is_empty() {
         settled.verdict = Verdict::KeepBaseline;
         settled.choice = Some(seen.baseline);

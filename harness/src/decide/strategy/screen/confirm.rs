@@ -17,7 +17,7 @@ use super::plan::{Plan, Stage};
 use crate::decide::strategy::Effort;
 
 /// Finalists with a lower chance to pass are not run any more.
-const LEAST_CHANCE: f64 = 0.03;
+const LEAST_CHANCE: f64 = 0.05;
 
 /// Where the confirmation stands.
 #[derive(Clone, Debug)]
@@ -88,8 +88,7 @@ impl Confirmed {
             return Some("the last planned look is done".to_owned());
         }
         let price = PRICE * ((horizon - done) * (running + 2)) as f64 / arms as f64;
-        (promised < price && done >= plan.main)
-            .then(|| "more rounds would cost more than they promise".to_owned())
+        (promised < price).then(|| "more rounds would cost more than they promise".to_owned())
     }
 }
 

@@ -25,7 +25,8 @@ use std::ops::Range;
 use crate::format::decision::{Decision, Eliminated};
 
 use super::beliefs::{form, unfinished};
-use super::{Effort, Step, Strategy, complete_rounds, request};
+use super::{Effort, Step, Strategy, complete_rounds, is_sound, nothing_to_measure, request};
+use crate::decide::choose::choose;
 use crate::decide::observations::Observations;
 use crate::decide::question::Question;
 use crate::decide::standings::candidates;
@@ -67,6 +68,9 @@ impl Strategy for ScreenAndConfirm {
     }
 
     fn next(&mut self, seen: &Observations) -> Step {
+        if !is_sound(seen) {
+            return nothing_to_measure();
+        }
         let sieved = self.sieved(seen);
         let Some(plan) = &sieved.plan else {
             let (arms, eliminated) = (sieved.arms, sieved.eliminated);
@@ -92,6 +96,9 @@ impl Strategy for ScreenAndConfirm {
     }
 
     fn decide(&mut self, seen: &Observations, question: &Question) -> Decision {
+        if !is_sound(seen) {
+            return choose(seen, question);
+        }
         let sieved = self.sieved(seen);
         match &sieved.plan {
             Some(plan) => answer::decide(seen, question, &sieved.out, &self.course(seen, plan)),

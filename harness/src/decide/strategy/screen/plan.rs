@@ -11,9 +11,9 @@ const LOOKS: [usize; 7] = [6, 10, 16, 25, 40, 64, 100];
 /// long, or (where nothing passed) another plan on further fresh rounds.
 const FOR_LATER: f64 = 0.15;
 /// Part of the allowed error that is kept for finalists behind one that did not pass.
-const FOR_OTHERS: f64 = 0.2;
+const FOR_OTHERS: f64 = 0.1;
 /// What a look may have used grows with the rounds to this power: little early, most at the main one.
-const SPENDING: f64 = 2.5;
+const SPENDING: f64 = 3.0;
 
 /// A planned look.
 #[derive(Clone, Copy, Debug, PartialEq)]

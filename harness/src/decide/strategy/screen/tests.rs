@@ -5,8 +5,8 @@ use crate::decide::simulate::campaign::{begin, run, run_round};
 use crate::decide::simulate::host::{Chance, Host};
 use crate::decide::simulate::landscape::{Kind, Landscape};
 use crate::decide::strategy::Effort;
-use crate::decide::strategy::{Step, Strategy};
-use crate::format::decision::Verdict;
+use crate::decide::strategy::{Step, Strategy, by_name};
+use crate::format::decision::{Constraints, Verdict};
 
 fn strategy(effort: Effort) -> ScreenAndConfirm {
     ScreenAndConfirm::new(Question::default(), effort)
@@ -15,14 +15,6 @@ fn strategy(effort: Effort) -> ScreenAndConfirm {
 fn landscape(kind: Kind, candidates: usize, seed: u64) -> (Landscape, Chance) {
     let mut chance = Chance::new(seed);
     (kind.draw(candidates, 0.03, &mut chance), chance)
-}
-
-fn first_rounds(seen: &Observations, rounds: usize) -> Observations {
-    let mut part = seen.clone();
-    for scenario in &mut part.scenarios {
-        scenario.rounds.truncate(rounds);
-    }
-    part
 }
 
 #[test]
@@ -35,7 +27,7 @@ fn a_campaign_taken_up_again_goes_on_where_it_stopped() {
         assert!(rounds > 10, "{rounds}");
         let mut running = strategy(Effort::default());
         for done in 0..=rounds {
-            let part = first_rounds(&seen, done);
+            let part = seen.first_rounds(done);
             let step = running.next(&part);
             assert_eq!(step, strategy(Effort::default()).next(&part), "after {done} rounds");
             assert_eq!(matches!(step, Step::Stop { .. }), done == rounds);
@@ -118,4 +110,37 @@ fn noise_beyond_all_measure_is_undecided_with_minutes() {
     let decision = running.decide(&seen, &Question::default());
     assert_eq!(decision.verdict, Verdict::Undecided);
     assert!(decision.undecided.iter().any(|u| u.minutes_needed.is_some_and(|m| m > 1.0)), "{decision:#?}");
+}
+
+#[test]
+fn a_budget_that_nothing_meets_is_none_feasible() {
+    let (landscape, mut chance) = landscape(Kind::Ladder, 12, 3);
+    let constraints = Constraints { max_rss: Some(1_000_000), ..Constraints::default() };
+    let question = Question { constraints, ..Question::default() };
+    let mut running = ScreenAndConfirm::new(question, Effort::default());
+    let seen = run(&landscape, &mut running, 400, &mut chance);
+    let decision = running.decide(&seen, &question);
+    assert_eq!((decision.verdict, decision.choice), (Verdict::NoneFeasible, None));
+}
+
+#[test]
+fn no_data_stop_a_search_at_once() {
+    let empty = Observations::default();
+    let (landscape, _) = landscape(Kind::Ladder, 4, 3);
+    let stray = Observations { baseline: 99, ..begin(&landscape) };
+    for seen in [empty, stray] {
+        for name in crate::decide::strategy::NAMES {
+            let mut strategy = by_name(name, &Question::default(), Effort::default()).unwrap();
+            assert!(matches!(strategy.next(&seen), Step::Stop { .. }), "{name}");
+            assert_eq!(strategy.decide(&seen, &Question::default()).verdict, Verdict::Undecided);
+        }
+    }
+    let begun = begin(&landscape);
+    for name in crate::decide::strategy::NAMES {
+        let mut strategy = by_name(name, &Question::default(), Effort::default()).unwrap();
+        assert_eq!(strategy.name(), name);
+        assert!(matches!(strategy.next(&begun), Step::Round(_)), "{name}");
+        assert_eq!(strategy.decide(&begun, &Question::default()).verdict, Verdict::Undecided);
+    }
+    assert!(by_name("guess", &Question::default(), Effort::default()).is_none());
 }
