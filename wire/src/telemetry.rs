@@ -37,8 +37,6 @@ pub struct Seat {
     /// Requested bytes that this seat allocated minus those it freed. Negative where the seat frees
     /// what others allocated; the sum over all seats is the live bytes.
     pub live_bytes: AtomicI64,
-    /// Calls that returned memory.
-    pub allocations: AtomicU64,
 }
 
 /// The mapped page, on either side.
@@ -160,18 +158,16 @@ impl Page {
         self.header().engine_bytes.load(Ordering::Relaxed)
     }
 
-    /// Operations, live bytes and allocations over all seats. A live sum below zero, which can be seen
+    /// Operations and live bytes over all seats. A live sum below zero, which can be seen
     /// for an instant while an object crosses threads, is given as 0.
     pub fn totals(&self) -> Totals {
         let mut ops = 0u64;
         let mut live = 0i64;
-        let mut allocations = 0u64;
         for seat in self.seats() {
             ops = ops.wrapping_add(seat.ops.load(Ordering::Relaxed));
             live = live.wrapping_add(seat.live_bytes.load(Ordering::Relaxed));
-            allocations = allocations.wrapping_add(seat.allocations.load(Ordering::Relaxed));
         }
-        Totals { ops, live_bytes: u64::try_from(live).unwrap_or(0), allocations }
+        Totals { ops, live_bytes: u64::try_from(live).unwrap_or(0) }
     }
 }
 
@@ -189,8 +185,6 @@ pub struct Totals {
     pub ops: u64,
     /// Requested bytes allocated and not yet freed.
     pub live_bytes: u64,
-    /// Calls that returned memory.
-    pub allocations: u64,
 }
 
 #[cfg(test)]
@@ -205,7 +199,7 @@ mod tests {
         writer.writable_seat(0).live_bytes.store(100, Ordering::Relaxed);
         writer.writable_seat(2).live_bytes.store(-30, Ordering::Relaxed);
         writer.set_engine_bytes(4096);
-        assert_eq!(reader.totals(), Totals { ops: 5, live_bytes: 70, allocations: 0 });
+        assert_eq!(reader.totals(), Totals { ops: 5, live_bytes: 70 });
         assert_eq!(reader.engine_bytes(), 4096);
         assert_eq!(reader.seats().len(), 3);
     }

@@ -147,7 +147,6 @@ impl<H: Heap> Actor<H> {
         self.touch.write(&object, touched);
         self.sequence = (self.sequence ^ size as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
         self.add_live(signed(size));
-        count_one(&self.cell.allocations);
         object
     }
 
