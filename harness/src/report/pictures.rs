@@ -134,6 +134,10 @@ fn finding(decision: &Decision, scenario: &ScenarioDecision) -> String {
     if let Some(text) = hero(decision).and_then(figures) {
         return text;
     }
+    // What holds for the campaign comes first: a scenario by itself may leave open what another settles.
+    if decision.verdict == Verdict::KeepBaseline {
+        return format!("Keep {}: nothing within the constraints is shown to save memory", decision.baseline);
+    }
     match scenario.verdict {
         Verdict::NoneFeasible => "No candidate meets the constraints".to_owned(),
         Verdict::Undecided => "Undecided: the intervals leave it open".to_owned(),
