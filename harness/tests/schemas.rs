@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use arenalab::format::{decision::Decision, manifest::Manifest, series::Series, trial::TrialRecord};
+use arenalab::format::{
+    compare::Compared, decision::Decision, manifest::Manifest, series::Series, trial::TrialRecord,
+};
 use schemars::{JsonSchema, schema_for};
 
 #[track_caller]
@@ -30,6 +32,11 @@ fn of_a_trial() {
 #[test]
 fn of_a_series() {
     is_committed::<Series>("series");
+}
+
+#[test]
+fn of_a_comparison() {
+    is_committed::<Compared>("compare");
 }
 
 #[test]
