@@ -66,6 +66,18 @@ impl Companions {
         found.ok_or_else(|| Missing { name: name.to_owned(), looked_in: self.places.clone() })
     }
 
+    /// Finds the library that puts an allocator in front of the C library's, for programs that know nothing of
+    /// us ([`crate::knowledge::preload::library`]).
+    ///
+    /// # Errors
+    /// When it is in none of the places.
+    pub fn library(&self, allocator: &str) -> Result<PathBuf, Missing> {
+        let name = crate::knowledge::preload::library(allocator);
+        let readable = |path: &PathBuf| path.is_file() && access(path, Access::READ_OK).is_ok();
+        let found = self.places.iter().map(|place| place.join(&name)).find(readable);
+        found.ok_or_else(|| Missing { name, looked_in: self.places.clone() })
+    }
+
     /// Finds the workload binary of an allocator ([`crate::plan::Allocator::binary`]).
     ///
     /// # Errors
@@ -73,6 +85,17 @@ impl Companions {
     pub fn workload(&self, allocator: &str) -> Result<PathBuf, Missing> {
         self.find(&format!("arenalab-workload-{allocator}"))
     }
+}
+
+/// An executable by the name that a command gives: a path as it is, made absolute, else the first that may be
+/// run in the directories of `PATH`.
+pub fn executable(name: &str, path: Option<&String>) -> Option<PathBuf> {
+    let runnable = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    if name.contains('/') {
+        return std::path::absolute(name).ok().filter(runnable);
+    }
+    let directories = path.map_or("/usr/local/bin:/usr/bin:/bin", String::as_str).split(':');
+    directories.map(|directory| Path::new(directory).join(name)).find(runnable)
 }
 
 /// How long a companion may take to say what it is.

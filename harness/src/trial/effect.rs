@@ -178,6 +178,7 @@ mod tests {
             allocator: allocator.to_owned(),
             settings: settings.iter().map(setting).collect(),
             env: map(env),
+            preload: None,
             foreign: |name| name.starts_with("MALLOC_"),
         }
     }
