@@ -93,6 +93,15 @@ struct Known {
     statm: File,
     handle: Option<Handle>,
     command: String,
+    /// Whether its end by a signal is told already.
+    fallen: bool,
+}
+
+/// The signal that ended a process which its parent has not reaped.
+fn zombie(pid: i32) -> Option<i32> {
+    let stat = Process::new(pid).and_then(|process| process.stat()).ok()?;
+    let signal = stat.exit_code? & 0x7f;
+    (stat.state == 'Z' && signal != 0).then_some(signal)
 }
 
 struct Watcher {
@@ -151,16 +160,27 @@ impl Watcher {
             let command = Process::new(member.pid).and_then(|p| p.stat()).map(|stat| stat.comm);
             let statm = File::open(format!("/proc/{}/statm", member.pid));
             if let (Ok(statm), Ok(command)) = (statm, command) {
-                self.known.insert(member.pid, Known { statm, handle, command });
+                self.known.insert(member.pid, Known { statm, handle, command, fallen: false });
             }
         }
         let gone: Vec<i32> =
             self.known.keys().copied().filter(|pid| !members.iter().any(|member| member.pid == *pid)).collect();
         for pid in gone {
             let Some(known) = self.known.remove(&pid) else { continue };
-            if let Some(signal) = known.handle.and_then(|handle| handle.signal()) {
-                self.seen(|seen| seen.fallen.push(Fallen { command: known.command, signal }));
-            }
+            let signal = known.handle.and_then(|handle| handle.signal()).filter(|_| !known.fallen);
+            self.fell(known.command, signal);
+        }
+        // What its parent has not reaped yet.
+        let ended = self.known.iter_mut().filter(|(_, known)| !known.fallen && resident(&known.statm).is_none());
+        let ended: Vec<_> = ended
+            .filter_map(|(pid, known)| {
+                let signal = zombie(*pid)?;
+                known.fallen = true;
+                Some((known.command.clone(), signal))
+            })
+            .collect();
+        for (command, signal) in ended {
+            self.fell(command, Some(signal));
         }
         let high_water = self.refresh_largest();
         let count = self.known.len() as u32;
@@ -168,6 +188,12 @@ impl Watcher {
             seen.most = seen.most.max(count);
             seen.high_water = seen.high_water.max(high_water);
         });
+    }
+
+    fn fell(&self, command: String, signal: Option<i32>) {
+        if let Some(signal) = signal {
+            self.seen(|seen| seen.fallen.push(Fallen { command, signal }));
+        }
     }
 
     /// The kernel's high-water mark of the largest process, whose name may have been changed by an exec.
