@@ -120,7 +120,8 @@ pub fn parts(plan: &Plan) -> Vec<Part> {
 
 /// The allocator whose library a candidate needs, to be in front of a program's own.
 fn put_in_front(candidate: &Candidate) -> Option<&'static str> {
-    matches!(candidate.allocator(), Allocator::Jemalloc | Allocator::Mimalloc).then(|| candidate.allocator().name())
+    matches!(candidate.allocator(), Allocator::Jemalloc | Allocator::Mimalloc)
+        .then(|| candidate.allocator().name())
 }
 
 fn candidates(manifest: &Manifest) -> Result<Vec<Candidate>, String> {
@@ -178,7 +179,9 @@ fn template(
         None => Part::Engine(candidate.allocator().binary()),
     })?;
     let asked = match &own {
-        Some(_) => asked_of_program(candidate, put_in_front(candidate).map(Part::Library).map(file).transpose()?),
+        Some(_) => {
+            asked_of_program(candidate, put_in_front(candidate).map(Part::Library).map(file).transpose()?)
+        }
         None => asked(candidate),
     };
     Ok(TrialSpec {

@@ -11,8 +11,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::campaign::run::Event;
 use crate::campaign::standing::Standing;
 use crate::format::decision::Objective;
-use crate::report::words::scenario;
 use crate::format::trial::{Status, TrialRecord};
+use crate::report::words::scenario;
 use crate::units::{format_change, format_seconds};
 
 /// Plain lines come at most this often, but for the first and the last.
@@ -92,7 +92,11 @@ impl Progress {
             }
             Event::TrialBegins(spec) => {
                 let twin = if spec.twin { " (twin)" } else { "" };
-                let what = format!("{}, {}{twin}", scenario(&spec.workload, spec.threads, &spec.libc), spec.candidate);
+                let what = format!(
+                    "{}, {}{twin}",
+                    scenario(&spec.workload, spec.threads, &spec.libc),
+                    spec.candidate
+                );
                 self.bar.set_prefix(format!("{}: {what}", self.round_name()));
             }
             Event::TrialEnded { record, arm, replayed } => self.trial_ended(record, *arm, *replayed),

@@ -91,7 +91,8 @@ pub fn part(around: &Surroundings, part: &Part) -> Result<Found, CliError> {
                 let hint = "; to measure a program without it, name the allocators with --allocators glibc";
                 CliError::Failed(format!("{missing}{hint}"))
             })?;
-            let binary = fingerprint::of_file(&path, &format!("{allocator}, preloaded")).map_err(CliError::Failed)?;
+            let binary =
+                fingerprint::of_file(&path, &format!("{allocator}, preloaded")).map_err(CliError::Failed)?;
             Ok(Found { path, binary, libc_version: None })
         }
         Part::Program(name, executable) => {
@@ -152,7 +153,8 @@ fn environment(around: &Surroundings) -> BTreeMap<String, String> {
 }
 
 fn programs(manifest: &Manifest, around: &Surroundings) -> Result<BTreeMap<String, PathBuf>, CliError> {
-    let plan = Plan::from_toml(&manifest.plan, "the campaign's plan").map_err(|e| CliError::Usage(e.to_string()))?;
+    let plan =
+        Plan::from_toml(&manifest.plan, "the campaign's plan").map_err(|e| CliError::Usage(e.to_string()))?;
     let mut programs = BTreeMap::new();
     for needed in prepare::parts(&plan) {
         let found = part(around, &needed)?;

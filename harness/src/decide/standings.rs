@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::format::decision::{Comparison, Feasible, Level, Ratio, Standing, Twin};
+use crate::format::manifest::Scenario;
 use crate::statistics::Interval;
 use crate::statistics::estimator::Estimator;
 use crate::statistics::power::resolvable;
@@ -94,8 +95,7 @@ pub(super) fn examine(
 
 /// `larson, 4 threads`, with the libc where there are several.
 fn label(seen: &Observations, scenario: &ScenarioData) -> String {
-    let threads = if scenario.threads == 1 { "thread" } else { "threads" };
-    let mut label = format!("{}, {} {threads}", scenario.workload, scenario.threads);
+    let mut label = Scenario::words(&scenario.workload, scenario.threads);
     if seen.scenarios.iter().any(|other| other.libc != scenario.libc) {
         label.push_str(", ");
         label.push_str(&scenario.libc);
@@ -153,11 +153,11 @@ fn unfinished(scenario: &ScenarioData, arm: usize) -> BTreeMap<String, u32> {
 /// What cannot be measured, or cannot have an effect, cannot be chosen; the reason is the trial's own.
 fn unsupported(scenario: &ScenarioData, arm: usize) -> Option<Check> {
     let cells = scenario.rounds.iter().filter_map(|round| round.cells.get(arm)?.as_ref());
-    let why = cells.filter_map(|cell| match cell {
+    let mut why = cells.filter_map(|cell| match cell {
         Cell::Unsupported(why) => Some(why),
         Cell::Measured(_) | Cell::Unfinished(_) => None,
     });
-    why.last().map(|why| Check::broken(why.clone(), None))
+    why.next().map(|why| Check::broken(why.clone(), None))
 }
 
 /// A candidate must finish every trial, and at least one.

@@ -111,7 +111,8 @@ pub struct OwnProgram {
 impl OwnProgram {
     /// The latency that was printed, in nanoseconds.
     pub fn latency_ns(&self) -> Option<f64> {
-        let factor = |unit: &str| LATENCY_UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
+        let factor =
+            |unit: &str| LATENCY_UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
         self.latency.as_ref().and_then(|printed| Some(printed.value * factor(&printed.unit)?))
     }
 }

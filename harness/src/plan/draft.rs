@@ -192,7 +192,9 @@ impl Axes {
 fn each_name_once(workloads: &[PlannedWorkload]) -> Result<(), PlanError> {
     let mut seen = std::collections::BTreeSet::new();
     let twice = workloads.iter().map(ToString::to_string).find(|name| !seen.insert(name.clone()));
-    twice.map_or(Ok(()), |name| Err(PlanError::new(format!("two workloads are called {name}; name them apart"))))
+    twice.map_or(Ok(()), |name| {
+        Err(PlanError::new(format!("two workloads are called {name}; name them apart")))
+    })
 }
 
 /// The items in their order, each once: a scenario is measured once however often it is named.

@@ -17,6 +17,8 @@ const MARKS: [(&str, &[&str]); 3] = [
 ];
 
 /// What was found in an executable.
+// Each flag is a fact of its own, and several may hold.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Whether no dynamic loader is asked for.
@@ -53,7 +55,7 @@ fn of(bytes: &[u8]) -> Result<Facts, String> {
     let section = |name: &str| elf.section_by_name(name);
     let interpreter = section(".interp").and_then(|section| section.data().ok()).map(String::from_utf8_lossy);
     let names: Vec<&str> = (elf.symbols().chain(elf.dynamic_symbols()))
-        .filter(|symbol| symbol.is_definition())
+        .filter(ObjectSymbol::is_definition)
         .filter_map(|symbol| symbol.name().ok())
         .collect();
     let has = |name: &str| names.contains(&name);
@@ -63,7 +65,8 @@ fn of(bytes: &[u8]) -> Result<Facts, String> {
         is_static,
         musl: interpreter.is_some_and(|path| path.contains("ld-musl")),
         go: section(".go.buildinfo").is_some() || section(".note.go.buildid").is_some(),
-        own_malloc: exported || (!is_static && elf.symbols().any(|s| s.is_definition() && s.name() == Ok("malloc"))),
+        own_malloc: exported
+            || (!is_static && elf.symbols().any(|s| s.is_definition() && s.name() == Ok("malloc"))),
         allocator: MARKS.iter().find(|(_, marks)| marks.iter().any(|mark| has(mark))).map(|(name, _)| *name),
         static_glibc: is_static && (has("__libc_malloc") || contains(bytes, b"GNU C Library")),
     })

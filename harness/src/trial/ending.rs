@@ -48,7 +48,10 @@ pub fn classify(told: &Told, ending: &Ending, timeout_s: f64) -> (Status, Option
         (None, Some(0)) if told.completed => (Status::Ok, None),
         (None, Some(OUT_OF_MEMORY)) => (
             Status::Oom,
-            Some(format!("the workload engine could not get memory for itself{}", last_words(&ending.output))),
+            Some(format!(
+                "the workload engine could not get memory for itself{}",
+                last_words(&ending.output)
+            )),
         ),
         (None, Some(0)) => {
             (Status::Failed, Some(format!("exited before its work was done{}", last_words(&ending.output))))

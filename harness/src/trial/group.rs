@@ -76,7 +76,9 @@ impl Drop for Group {
         // A process that has just ended is in it for a moment longer.
         for _ in 0..50 {
             match std::fs::remove_dir(&self.dir) {
-                Err(e) if e.kind() == ErrorKind::ResourceBusy => std::thread::sleep(Duration::from_millis(10)),
+                Err(e) if e.kind() == ErrorKind::ResourceBusy => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
                 _ => return,
             }
         }
@@ -104,7 +106,8 @@ fn find(groups: &str, mounts: &str) -> Option<(Version, PathBuf)> {
             let (root, point) = (mount.split(' ').nth(3)?, mount.split(' ').nth(4)?);
             let mut system = system.split(' ');
             let fits = system.next()? == kind
-                && option.is_none_or(|option| system.nth(1).unwrap_or("").split(',').any(|has| has == option));
+                && option
+                    .is_none_or(|option| system.nth(1).unwrap_or("").split(',').any(|has| has == option));
             let inside = Path::new(path).strip_prefix(root).unwrap_or(Path::new(""));
             fits.then(|| Path::new(point).join(inside))
         })
@@ -121,9 +124,11 @@ fn below(own: &Path, version: Version, limit: u64) -> Result<Group, String> {
     };
     if version == Version::Two {
         let control = own.join("cgroup.subtree_control");
-        let on = std::fs::read_to_string(&control).is_ok_and(|all| all.split_whitespace().any(|c| c == "memory"));
+        let on =
+            std::fs::read_to_string(&control).is_ok_and(|all| all.split_whitespace().any(|c| c == "memory"));
         if !on {
-            std::fs::write(&control, "+memory").map_err(told("turn the memory controller on in", &control))?;
+            std::fs::write(&control, "+memory")
+                .map_err(told("turn the memory controller on in", &control))?;
         }
     }
     let dir = own.join(format!("arenalab-{}", std::process::id()));
@@ -158,7 +163,8 @@ mod tests {
         assert_eq!(one, Some((Version::One, "/sys/fs/cgroup/memory/x/y".into())));
         let two = find("0::/a\n", "30 20 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
         assert_eq!(two, Some((Version::Two, "/sys/fs/cgroup/a".into())));
-        let container = find("0::/docker/abc\n", "30 20 0:26 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n");
+        let container =
+            find("0::/docker/abc\n", "30 20 0:26 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n");
         assert_eq!(container, Some((Version::Two, "/sys/fs/cgroup".into())));
         assert_eq!(find("0::/a\n", ""), None);
     }

@@ -53,7 +53,8 @@ fn starts(maps: &[MemoryMap]) -> Vec<u64> {
 
 /// How far anonymous mappings go on from an address without a gap.
 fn reaches(maps: &[&MemoryMap], from: u64) -> u64 {
-    maps.iter().fold(from, |end, map| if map.address.0 <= end && map.address.1 > end { map.address.1 } else { end })
+    maps.iter()
+        .fold(from, |end, map| if map.address.0 <= end && map.address.1 > end { map.address.1 } else { end })
 }
 
 /// The first words of `heap_info`.

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use super::ending::Told;
 use super::executor::{Asked, Executor, Trial, TrialSpec};
+use super::group::Group;
 use super::launcher::{CONTROL_FD, Job};
 use super::leash::Started;
-use super::record::{self, Played};
-use super::group::Group;
 use super::program::record::Besides;
 use super::program::{self, Around};
+use super::record::{self, Played};
 use super::session::{Broken, Session, Story};
 use super::{leash, tunables};
 
@@ -161,8 +161,12 @@ impl RealExecutor {
             },
         };
         let empty = record::not_run(&self.host, spec, Status::Ok, "");
-        let empty =
-            TrialRecord { started_at, elapsed_s: begin.elapsed().as_secs_f64(), memory_group: account, ..empty };
+        let empty = TrialRecord {
+            started_at,
+            elapsed_s: begin.elapsed().as_secs_f64(),
+            memory_group: account,
+            ..empty
+        };
         let record = program::record::record(empty, spec, &story, &besides);
         if let (Status::Unsupported, Some(reason)) = (record.status, &record.reason) {
             self.no_ops.insert(key, reason.clone());

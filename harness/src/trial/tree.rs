@@ -47,14 +47,16 @@ fn children(pid: i32) -> Option<Vec<i32>> {
         let list = std::fs::read_to_string(task.path().join("children"));
         list.ok()
     });
-    let read = |list: String| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<i32>>();
+    let read =
+        |list: String| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<i32>>();
     Some(lists.flat_map(read).collect())
 }
 
 /// All processes of the host by their parents.
 fn scan() -> BTreeMap<i32, Vec<i32>> {
     let mut all: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-    for stat in procfs::process::all_processes().into_iter().flatten().flatten().filter_map(|p| p.stat().ok()) {
+    for stat in procfs::process::all_processes().into_iter().flatten().flatten().filter_map(|p| p.stat().ok())
+    {
         all.entry(stat.ppid).or_default().push(stat.pid);
     }
     all
@@ -90,7 +92,8 @@ mod tests {
         let mut child = Command::new("/bin/sh").args(["-c", "sleep 60 & wait"]).spawn().unwrap();
         let shell = child.id().cast_signed();
         let me = std::process::id().cast_signed();
-        let below_me = || below(me).into_iter().filter(|member| member.pid == shell || member.parent == shell);
+        let below_me =
+            || below(me).into_iter().filter(|member| member.pid == shell || member.parent == shell);
         while below_me().count() < 2 {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }

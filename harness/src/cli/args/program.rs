@@ -122,15 +122,20 @@ impl ProgramArgs {
             directory: self.directory.clone(),
             env: self.variables()?,
         };
-        said.complete().map(Some).map_err(|Wrong { key, what }| PlanError::new(what).of_flag(&key.replace('_', "-")))
+        said.complete()
+            .map(Some)
+            .map_err(|Wrong { key, what }| PlanError::new(what).of_flag(&key.replace('_', "-")))
     }
 
     /// A label from the command's file name.
     fn label(&self) -> String {
         let first = self.command.first().map_or("", String::as_str);
         let word = if self.shell { first.split_whitespace().next().unwrap_or_default() } else { first };
-        let name = Path::new(word).file_name().map_or_else(String::new, |name| name.to_string_lossy().to_lowercase());
-        let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
+        let name = Path::new(word)
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().to_lowercase());
+        let plain: String =
+            name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
         let plain = plain.trim_matches('-');
         if plain.is_empty() { "program".to_owned() } else { plain.to_owned() }
     }
@@ -141,7 +146,8 @@ impl ProgramArgs {
         if self.shell {
             return Ok(Some(Words::Line(text.clone())));
         }
-        let unclosed = || PlanError::new(format!("{} has a quote that is not closed", quote(text))).of_flag(flag);
+        let unclosed =
+            || PlanError::new(format!("{} has a quote that is not closed", quote(text))).of_flag(flag);
         shlex::split(text).map(|words| Some(Words::List(words))).ok_or_else(unclosed)
     }
 
@@ -161,7 +167,11 @@ impl ProgramArgs {
     fn stop(&self) -> Result<Option<SaidStop>, PlanError> {
         let command = self.stop.as_ref().and_then(|text| text.strip_prefix("command=")).map(str::to_owned);
         let signal = self.stop.clone().filter(|_| command.is_none());
-        let stop = SaidStop { signal, command: self.words("stop", command.as_ref())?, grace: self.stop_grace.clone() };
+        let stop = SaidStop {
+            signal,
+            command: self.words("stop", command.as_ref())?,
+            grace: self.stop_grace.clone(),
+        };
         Ok((stop != SaidStop::default()).then_some(stop))
     }
 

@@ -57,12 +57,18 @@ mod tests {
     #[test]
     fn placeholders_are_put_in_and_other_braces_stay() {
         let places = Places { port: 6379, dir: "/tmp/x".into(), threads: 8 };
-        assert_eq!(places.fill("-p {port} -d {dir}/a -t {threads} {print $1} {}"), "-p 6379 -d /tmp/x/a -t 8 {print $1} {}");
+        assert_eq!(
+            places.fill("-p {port} -d {dir}/a -t {threads} {print $1} {}"),
+            "-p 6379 -d /tmp/x/a -t 8 {print $1} {}"
+        );
     }
 
     #[test]
     fn a_misspelt_placeholder_is_told() {
-        assert_eq!(check("--port={prot}"), Err("there is no placeholder '{prot}'; did you mean {port}?".to_owned()));
+        assert_eq!(
+            check("--port={prot}"),
+            Err("there is no placeholder '{prot}'; did you mean {port}?".to_owned())
+        );
         assert_eq!((check("{port}{dir}"), check("{print}"), check("{\"a\": {}}")), (Ok(()), Ok(()), Ok(())));
     }
 }

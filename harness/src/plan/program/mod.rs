@@ -239,7 +239,8 @@ impl Program {
 
     /// Every text that may hold placeholders.
     pub fn texts(&self) -> impl Iterator<Item = &String> {
-        let commands = [Some(&self.command), self.driver.as_ref(), self.setup.as_ref(), self.teardown.as_ref()];
+        let commands =
+            [Some(&self.command), self.driver.as_ref(), self.setup.as_ref(), self.teardown.as_ref()];
         let ready = match &self.ready {
             Some(Ready::Tcp(text) | Ready::Unix(text) | Ready::File(text)) => std::slice::from_ref(text),
             Some(Ready::Command(words)) => words,

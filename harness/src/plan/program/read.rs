@@ -61,9 +61,12 @@ fn taken(numbers: &[f64], take: Take) -> f64 {
 
 fn by_pointer(text: &str, pointer: &str) -> Result<f64, String> {
     let document = document(text).ok_or("there is no JSON document in it")?;
-    let value = document.pointer(pointer).ok_or_else(|| format!("its JSON has nothing at {}", quote(pointer)))?;
+    let value =
+        document.pointer(pointer).ok_or_else(|| format!("its JSON has nothing at {}", quote(pointer)))?;
     match value {
-        serde_json::Value::Number(number) => number.as_f64().ok_or_else(|| format!("{number} is out of range")),
+        serde_json::Value::Number(number) => {
+            number.as_f64().ok_or_else(|| format!("{number} is out of range"))
+        }
         serde_json::Value::String(text) => parse(text.trim()),
         other => Err(format!("{} is no number", quote(&other.to_string()))),
     }
@@ -106,11 +109,15 @@ mod tests {
     fn what_is_no_number_is_told() {
         assert!(regex("", "x", Take::Last).unwrap_err().contains("nothing in it matches 'x'"));
         assert!(regex("rate: fast", "rate: (.*)", Take::Last).unwrap_err().contains("'fast' is no number"));
-        for (text, why) in [("NaN", "not finite"), ("inf", "not finite"), ("1e999", "not finite"), ("-3", "negative")]
+        for (text, why) in
+            [("NaN", "not finite"), ("inf", "not finite"), ("1e999", "not finite"), ("-3", "negative")]
         {
             assert!(regex(text, ".+", Take::Last).unwrap_err().contains(why), "{text}");
         }
-        assert_eq!(positive("0", &Find::Regex(".".to_owned()), Take::Last), Err("the number read is 0".to_owned()));
+        assert_eq!(
+            positive("0", &Find::Regex(".".to_owned()), Take::Last),
+            Err("the number read is 0".to_owned())
+        );
     }
 
     #[test]

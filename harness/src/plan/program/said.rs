@@ -7,8 +7,8 @@ use regex::Regex;
 
 use super::fill;
 use super::{
-    DEFAULT_GRACE, DEFAULT_READY_TIMEOUT, Figure, Find, From, How, LATENCY_UNITS, Program, Ready, SIGNALS, Stop,
-    StopSignal, TAKES, Take, Throughput,
+    DEFAULT_GRACE, DEFAULT_READY_TIMEOUT, Figure, Find, From, How, LATENCY_UNITS, Program, Ready, SIGNALS,
+    Stop, StopSignal, TAKES, Take, Throughput,
 };
 use crate::knowledge::nearest::{quote, suggest};
 use crate::knowledge::{preload, scrub};
@@ -257,10 +257,13 @@ fn throughput(said: Option<SaidFigure>, service: bool) -> Result<Throughput, Str
     let Some(mut said) = said else { return Ok(Throughput::default()) };
     let Some(work) = said.work.take() else { return figure(said, service).map(Throughput::Printed) };
     if said.regex.is_some() || said.json.is_some() || said.from.is_some() || said.path.is_some() {
-        return Err("work is divided by the time it took; it goes with a unit alone, or leave work out".to_owned());
+        return Err(
+            "work is divided by the time it took; it goes with a unit alone, or leave work out".to_owned()
+        );
     }
     let amount = work.parse::<u64>().ok().filter(|amount| (1..=MOST_WORK).contains(amount));
-    let amount = amount.ok_or_else(|| format!("work is {}, but must be a whole number from 1", quote(&work)))?;
+    let amount =
+        amount.ok_or_else(|| format!("work is {}, but must be a whole number from 1", quote(&work)))?;
     let unit = unit(said.unit.unwrap_or_else(|| "units/s".to_owned()))?;
     Ok(Throughput::Work { amount, unit })
 }
@@ -281,7 +284,9 @@ fn latency(said: Option<SaidFigure>, service: bool) -> Result<Option<Figure>, St
 fn figure(said: SaidFigure, service: bool) -> Result<Figure, String> {
     let from = match (said.from.as_deref(), said.path) {
         (Some("driver") | None, None) if service => From::Driver,
-        (Some("driver"), None) => return Err("there is no driver to read from; write from = \"output\"".to_owned()),
+        (Some("driver"), None) => {
+            return Err("there is no driver to read from; write from = \"output\"".to_owned());
+        }
         (Some("output") | None, None) => From::Output,
         (Some("file") | None, Some(path)) => From::File(path),
         (Some("file"), None) => return Err("which file? Add path = \"{dir}/FILE\"".to_owned()),
@@ -295,7 +300,10 @@ fn figure(said: SaidFigure, service: bool) -> Result<Figure, String> {
         (Some(text), None) => pattern(&text).map(|()| Find::Regex(text))?,
         (None, Some(pointer)) if pointer.is_empty() || pointer.starts_with('/') => Find::Json(pointer),
         (None, Some(pointer)) => {
-            return Err(format!("json is {}, but must be a JSON pointer, such as /summary/rate", quote(&pointer)));
+            return Err(format!(
+                "json is {}, but must be a JSON pointer, such as /summary/rate",
+                quote(&pointer)
+            ));
         }
         (None, None) => return Err("it says neither regex nor json, by which the number is found".to_owned()),
         (Some(_), Some(_)) => return Err("it says regex and json; one of them is taken".to_owned()),
@@ -309,7 +317,11 @@ fn figure(said: SaidFigure, service: bool) -> Result<Figure, String> {
 
 fn unit(text: String) -> Result<String, String> {
     let fine = !text.is_empty() && text.len() <= 40 && !text.chars().any(char::is_control);
-    if fine { Ok(text) } else { Err(format!("unit is {}, but must be 1 to 40 printed characters", quote(&text))) }
+    if fine {
+        Ok(text)
+    } else {
+        Err(format!("unit is {}, but must be 1 to 40 printed characters", quote(&text)))
+    }
 }
 
 fn stop(said: Option<SaidStop>, shell: bool) -> Result<Stop, String> {
@@ -317,7 +329,9 @@ fn stop(said: Option<SaidStop>, shell: bool) -> Result<Stop, String> {
     let how = match (said.signal, said.command) {
         (Some(_), Some(_)) => return Err("it says signal and command; one of them is taken".to_owned()),
         (None, Some(words)) => How::Command(command(words, shell)?),
-        (Some(signal), None) => How::Signal(fields::named("signal", signal.trim_start_matches("SIG"), &SIGNALS)?),
+        (Some(signal), None) => {
+            How::Signal(fields::named("signal", signal.trim_start_matches("SIG"), &SIGNALS)?)
+        }
         (None, None) => How::Signal(StopSignal::Term),
     };
     Ok(Stop { how, grace: time(said.grace.as_ref(), "grace", DEFAULT_GRACE)? })

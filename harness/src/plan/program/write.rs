@@ -29,7 +29,7 @@ pub fn write(out: &mut String, program: &Program) {
     }
     if let Some(driver) = &program.driver {
         key("driver", &command(driver));
-        key("stop", &stop(program, &command));
+        key("stop", &stop(program, command));
     }
     key("throughput", &throughput(&program.throughput));
     if let Some(latency) = &program.latency {
@@ -44,7 +44,8 @@ pub fn write(out: &mut String, program: &Program) {
         key("directory", &text(directory));
     }
     if !program.env.is_empty() {
-        let pairs: Vec<String> = program.env.iter().map(|(name, value)| format!("{name} = {}", text(value))).collect();
+        let pairs: Vec<String> =
+            program.env.iter().map(|(name, value)| format!("{name} = {}", text(value))).collect();
         key("env", &format!("{{ {} }}", pairs.join(", ")));
     }
 }

@@ -23,7 +23,8 @@ pub struct Kept {
 /// Reads to the end. The file is made when there is something to keep.
 pub fn keep(mut reader: impl Read, file: Option<&Path>) -> Kept {
     let bound = if file.is_some() { KEPT } else { REPORTED };
-    let mut parts = Parts { file: None, path: file, first: 0, last: Vec::new(), left_out: 0, bound, unkept: None };
+    let mut parts =
+        Parts { file: None, path: file, first: 0, last: Vec::new(), left_out: 0, bound, unkept: None };
     let mut part = vec![0u8; 16 << 10];
     while let Ok(got) = reader.read(&mut part) {
         if got == 0 {

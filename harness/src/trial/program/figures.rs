@@ -54,7 +54,9 @@ impl Playing<'_> {
         let text = match path.map(|path| text_of(&path)) {
             Some(Ok(text)) => text,
             // Nothing was printed, or there is no such file.
-            Some(Err(e)) if e.kind() == std::io::ErrorKind::NotFound && !matches!(figure.from, From::File(_)) => {
+            Some(Err(e))
+                if e.kind() == std::io::ErrorKind::NotFound && !matches!(figure.from, From::File(_)) =>
+            {
                 String::new()
             }
             Some(Err(error)) => return Err(failed(error.to_string())),
@@ -95,7 +97,8 @@ pub fn rss(story: &Story) -> Option<Rss> {
     let last = samples.iter().rev().find(|sample| sample.at_s <= to).map(corrected);
     let service = story.drained.is_some();
     let end = story.end.as_ref().filter(|_| service).map(Look::pss).or(last).unwrap_or(peak);
-    let end_source = if service { "end and drained are exact (Pss in smaps_rollup)" } else { "end is the last sample" };
+    let end_source =
+        if service { "end and drained are exact (Pss in smaps_rollup)" } else { "end is the last sample" };
     let some = |look: &Option<Look>, figure: fn(&crate::trial::readings::Exact) -> Option<u64>| {
         look.as_ref().map(|look| look.sum(figure))
     };
@@ -135,11 +138,15 @@ pub fn shared(story: &Story) -> impl Fn(f64) -> u64 {
 fn high_water(story: &Story) -> (u64, &'static str) {
     let ending = &story.ending;
     let of_looks = [&story.end, &story.drained].into_iter().flatten();
-    let marked = of_looks.flat_map(|look| look.rows.iter().filter_map(|row| row.exact.peak)).max().unwrap_or(0);
+    let marked =
+        of_looks.flat_map(|look| look.rows.iter().filter_map(|row| row.exact.peak)).max().unwrap_or(0);
     let reaped = Some(ending.max_rss).filter(|reaped| *reaped > ending.least_max_rss).unwrap_or(0);
     let largest = marked.max(reaped).max(story.seen.high_water);
     match story.seen.most {
         0 | 1 if largest > 0 => (largest, "the kernel's high-water mark of its one process"),
-        _ => (largest, "the largest sample of all processes together (a shorter peak between samples is not seen)"),
+        _ => (
+            largest,
+            "the largest sample of all processes together (a shorter peak between samples is not seen)",
+        ),
     }
 }

@@ -46,7 +46,9 @@ pub fn no_op(asked: &Asked, served: &Served) -> Option<String> {
     let executable = served.executable.display();
     let why = match (&asked.preload, served.by.as_str()) {
         _ if served.secure => {
-            format!("{executable} runs in secure mode (setuid, setgid or capabilities), in which the loader drops it")
+            format!(
+                "{executable} runs in secure mode (setuid, setgid or capabilities), in which the loader drops it"
+            )
         }
         (Some(_), _) if served.facts.is_static => {
             format!("{executable} is linked statically, and no loader reads it")
@@ -54,9 +56,8 @@ pub fn no_op(asked: &Asked, served: &Served) -> Option<String> {
         (Some(_), by) if served.facts.own_malloc => {
             format!("{executable} defines malloc itself ({by}), which comes before any library's")
         }
-        (None, "glibc" | "unknown") => return None,
+        (None, "glibc" | "unknown") | (Some(_), _) => return None,
         (None, by) => format!("glibc's malloc does not serve this program, {by} does: {}", served.how),
-        (Some(_), _) => return None,
     };
     Some(format!("no-op: {what} has no effect, as {why}{}", hint(asked, served)))
 }
@@ -143,7 +144,10 @@ fn environment(asked: &Asked, served: &Served) -> Found {
     };
     for (name, value) in &asked.env {
         if environment.get(name) != Some(value) {
-            return Found::Fails(format!("{name}={value} is not in the environment of {}", served.executable.display()));
+            return Found::Fails(format!(
+                "{name}={value} is not in the environment of {}",
+                served.executable.display()
+            ));
         }
     }
     if asked.env.is_empty() {

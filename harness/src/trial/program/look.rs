@@ -85,7 +85,7 @@ pub fn look(launcher: i32, elves: &mut Elves, begin: Instant) -> Option<Look> {
     let start = Instant::now();
     let at_s = begin.elapsed().as_secs_f64();
     let members = tree::below(launcher);
-    let mut rows: Vec<Row> = members.iter().filter_map(|member| row(member, &members, launcher)).collect();
+    let mut rows: Vec<Row> = members.iter().filter_map(|member| row(*member, &members, launcher)).collect();
     let size = |row: &Row| row.exact.pss.unwrap_or(row.exact.rss);
     rows.sort_by_key(|row| (row.role, std::cmp::Reverse(size(row)), row.pid));
     let largest = rows.iter().max_by_key(|row| size(row))?.pid;
@@ -97,7 +97,7 @@ pub fn look(launcher: i32, elves: &mut Elves, begin: Instant) -> Option<Look> {
     Some(Look { at_s, rows, served, arenas, took_s: start.elapsed().as_secs_f64() })
 }
 
-fn row(member: &Member, all: &[Member], launcher: i32) -> Option<Row> {
+fn row(member: Member, all: &[Member], launcher: i32) -> Option<Row> {
     let process = Process::new(member.pid).ok()?;
     let stat = process.stat().ok()?;
     if stat.state == 'Z' {
@@ -141,15 +141,19 @@ const LIBRARIES: [(&str, &str); 8] = [
 ];
 
 fn served(process: &Process, maps: &[MemoryMap], elves: &mut Elves) -> Served {
-    let mut files: Vec<PathBuf> = maps.iter().filter_map(|map| match &map.pathname {
-        MMapPath::Path(path) => Some(path.clone()),
-        _ => None,
-    }).collect();
+    let mut files: Vec<PathBuf> = maps
+        .iter()
+        .filter_map(|map| match &map.pathname {
+            MMapPath::Path(path) => Some(path.clone()),
+            _ => None,
+        })
+        .collect();
     files.sort();
     files.dedup();
     let executable = process.exe().unwrap_or_default();
     let facts = elves.facts(process.pid, &executable);
-    let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name =
+        |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let environment: Option<BTreeMap<String, String>> = process.environ().ok().map(|all| {
         let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
         all.into_iter().map(|(name, value)| (text(name), text(value))).collect()
@@ -158,7 +162,7 @@ fn served(process: &Process, maps: &[MemoryMap], elves: &mut Elves) -> Served {
     let library = library(&files, preloaded.as_deref());
     let libc = files.iter().find(|path| {
         let file = name(path);
-        file.starts_with("libc.so.") || (file.starts_with("libc-2.") && file.ends_with(".so"))
+        file.starts_with("libc.so.") || file.starts_with("libc-2.")
     });
     let (by, how) = by(&facts, library.as_ref(), libc, &executable);
     let managed = files.iter().map(name).find_map(|file| managed_heap(&file));
@@ -191,7 +195,9 @@ fn library(files: &[PathBuf], preloaded: Option<&Path>) -> Option<(&'static str,
         LIBRARIES.iter().find(|(prefix, _)| file.starts_with(prefix)).map(|(_, allocator)| *allocator)
     };
     let real = preloaded.map(|path| path.canonicalize().unwrap_or_else(|_| path.to_owned()));
-    let first = files.iter().find(|path| Some(path.as_path()) == real.as_deref() || Some(path.as_path()) == preloaded);
+    let first = files
+        .iter()
+        .find(|path| Some(path.as_path()) == real.as_deref() || Some(path.as_path()) == preloaded);
     match first {
         Some(path) => Some((allocator(path).unwrap_or("unknown"), path.clone())),
         None => files.iter().find_map(|path| Some((allocator(path)?, path.clone()))),
@@ -211,12 +217,18 @@ fn by(
     match (library, libc) {
         _ if facts.go => ("its own", format!("{executable} is a Go program, with Go's own heap")),
         _ if facts.own_malloc => (inside, format!("{executable} defines malloc itself ({inside})")),
-        _ if facts.is_static && facts.allocator.is_some() => (inside, format!("{executable} is static, with {inside}")),
+        _ if facts.is_static && facts.allocator.is_some() => {
+            (inside, format!("{executable} is static, with {inside}"))
+        }
         _ if facts.static_glibc => ("glibc", format!("{executable} is linked statically, with glibc")),
-        _ if facts.is_static => ("unknown", format!("{executable} is linked statically, with a malloc of its own")),
+        _ if facts.is_static => {
+            ("unknown", format!("{executable} is linked statically, with a malloc of its own"))
+        }
         (Some((name, path)), _) => (name, format!("{} is mapped", path.display())),
         _ if facts.musl => ("musl", format!("{executable} runs on musl, with musl's malloc")),
-        (None, Some(path)) => ("glibc", format!("no other allocator's library is mapped than {}", path.display())),
+        (None, Some(path)) => {
+            ("glibc", format!("no other allocator's library is mapped than {}", path.display()))
+        }
         (None, None) => ("unknown", format!("{executable} has mapped no C library that is known")),
     }
 }

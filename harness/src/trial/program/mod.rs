@@ -190,7 +190,7 @@ impl Playing<'_> {
             timeout_ms: (self.left() + self.spec.idle + self.program.stop.grace).as_millis() as u64,
             grace_ms: self.program.stop.grace.as_millis() as u64,
             directory: self.directory(),
-            output: self.output("program"),
+            output: Some(self.output("program")),
             whole: self.program.is_service(),
             stop_group: self.program.shell,
             scratch: Some(self.place.places.dir.clone()),
@@ -200,7 +200,9 @@ impl Playing<'_> {
 
     fn environment(&self) -> BTreeMap<String, String> {
         let mut env = self.around.environment.clone();
-        env.extend(self.program.env.iter().map(|(name, value)| (name.clone(), self.place.places.fill(value))));
+        env.extend(
+            self.program.env.iter().map(|(name, value)| (name.clone(), self.place.places.fill(value))),
+        );
         env
     }
 
@@ -210,7 +212,7 @@ impl Playing<'_> {
 
     /// A file that keeps what a job prints; named after the trial, and in the trial's own directory where
     /// nothing is to be kept.
-    fn output(&mut self, of: &str) -> Option<PathBuf> {
+    fn output(&mut self, of: &str) -> PathBuf {
         let TrialSpec { workload, threads, round, attempt, position, .. } = self.spec;
         let libc = if self.spec.libc == "host" { String::new() } else { format!("-{}", self.spec.libc) };
         let threads = if *threads == 0 { String::new() } else { format!("-{threads}t") };
@@ -220,7 +222,7 @@ impl Playing<'_> {
         let _ = std::fs::create_dir_all(dir);
         let path = dir.join(name);
         self.story.output.push(path.clone());
-        Some(path)
+        path
     }
 
     fn left(&self) -> Duration {
@@ -247,7 +249,9 @@ impl Playing<'_> {
     fn serve(&mut self, leash: &mut Leash, watch: &Watch) -> Result<(), Broken> {
         self.await_ready(leash, watch)?;
         let ready = self.look(leash);
-        if let Some(why) = ready.as_ref().and_then(|look| judge::no_op(&self.spec.asked, look.served.as_ref()?)) {
+        if let Some(why) =
+            ready.as_ref().and_then(|look| judge::no_op(&self.spec.asked, look.served.as_ref()?))
+        {
             return Err(Broken::NoOp(why));
         }
         self.drive(leash, watch)?;
@@ -282,7 +286,7 @@ impl Playing<'_> {
         let before = noise::mark();
         let from = self.now_s();
         let left = self.left();
-        let ending = self.help_while("driver", &driver, left, output, &mut || {
+        let ending = self.help_while("driver", &driver, left, Some(output), &mut || {
             self.still_there(leash, watch, Duration::ZERO)
         })?;
         self.story.work = Some((from, self.now_s()));
@@ -383,7 +387,10 @@ impl Playing<'_> {
     }
 
     fn too_late(&self, what: &str) -> String {
-        format!("{what} after {} s; ended. Raise --timeout or lower the work", self.spec.timeout.as_secs_f64())
+        format!(
+            "{what} after {} s; ended. Raise --timeout or lower the work",
+            self.spec.timeout.as_secs_f64()
+        )
     }
 
     fn tear_down(&mut self) -> Result<(), Broken> {
@@ -396,7 +403,13 @@ impl Playing<'_> {
 /// the like are what was asked for.
 fn crash(fallen: &[watch::Fallen], stopping: bool) -> Result<(), Broken> {
     let meant = |signal: i32| match signal {
-        libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT | libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGPIPE => true,
+        libc::SIGTERM
+        | libc::SIGINT
+        | libc::SIGHUP
+        | libc::SIGQUIT
+        | libc::SIGUSR1
+        | libc::SIGUSR2
+        | libc::SIGPIPE => true,
         libc::SIGKILL => stopping,
         _ => false,
     };

@@ -47,7 +47,8 @@ impl Drop for Place {
 fn directory(temporary: &Path, stamp: u64) -> Result<PathBuf, String> {
     let mut last = String::new();
     for attempt in 0..100 {
-        let name = format!("arenalab-{}-{:x}", std::process::id(), (stamp >> 8).wrapping_add(attempt) & 0xffff_ffff);
+        let name =
+            format!("arenalab-{}-{:x}", std::process::id(), (stamp >> 8).wrapping_add(attempt) & 0xffff_ffff);
         let dir = temporary.join(name);
         match std::fs::DirBuilder::new().mode(0o700).create(&dir) {
             Ok(()) => return Ok(dir),

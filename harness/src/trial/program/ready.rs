@@ -45,7 +45,8 @@ pub(super) fn is_ready(ready: &Ready, trial: &Playing) -> Result<bool, Broken> {
         Ready::Unix(path) => UnixStream::connect(places.fill(path)).is_ok(),
         Ready::File(path) => Path::new(&places.fill(path)).exists(),
         Ready::Log(pattern) => {
-            let printed = trial.story.output.iter().rev().find(|path| path.to_string_lossy().ends_with(".program.log"));
+            let printed =
+                trial.story.output.iter().rev().find(|path| path.to_string_lossy().ends_with(".program.log"));
             let text = printed.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
             Regex::new(pattern).is_ok_and(|regex| regex.is_match(&String::from_utf8_lossy(&text)))
         }

@@ -6,7 +6,8 @@ use std::path::Path;
 use super::{Broken, Story, figures, judge};
 use crate::format::series::{MAX_POINTS, Series};
 use crate::format::trial::{
-    Arenas, Cpu, Faults, Noise, OwnProgram, Printed, ProcessRow, Served, Status, Switches, Throughput, TrialRecord,
+    Arenas, Cpu, Faults, Noise, OwnProgram, Printed, ProcessRow, Served, Status, Switches, Throughput,
+    TrialRecord,
 };
 use crate::trial::ending;
 use crate::trial::executor::TrialSpec;
@@ -29,7 +30,8 @@ pub struct Besides {
 pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Besides) -> TrialRecord {
     let look = story.end.as_ref().or(story.seen.look.as_ref());
     let served = look.and_then(|look| look.served.as_ref());
-    let arenas = [&story.end, &story.drained, &story.seen.look].into_iter().flatten().filter_map(|look| look.arenas);
+    let arenas =
+        [&story.end, &story.drained, &story.seen.look].into_iter().flatten().filter_map(|look| look.arenas);
     let arenas = arenas.max_by_key(|counted| counted.arenas);
     let (effect, disproved) = judge::weigh(&spec.asked, served, arenas, besides.tunables.as_ref());
     let (mut status, mut reason) = classify(spec, story, besides);
@@ -48,7 +50,8 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
         faults: usage.map(|used| Faults { minor: used.minor_faults, major: used.major_faults }),
         switches: usage.map(|used| Switches { voluntary: used.voluntary, involuntary: used.involuntary }),
         rss: figures::rss(story),
-        arenas: arenas.map(|counted| Arenas { limit: spec.asked.arena_limit(), observed: Some(counted.arenas) }),
+        arenas: arenas
+            .map(|counted| Arenas { limit: spec.asked.arena_limit(), observed: Some(counted.arenas) }),
         allocator: served.map(|served| Served {
             name: served.by.clone(),
             version: library_version(served),
@@ -76,7 +79,10 @@ fn classify(spec: &TrialSpec, story: &Story, besides: &Besides) -> (Status, Opti
         let limit = spec.memory_limit.map_or_else(String::new, |limit| {
             format!(" at its memory limit of {}", crate::units::canonical_bytes(limit))
         });
-        return (Status::Oom, Some(format!("the kernel killed a process of it for memory{limit} (oom_kill counted)")));
+        return (
+            Status::Oom,
+            Some(format!("the kernel killed a process of it for memory{limit} (oom_kill counted)")),
+        );
     }
     match &story.broken {
         Some(Broken::Interrupted) => (Status::Interrupted, Some("stopped on request".to_owned())),
@@ -86,11 +92,14 @@ fn classify(spec: &TrialSpec, story: &Story, besides: &Besides) -> (Status, Opti
         Some(Broken::NoOp(reason)) => (Status::Unsupported, Some(reason.clone())),
         Some(Broken::Gone) => ended_early(story),
         None if ending.stopped => (Status::Ok, None),
-        None if ending.code == Some(0) && ending.strays > 0 => (Status::Failed, Some(format!(
-            "the command ended, but left {} of its processes running, which were ended: a daemon? Keep it in the \
+        None if ending.code == Some(0) && ending.strays > 0 => (
+            Status::Failed,
+            Some(format!(
+                "the command ended, but left {} of its processes running, which were ended: a daemon? Keep it in the \
              foreground, or name a driver, if it is a service",
-            ending.strays
-        ))),
+                ending.strays
+            )),
+        ),
         None if ending.code == Some(0) => (Status::Ok, None),
         None => unwell(story, "the program"),
     }

@@ -168,11 +168,11 @@ impl Watcher {
         if Instant::now() >= self.rescan {
             let before = cpu_time();
             self.rescan();
-            self.rescan = Instant::now() + RESCAN.max((cpu_time() - before) * SHARE);
+            self.rescan = Instant::now() + RESCAN.max(cpu_time().saturating_sub(before) * SHARE);
         }
         let before = cpu_time();
         self.sample();
-        let wait = self.interval.max((cpu_time() - before) * SHARE);
+        let wait = self.interval.max(cpu_time().saturating_sub(before) * SHARE);
         if self.look.is_some_and(|due| Instant::now() >= due) {
             self.look_exactly();
         }
@@ -192,15 +192,20 @@ impl Watcher {
                 self.known.insert(member.pid, Known { statm, handle, command, fallen: false });
             }
         }
-        let gone: Vec<i32> =
-            self.known.keys().copied().filter(|pid| !members.iter().any(|member| member.pid == *pid)).collect();
+        let gone: Vec<i32> = self
+            .known
+            .keys()
+            .copied()
+            .filter(|pid| !members.iter().any(|member| member.pid == *pid))
+            .collect();
         for pid in gone {
             let Some(known) = self.known.remove(&pid) else { continue };
             let signal = known.handle.and_then(|handle| handle.signal()).filter(|_| !known.fallen);
             self.fell(known.command, signal);
         }
         // What its parent has not reaped yet.
-        let ended = self.known.iter_mut().filter(|(_, known)| !known.fallen && resident(&known.statm).is_none());
+        let ended =
+            self.known.iter_mut().filter(|(_, known)| !known.fallen && resident(&known.statm).is_none());
         let ended: Vec<_> = ended
             .filter_map(|(pid, known)| {
                 let signal = zombie(*pid)?;
