@@ -122,6 +122,9 @@ impl Plan {
         if self.sweep.baseline_added {
             notes.push("glibc with nothing set is the baseline and is measured too".to_owned());
         }
+        if self.workloads.iter().any(|workload| workload.program().is_some()) {
+            notes.push("of a program of your own, glibc is the program as it is, whatever its malloc".to_owned());
+        }
         if self.measure.objective == Objective::Drained && self.measure.idle < DECAY {
             notes.push(format!(
                 "the objective is read {} after the drain: decay timers, 10 s in jemalloc, have not run by then; \
