@@ -42,10 +42,14 @@ pub(super) fn smooth(at: &[f64], seen: &[Belief]) -> Vec<Belief> {
     prior.iter().enumerate().map(|(i, row)| belief(row, row[i])).collect()
 }
 
-/// Logarithms of the rungs, where they have any.
+/// Logarithms of the rungs, where they have any; a rung without a limit lies one doubling above the last.
 fn places(at: &[f64]) -> Vec<f64> {
-    if at.iter().all(|rung| *rung > 0.0 && rung.is_finite()) {
-        return at.iter().map(|rung| rung.ln()).collect();
+    let limits = at.iter().copied().filter(|rung| rung.is_finite());
+    let above = 2.0 * limits.fold(0.0, f64::max);
+    let place = |rung: &f64| if *rung == f64::INFINITY { above } else { *rung }.ln();
+    let places: Vec<f64> = at.iter().map(place).collect();
+    if places.iter().all(|place| place.is_finite()) {
+        return places;
     }
     (0..at.len()).map(|index| index as f64).collect()
 }
