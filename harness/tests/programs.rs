@@ -492,6 +492,61 @@ fn mistakes_in_a_definition_are_told_with_line_and_nearest_key() {
 }
 
 #[test]
+fn asked_to_stop_it_ends_everything_and_goes_on_later() {
+    let (parent, dir) = fresh();
+    let plan = plan(parent.path(), ("", "slow"), &format!("{READY}\n{RATE}"), "");
+    let mark = format!("ARENALAB_TEST_MARK={}", dir.display());
+    let (name, value) = mark.split_once('=').unwrap();
+    let mut command = arenalab();
+    command.args(["sweep", "-q", "--plan", text(&plan), "--out", text(&dir)]).env(name, value);
+    let mut campaign = command.spawn().unwrap();
+    let driven = || {
+        processes_with(&mark).iter().any(|pid| {
+            let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&command).contains("driver.py")
+        })
+    };
+    assert!(eventually(20, driven), "no driver was seen");
+    let pid = rustix::process::Pid::from_raw(campaign.id().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(campaign.wait().unwrap().code(), Some(143));
+    nothing_is_left(&mark);
+    let rows = rows(&dir, &["--resume"]);
+    assert_eq!(rows[0]["status"], "interrupted", "{}", rows[0]);
+    assert!(rows[1..].len() == 2 && rows[1..].iter().all(|row| row["status"] == "ok"), "{rows:?}");
+}
+
+#[test]
+fn limits_on_arenas_are_not_merged_as_nobody_knows_how_many_threads_there_are() {
+    let (_parent, dir) = fresh();
+    let args =
+        ["--rounds", "1", "--allocators", "glibc", "--arena-max", "default,16,4096", "--", "/bin/true"];
+    assert_eq!(rows(&dir, &args).len(), 4);
+}
+
+/// The ready-made plan on the real redis, where it is installed.
+#[test]
+fn the_plan_for_redis_holds_on_the_real_one() {
+    if Command::new("redis-server").arg("--version").output().is_err() {
+        println!("redis-server is not installed: nothing was tested");
+        return;
+    }
+    let (_parent, dir) = fresh();
+    let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plans/redis.toml");
+    let args = ["--plan", text(&plan), "--rounds", "1", "--allocators", "glibc", "--arena-max", "default,1"];
+    for row in rows(&dir, &args) {
+        let limited = row["candidate"] == "glibc:arena_max=1";
+        if limited && row["allocator"]["name"] == "jemalloc" {
+            assert_eq!(row["status"], "unsupported", "{row}");
+            assert!(row["reason"].as_str().unwrap().starts_with("no-op: MALLOC_ARENA_MAX"), "{row}");
+        } else {
+            assert_eq!((&row["status"], &row["effect"]["verified"]), (&"ok".into(), &true.into()), "{row}");
+            assert!(row["throughput"]["value"].as_f64().unwrap() > 100.0, "{row}");
+        }
+    }
+}
+
+#[test]
 fn a_memory_limit_is_a_row_with_a_reason_or_a_clear_refusal() {
     let (_parent, dir) = fresh();
     let hungry = "x = bytearray(b'x') * (200 << 20); print(len(x))";

@@ -1,6 +1,7 @@
 //! A trial of the user's own program, which knows nothing of us: it is started, driven, looked at from outside
 //! and stopped.
 //!
+//! * [`service`], [`batch`]: the two kinds of trial.
 //! * [`place`]: its port and directory; [`helper`]: setup, driver, stop and teardown, each under a launcher of
 //!   its own; [`ready`]: when it can be driven.
 //! * [`watch`], [`look`], [`exits`]: what is seen of its processes; [`judge`]: whether the candidate took effect.
@@ -15,12 +16,12 @@ use super::executor::TrialSpec;
 use super::launcher::{Ending, Job, Usage};
 use super::leash::{self, Leash, Started};
 use super::noise;
-use super::tree;
-use crate::plan::program::{How, Program, StopSignal};
+use crate::plan::program::Program;
 use look::{Elves, Look};
 use place::Place;
 use watch::{Seen, Watch};
 
+pub mod batch;
 pub mod exits;
 pub mod figures;
 pub mod helper;
@@ -29,13 +30,11 @@ pub mod look;
 pub mod place;
 pub mod ready;
 pub mod record;
+pub mod service;
 pub mod watch;
 
 /// How often a wait looks whether something has happened.
 const GLANCE: Duration = Duration::from_millis(20);
-/// When the first exact look at a batch job may say that a candidate is a no-op: before, it may be a wrapper
-/// that has not yet started the program.
-const SETTLED_S: f64 = 0.2;
 
 /// What a trial of a program is given.
 pub struct Around<'a> {
@@ -233,105 +232,6 @@ impl Playing<'_> {
         self.begin.elapsed().as_secs_f64()
     }
 
-    /// A batch job: its end is the end of the work.
-    fn run(&self, leash: &Leash, watch: &Watch, begin: Instant) -> Result<(), Broken> {
-        while !leash.has_ended(GLANCE) {
-            watch.ask(|seen| self.refuse_no_op(seen.look.as_ref(), Some(begin)))?;
-            self.go_on()?;
-            if Instant::now() >= self.deadline {
-                return Err(Broken::Late(self.too_late("it was still running")));
-            }
-        }
-        Ok(())
-    }
-
-    /// A service: it becomes ready, is driven, stands idle, and is stopped.
-    fn serve(&mut self, leash: &mut Leash, watch: &Watch) -> Result<(), Broken> {
-        self.await_ready(leash, watch)?;
-        let ready = self.look(leash);
-        if let Some(why) =
-            ready.as_ref().and_then(|look| judge::no_op(&self.spec.asked, look.served.as_ref()?))
-        {
-            return Err(Broken::NoOp(why));
-        }
-        self.drive(leash, watch)?;
-        self.story.end = self.look(leash);
-        self.stand_idle(leash, watch)?;
-        self.story.drained = self.look(leash);
-        self.stop(leash, watch)
-    }
-
-    fn await_ready(&self, leash: &Leash, watch: &Watch) -> Result<(), Broken> {
-        let Some(ready) = &self.program.ready else { return Ok(()) };
-        let until = (Instant::now() + self.program.ready_timeout).min(self.deadline);
-        loop {
-            if ready::is_ready(ready, self)? {
-                return Ok(());
-            }
-            self.still_there(leash, watch, GLANCE)?;
-            if Instant::now() >= until {
-                let waited = crate::units::format_seconds(self.program.ready_timeout.as_secs_f64());
-                let what = ready::words(ready, &self.place.places);
-                return Err(Broken::Late(format!(
-                    "not ready after {waited}: {what}. Look at what it printed, or raise ready_timeout"
-                )));
-            }
-        }
-    }
-
-    fn drive(&mut self, leash: &Leash, watch: &Watch) -> Result<(), Broken> {
-        let driver = self.program.driver.clone().unwrap_or_default();
-        let output = self.output("driver");
-        let used = tree::usage(&tree::below(leash.launcher()));
-        let before = noise::mark();
-        let from = self.now_s();
-        let left = self.left();
-        let ending = self.help_while("driver", &driver, left, Some(output), &mut || {
-            self.still_there(leash, watch, Duration::ZERO)
-        })?;
-        self.story.work = Some((from, self.now_s()));
-        self.story.noise = Some((before, noise::mark()));
-        self.story.usage = Some(between(&used, &tree::usage(&tree::below(leash.launcher()))));
-        self.story.wall_s = Some(ending.wall_s);
-        self.story.driver_cpu_s = ending.usage.user_s + ending.usage.system_s;
-        watch.rescan();
-        self.still_there(leash, watch, Duration::ZERO)
-    }
-
-    fn stand_idle(&mut self, leash: &Leash, watch: &Watch) -> Result<(), Broken> {
-        self.deadline += self.spec.idle;
-        let until = Instant::now() + self.spec.idle;
-        while let Some(left) = until.checked_duration_since(Instant::now()) {
-            self.still_there(leash, watch, left.min(GLANCE))?;
-        }
-        Ok(())
-    }
-
-    fn look(&mut self, leash: &Leash) -> Option<Look> {
-        look::look(leash.launcher(), &mut self.elves, self.begin)
-    }
-
-    /// Asks the program to end, and waits until it has.
-    fn stop(&mut self, leash: &mut Leash, watch: &Watch) -> Result<(), Broken> {
-        let stop = &self.program.stop;
-        let asked = Instant::now();
-        match &stop.how {
-            How::Signal(signal) => leash.stop(number(*signal), stop.grace),
-            How::Command(words) => {
-                leash.stop(0, stop.grace);
-                self.help("stop", words, stop.grace, None)?;
-            }
-        }
-        while !leash.has_ended(GLANCE) {
-            self.go_on()?;
-            if asked.elapsed() > stop.grace + helper::PATIENCE {
-                return Err(Broken::Late("it could not be ended, not even by KILL".to_owned()));
-            }
-        }
-        let fallen = watch.ask(|seen| seen.fallen.clone());
-        crash(&fallen, true)
-    }
-
     /// Lets what is left end, and takes down what became of it.
     fn end(&mut self, leash: &mut Leash, watch: Watch, broken: Option<&Broken>) {
         match broken {
@@ -352,45 +252,8 @@ impl Playing<'_> {
         }
     }
 
-    fn account_for_batch(&mut self, begin: Instant, before: noise::Mark) {
-        let from = begin.duration_since(self.begin).as_secs_f64();
-        let ending = &self.story.ending;
-        self.story.work = Some((from, from + ending.wall_s));
-        self.story.noise = Some((before, noise::mark()));
-        if ending.code == Some(0) {
-            self.story.wall_s = Some(ending.wall_s);
-            self.story.usage = Some(ending.usage);
-        }
-        self.story.end = self.story.seen.look.clone();
-    }
-
-    /// Fails where a batch job was seen to be one on which the candidate has no effect; while it runs, by looks
-    /// some time after its begin.
-    fn refuse_no_op(&self, look: Option<&Look>, running: Option<Instant>) -> Result<(), Broken> {
-        let settled = running.map_or(0.0, |begin| begin.duration_since(self.begin).as_secs_f64() + SETTLED_S);
-        let Some(look) = look.filter(|look| look.at_s >= settled) else { return Ok(()) };
-        let why = look.served.as_ref().and_then(|served| judge::no_op(&self.spec.asked, served));
-        why.map_or(Ok(()), |why| Err(Broken::NoOp(why)))
-    }
-
     fn go_on(&self) -> Result<(), Broken> {
         if self.around.stop.load(Ordering::Relaxed) { Err(Broken::Interrupted) } else { Ok(()) }
-    }
-
-    /// Fails where the program is gone or one of its processes has crashed; waits so long for that.
-    fn still_there(&self, leash: &Leash, watch: &Watch, patience: Duration) -> Result<(), Broken> {
-        self.go_on()?;
-        if leash.has_ended(patience) {
-            return Err(Broken::Gone);
-        }
-        crash(&watch.ask(|seen| seen.fallen.clone()), false)
-    }
-
-    fn too_late(&self, what: &str) -> String {
-        format!(
-            "{what} after {} s; ended. Raise --timeout or lower the work",
-            self.spec.timeout.as_secs_f64()
-        )
     }
 
     fn tear_down(&mut self) -> Result<(), Broken> {
@@ -417,25 +280,4 @@ fn crash(fallen: &[watch::Fallen], stopping: bool) -> Result<(), Broken> {
     let signal = super::ending::signal_words(first.signal);
     let when = if stopping { "while it was being stopped" } else { "before the work was done" };
     Err(Broken::Crashed(format!("the program's process {} was ended by {signal} {when}", first.command)))
-}
-
-fn number(signal: StopSignal) -> i32 {
-    match signal {
-        StopSignal::Term => libc::SIGTERM,
-        StopSignal::Int => libc::SIGINT,
-        StopSignal::Quit => libc::SIGQUIT,
-        StopSignal::Hup => libc::SIGHUP,
-        StopSignal::Kill => libc::SIGKILL,
-    }
-}
-
-fn between(from: &Usage, to: &Usage) -> Usage {
-    Usage {
-        user_s: (to.user_s - from.user_s).max(0.0),
-        system_s: (to.system_s - from.system_s).max(0.0),
-        minor_faults: to.minor_faults.saturating_sub(from.minor_faults),
-        major_faults: to.major_faults.saturating_sub(from.major_faults),
-        voluntary: to.voluntary.saturating_sub(from.voluntary),
-        involuntary: to.involuntary.saturating_sub(from.involuntary),
-    }
 }
