@@ -79,16 +79,23 @@ fn main() {
             for way in ways {
                 let counted = tally(way, kind, noise, campaigns);
                 let percent = |count: u32| f64::from(count) / f64::from(counted.campaigns) * 100.0;
+                // What ships the best mean never says that it does not know.
+                let words = match way {
+                    Way::BestMean(_) => "- | - | -".to_owned(),
+                    _ => format!(
+                        "{:.0} % | {:.0} % | {:.0} %",
+                        percent(counted.chosen),
+                        percent(counted.undecided),
+                        percent(counted.accused)
+                    ),
+                };
                 println!(
-                    "| {} | {} | {:.1} % | {:.1} % | {:.1} | {:.0} % | {:.0} % | {:.0} % | {} |",
+                    "| {} | {} | {:.1} % | {:.1} % | {:.1} | {words} | {} |",
                     kind.name(),
                     way.name(),
                     counted.met_share() * 100.0,
                     counted.regret * 100.0,
                     counted.trials,
-                    percent(counted.chosen),
-                    percent(counted.undecided),
-                    percent(counted.accused),
                     match counted.identical.0 {
                         0 => "-".to_owned(),
                         _ => format!("{:.1} %", counted.false_words() * 100.0),
