@@ -7,6 +7,7 @@ use super::exit::{self, CliError};
 use super::run;
 use super::say;
 use super::surroundings::Surroundings;
+use crate::campaign::prepare::Part;
 use crate::format::predict::{Change, Host, Predicted, Prediction};
 use crate::knowledge::nearest::{quote, suggest};
 use crate::knowledge::predict::{Side, predict, spelt};
@@ -46,7 +47,8 @@ fn ask(args: &PredictArgs, around: &Surroundings) -> Result<Predicted, CliError>
         arena_test: args.arena_test,
     };
     let own = || -> Result<Side, CliError> {
-        let text = run::companion(around, "glibc")?.identity.libc_version;
+        let found = run::part(around, &Part::Engine("glibc"))?;
+        let text = found.libc_version.unwrap_or_default();
         let version = text.parse().map_err(|why: String| CliError::Failed(why))?;
         Ok(Side { name: THIS_HOST, version, release: None })
     };

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arenalab_wire::channel::Channel;
 use command_fds::{CommandFdExt, FdMapping};
@@ -135,15 +135,29 @@ impl Leash {
         self.launcher.id().cast_signed()
     }
 
-    /// Whether the launcher has reported, or died: [`Leash::wait`] will not block for long.
+    /// Whether the launcher reports, or dies, within a time: [`Leash::wait`] will then not block for long.
     pub fn has_ended(&self, patience: Duration) -> bool {
-        let output = self.reports.get_ref();
-        let mut watched = [rustix::event::PollFd::new(output, rustix::event::PollFlags::IN)];
-        let timeout = rustix::event::Timespec {
-            tv_sec: patience.as_secs().cast_signed(),
-            tv_nsec: i64::from(patience.subsec_nanos()),
-        };
-        matches!(rustix::event::poll(&mut watched, Some(&timeout)), Ok(ready) if ready > 0)
+        let until = Instant::now() + patience;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let timeout = rustix::event::Timespec {
+                tv_sec: left.as_secs().cast_signed(),
+                tv_nsec: i64::from(left.subsec_nanos()),
+            };
+            let output = self.reports.get_ref();
+            let mut watched = [rustix::event::PollFd::new(output, rustix::event::PollFlags::IN)];
+            match rustix::event::poll(&mut watched, Some(&timeout)) {
+                Ok(ready) if ready > 0 => return true,
+                // A signal came in between.
+                Err(_) if !left.is_zero() => {}
+                Ok(_) | Err(_) => return false,
+            }
+        }
+    }
+
+    /// Kills the launcher itself: for one that does not end, though it should have long ago.
+    pub fn kill(&mut self) {
+        let _ = self.launcher.kill();
     }
 
     /// Waits until the trial and all its descendants are gone. The launcher bounds this by the job's

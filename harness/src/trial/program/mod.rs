@@ -239,6 +239,13 @@ impl Playing<'_> {
             Some(_) => leash.let_go(),
             None => {}
         }
+        let patience = self.program.stop.grace * 2 + helper::PATIENCE;
+        if !leash.has_ended(patience) {
+            leash.let_go();
+            if !leash.has_ended(helper::PATIENCE) {
+                leash.kill();
+            }
+        }
         self.story.ending = leash.wait().unwrap_or_default();
         self.story.seen = watch.finish();
         let ending = &self.story.ending;
