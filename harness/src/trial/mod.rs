@@ -10,6 +10,7 @@ pub mod executor;
 pub mod fingerprint;
 pub mod host;
 pub mod launcher;
+pub mod libraries;
 pub mod real;
 pub mod record;
 pub mod sampler;
