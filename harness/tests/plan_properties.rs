@@ -75,6 +75,7 @@ fn any_measure() -> impl Strategy<Value = Measure> {
             objective,
             idle: Duration::from_micros(idle),
             timeout: Duration::from_micros(timeout),
+            memory_limit: None,
             seed,
         },
     )

@@ -1,7 +1,7 @@
 //! From a plan to a manifest, and from a manifest to the trials to run. Pure.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::run::Setup;
 use crate::decide::noisy::Rule;
@@ -9,9 +9,9 @@ use crate::format::FORMAT;
 use crate::format::manifest::{Binary, CandidateEntry, Host, Libc, Manifest};
 use crate::knowledge::Version;
 use crate::knowledge::arena_limit::Cpus;
-use crate::knowledge::scrub;
+use crate::knowledge::{preload, scrub};
 use crate::plan::canonical::{self, Facts};
-use crate::plan::{Allocator, Candidate, Plan, PlannedWorkload};
+use crate::plan::{Allocator, Candidate, Plan, PlannedWorkload, candidate};
 use crate::trial::executor::{Asked, TrialSpec};
 
 /// The C library of the host.
@@ -38,11 +38,14 @@ pub struct Ingredients {
 /// Makes the manifest: candidates that cannot differ are merged.
 pub fn manifest(made_from: Ingredients) -> Manifest {
     let Ingredients { plan, command, created_at, strategy, host, binaries, libc_version } = made_from;
+    // Which C library a program of the user's runs on, how many threads it makes and what it sets for itself is
+    // not known.
+    let known = plan.workloads.iter().all(|workload| workload.program().is_none());
     let facts = Facts {
         cpus: Cpus { online: host.cpus_online, allowed: host.cpus_allowed },
-        glibc: libc_version.as_deref().and_then(|version| version.parse::<Version>().ok()),
+        glibc: libc_version.as_deref().filter(|_| known).and_then(|version| version.parse::<Version>().ok()),
         reach: plan.reach(),
-        bundled: true,
+        bundled: known,
     };
     let baseline = Candidate::baseline();
     let classes = canonical::classes(&plan.sweep.candidates, &baseline, &[facts]);
@@ -74,16 +77,51 @@ pub fn manifest(made_from: Ingredients) -> Manifest {
     }
 }
 
-/// The names of the allocators whose workload binaries a manifest needs.
-///
-/// # Errors
-/// One line, where the manifest names what is no candidate.
-pub fn allocators(manifest: &Manifest) -> Result<Vec<&'static str>, String> {
-    let mut names: Vec<&'static str> =
-        candidates(manifest)?.iter().map(|candidate| candidate.allocator().binary()).collect();
-    names.sort_unstable();
-    names.dedup();
-    Ok(names)
+/// A file that a campaign runs, or puts into what it runs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The workload binary with an allocator.
+    Engine(&'static str),
+    /// The library that puts an allocator in front of a program's own.
+    Library(&'static str),
+    /// A program of the user's: its label, and its executable by the name it was given.
+    Program(String, String),
+}
+
+impl Part {
+    /// Its key in the manifest.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Engine(allocator) => (*allocator).to_owned(),
+            Self::Library(allocator) => format!("preload:{allocator}"),
+            Self::Program(name, _) => format!("program:{name}"),
+        }
+    }
+}
+
+/// The files that a plan needs, each once.
+pub fn parts(plan: &Plan) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for workload in &plan.workloads {
+        if let Some(program) = workload.program() {
+            parts.push(Part::Program(program.name.clone(), program.executable().to_owned()));
+        }
+        for candidate in &plan.sweep.candidates {
+            match workload {
+                PlannedWorkload::BuiltIn(_) => parts.push(Part::Engine(candidate.allocator().binary())),
+                PlannedWorkload::Program(_) => parts.extend(put_in_front(candidate).map(Part::Library)),
+            }
+        }
+    }
+    parts.sort();
+    parts.dedup();
+    parts
+}
+
+/// The allocator whose library a candidate needs, to be in front of a program's own.
+fn put_in_front(candidate: &Candidate) -> Option<&'static str> {
+    matches!(candidate.allocator(), Allocator::Jemalloc | Allocator::Mimalloc)
+        .then(|| candidate.allocator().name())
 }
 
 fn candidates(manifest: &Manifest) -> Result<Vec<Candidate>, String> {
@@ -91,8 +129,8 @@ fn candidates(manifest: &Manifest) -> Result<Vec<Candidate>, String> {
     manifest.candidates.iter().map(parse).collect()
 }
 
-/// The trials of a campaign: by scenario, then by arm, the baseline's twin last. `programs` are the
-/// workload binaries by file name.
+/// The trials of a campaign: by scenario, then by arm, the baseline's twin last. `programs` are the files that
+/// it needs, by [`Part::key`].
 ///
 /// # Errors
 /// One line, where the manifest is not one that this build can run.
@@ -107,11 +145,11 @@ pub fn setup<'a>(manifest: &'a Manifest, programs: &BTreeMap<String, PathBuf>) -
         candidates.iter().map(|candidate| (candidate, false)).chain([(&twin, true)]).collect();
     let mut templates = Vec::new();
     for workload in &plan.workloads {
-        for threads in &plan.sweep.threads {
+        for threads in plan.threads_of(workload) {
             for libc in &manifest.libcs {
                 let make = |(candidate, twin): &(&Candidate, bool)| {
                     let version = libc.version.as_deref().and_then(|v| v.parse().ok());
-                    template(&plan, workload, *threads, &libc.name, version, candidate, *twin, programs)
+                    template(&plan, workload, threads, &libc.name, version, candidate, *twin, programs)
                 };
                 templates.push(arms.iter().map(make).collect::<Result<Vec<_>, _>>()?);
             }
@@ -131,8 +169,21 @@ fn template(
     twin: bool,
     programs: &BTreeMap<String, PathBuf>,
 ) -> Result<TrialSpec, String> {
-    let binary = workload.binary(candidate);
-    let program = programs.get(binary).ok_or_else(|| format!("the workload binary {binary} is not there"))?;
+    let file = |part: Part| {
+        let key = part.key();
+        programs.get(&key).cloned().ok_or_else(|| format!("the campaign's part {key} is not there"))
+    };
+    let own = workload.program().cloned();
+    let program = file(match &own {
+        Some(program) => Part::Program(program.name.clone(), program.executable().to_owned()),
+        None => Part::Engine(candidate.allocator().binary()),
+    })?;
+    let asked = match &own {
+        Some(_) => {
+            asked_of_program(candidate, put_in_front(candidate).map(Part::Library).map(file).transpose()?)
+        }
+        None => asked(candidate),
+    };
     Ok(TrialSpec {
         workload: workload.to_string(),
         threads,
@@ -142,13 +193,15 @@ fn template(
         attempt: 0,
         position: 0,
         twin,
-        program: program.clone(),
+        program,
+        own,
         seed: 0,
         args: ["run", &workload.to_string(), "--threads", &threads.to_string()].map(str::to_owned).to_vec(),
-        asked: asked(candidate),
+        asked,
         unsupported: version.and_then(|version| candidate.unsupported_by(version)),
         timeout: plan.measure.timeout,
         idle: plan.measure.idle,
+        memory_limit: plan.measure.memory_limit,
         sampled: true,
         keep_series: false,
     })
@@ -162,6 +215,20 @@ fn asked(candidate: &Candidate) -> Asked {
         },
         settings: candidate.known_settings().map(|(setting, value)| (setting, value.clone())).collect(),
         env: candidate.env(),
+        preload: candidate::preloaded(candidate).map(Path::to_owned),
         foreign: scrub::is_scrubbed,
     }
+}
+
+/// What a candidate asks of a program that knows nothing of us: an allocator of ours comes by `LD_PRELOAD`.
+fn asked_of_program(candidate: &Candidate, library: Option<PathBuf>) -> Asked {
+    let mut asked = asked(candidate);
+    if let Some(library) = library {
+        asked.env.insert("LD_PRELOAD".to_owned(), library.display().to_string());
+        if let Some(conf) = asked.env.remove("MALLOC_CONF") {
+            asked.env.insert(preload::JEMALLOC_CONF.to_owned(), conf);
+        }
+        asked.preload = Some(library);
+    }
+    asked
 }

@@ -20,6 +20,9 @@ pub const TRIALS: &str = "trials.jsonl";
 /// The series' file name.
 pub const SERIES: &str = "series.jsonl";
 
+/// The directory of what programs of the user's printed.
+pub const OUTPUT: &str = "output";
+
 /// Largest manifest that is read, bytes.
 const MAX_MANIFEST: u64 = 16 << 20;
 

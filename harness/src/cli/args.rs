@@ -11,9 +11,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod choice;
 pub mod plan;
+pub mod program;
 
 pub use choice::ChoiceArgs;
 pub use plan::{PlanArgs, SearchArgs};
+pub use program::ProgramArgs;
 
 /// Chooses a memory allocator setting by measuring.
 #[derive(Debug, Parser)]

@@ -12,7 +12,7 @@ use crate::campaign::prepare::{self, Ingredients};
 use crate::campaign::store::{self, Campaign, Store};
 use crate::format::manifest::Manifest;
 use crate::plan::{Draft, Plan, PlanError, Strategy, fields, from_toml};
-use crate::trial::host;
+use crate::trial::{group, host};
 
 /// What a command that measures was asked for.
 pub struct Asked<'a> {
@@ -62,15 +62,13 @@ fn create(
     host_name: Option<String>,
 ) -> Result<(Store, Campaign), CliError> {
     let mut binaries = BTreeMap::new();
-    let mut libc_version = None;
-    for candidate in &plan.sweep.candidates {
-        let name = candidate.allocator().binary();
-        if !binaries.contains_key(name) {
-            let companion = run::companion(around, name)?;
-            libc_version = Some(companion.identity.libc_version);
-            binaries.insert(name.to_owned(), companion.binary);
-        }
+    let mut libc_version = host::libc_version();
+    for part in prepare::parts(&plan) {
+        let found = run::part(around, &part)?;
+        libc_version = found.libc_version.or(libc_version);
+        binaries.insert(part.key(), found.binary);
     }
+    refuse_without_group(&plan)?;
     let manifest = prepare::manifest(Ingredients {
         plan,
         command: std::env::args().collect(),
@@ -82,6 +80,12 @@ fn create(
     });
     let store = store::create(dir, &manifest)?;
     Ok((store, Campaign { manifest, trials: Vec::new(), series: Vec::new(), notes: Vec::new() }))
+}
+
+/// A memory limit needs rights, which is told before the first trial.
+fn refuse_without_group(plan: &Plan) -> Result<(), CliError> {
+    let made = plan.measure.memory_limit.map(group::Group::make).transpose();
+    made.map(drop).map_err(CliError::Failed)
 }
 
 /// Opens a campaign to go on with it. What is given besides must be what the campaign was begun with.

@@ -10,13 +10,16 @@ use super::progress::{Progress, Say};
 use super::say;
 use super::signals::Stop;
 use super::surroundings::Surroundings;
-use crate::campaign::prepare;
+use crate::campaign::prepare::{self, Part};
 use crate::campaign::run::{self, Ended};
-use crate::campaign::store::{Campaign, Store};
+use crate::campaign::store::{Campaign, OUTPUT, Store};
 use crate::decide::strategy::Strategy;
-use crate::format::manifest::Manifest;
+use crate::format::manifest::{Binary, Manifest};
 use crate::format::trial::{Status, TrialRecord};
-use crate::trial::fingerprint::{self, Fingerprint};
+use crate::knowledge::nearest::quote;
+use crate::plan::Plan;
+use crate::trial::companions::{self, Missing};
+use crate::trial::fingerprint;
 use crate::trial::real::RealExecutor;
 
 /// What is to be run.
@@ -59,13 +62,50 @@ impl Ran {
     }
 }
 
-/// The workload binary of an allocator.
+/// A file that a campaign needs, as it was found.
+pub struct Found {
+    /// Where it is.
+    pub path: PathBuf,
+    /// For the manifest.
+    pub binary: Binary,
+    /// The C library that it says it runs on, of a workload binary.
+    pub libc_version: Option<String>,
+}
+
+/// Finds a file that a campaign needs.
 ///
 /// # Errors
-/// When it is missing, or does not say who it is.
-pub fn companion(around: &Surroundings, allocator: &str) -> Result<Fingerprint, CliError> {
-    let path = around.companions.workload(allocator).map_err(|e| CliError::Failed(e.to_string()))?;
-    fingerprint::take(&path, &environment(around)).map_err(CliError::Failed)
+/// When it is missing, or a workload binary does not say who it is.
+pub fn part(around: &Surroundings, part: &Part) -> Result<Found, CliError> {
+    let environment = environment(around);
+    let failed = |e: Missing| CliError::Failed(e.to_string());
+    match part {
+        Part::Engine(allocator) => {
+            let path = around.companions.workload(allocator).map_err(failed)?;
+            let fingerprint::Fingerprint { path, binary, identity } =
+                fingerprint::take(&path, &environment).map_err(CliError::Failed)?;
+            Ok(Found { path, binary, libc_version: Some(identity.libc_version) })
+        }
+        Part::Library(allocator) => {
+            let path = around.companions.library(allocator).map_err(|missing| {
+                let hint = "; to measure a program without it, name the allocators with --allocators glibc";
+                CliError::Failed(format!("{missing}{hint}"))
+            })?;
+            let binary =
+                fingerprint::of_file(&path, &format!("{allocator}, preloaded")).map_err(CliError::Failed)?;
+            Ok(Found { path, binary, libc_version: None })
+        }
+        Part::Program(name, executable) => {
+            let path = companions::executable(executable, environment.get("PATH")).ok_or_else(|| {
+                CliError::Usage(format!(
+                    "{name}: there is no executable {}; give its path, or put its directory in PATH",
+                    quote(executable)
+                ))
+            })?;
+            let binary = fingerprint::of_file(&path, "as it is").map_err(CliError::Failed)?;
+            Ok(Found { path, binary, libc_version: None })
+        }
+    }
 }
 
 /// Measures what the strategy asks for.
@@ -81,7 +121,8 @@ pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<Ran, Cl
     // This very program, also where its file has been replaced meanwhile.
     let executable = PathBuf::from("/proc/self/exe");
     let mut executor =
-        RealExecutor::new(executable, manifest.host.name.clone(), stop.flag.clone(), environment(around));
+        RealExecutor::new(executable, manifest.host.name.clone(), stop.flag.clone(), environment(around))
+            .keeping_output_in(store.dir.join(OUTPUT));
     if !show.quiet {
         introduce(&manifest, &store, finished(&past), &notes);
     }
@@ -112,16 +153,18 @@ fn environment(around: &Surroundings) -> BTreeMap<String, String> {
 }
 
 fn programs(manifest: &Manifest, around: &Surroundings) -> Result<BTreeMap<String, PathBuf>, CliError> {
-    let names = prepare::allocators(manifest).map_err(CliError::Usage)?;
+    let plan =
+        Plan::from_toml(&manifest.plan, "the campaign's plan").map_err(|e| CliError::Usage(e.to_string()))?;
     let mut programs = BTreeMap::new();
-    for name in names {
-        let found = companion(around, name)?;
-        if manifest.binaries.get(name).is_some_and(|known| known.sha256 != found.binary.sha256) {
+    for needed in prepare::parts(&plan) {
+        let found = part(around, &needed)?;
+        let key = needed.key();
+        if manifest.binaries.get(&key).is_some_and(|known| known.sha256 != found.binary.sha256) {
             return Err(CliError::Usage(format!(
-                "{name} is not the binary that this campaign began with; trials of two builds must not be mixed"
+                "{key} is not the file that this campaign began with; trials of two builds must not be mixed"
             )));
         }
-        programs.insert(name.to_owned(), found.path);
+        programs.insert(key, found.path);
     }
     Ok(programs)
 }

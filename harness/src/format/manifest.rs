@@ -40,7 +40,8 @@ pub struct Manifest {
     pub time_budget_s: Option<f64>,
     /// The host.
     pub host: Host,
-    /// The workload binaries by allocator.
+    /// The workload binaries by allocator; a program of the user's as `program:NAME`, and an allocator's library
+    /// that is preloaded into it as `preload:ALLOCATOR`.
     pub binaries: BTreeMap<String, Binary>,
     /// The C libraries.
     pub libcs: Vec<Libc>,
@@ -57,7 +58,7 @@ pub struct Manifest {
 pub struct Scenario {
     /// Canonical workload.
     pub workload: String,
-    /// Threads.
+    /// Threads; 0 for a program of the user's that makes as many as it wants.
     pub threads: u32,
 }
 

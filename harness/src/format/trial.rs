@@ -30,7 +30,7 @@ pub enum Status {
 pub struct TrialRecord {
     /// Canonical workload, for example `larson` or `larson:size_max=500`.
     pub workload: String,
-    /// Threads of the workload.
+    /// Threads of the workload; 0 for a program of the user's that makes as many as it wants.
     pub threads: u32,
     /// `host`, or the name given with `--libc`.
     pub libc: String,
@@ -76,6 +76,12 @@ pub struct TrialRecord {
     pub allocator: Option<Served>,
     /// Whether the candidate is proven to have taken effect.
     pub effect: Effect,
+    /// What is known of the user's own program besides; absent for built-in workloads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<OwnProgram>,
+    /// The memory limit that was set, and what its control group counted; absent where none was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_group: Option<MemoryGroup>,
     /// How disturbed the host was meanwhile.
     pub noise: Noise,
     /// Processes of the trial that were still there when its own process had ended, and were ended.
@@ -85,6 +91,56 @@ pub struct TrialRecord {
     pub started_at: String,
     /// Seconds from start to the last process gone, all phases included.
     pub elapsed_s: f64,
+}
+
+/// What is known of the user's own program besides.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OwnProgram {
+    /// Its processes at the end of the counted work (of a batch job at the last exact look); at most 64 are kept.
+    pub processes: Vec<ProcessRow>,
+    /// The most processes that were seen at once.
+    pub most_processes: u32,
+    /// A latency that was printed, where the plan says how to read it.
+    pub latency: Option<Printed>,
+    /// How a service was stopped.
+    pub stopped: Option<String>,
+    /// Files below the campaign's directory that hold what was printed: of each the first and the last 512 KiB.
+    pub output: Vec<String>,
+}
+
+/// A process of the user's program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProcessRow {
+    /// Its short name.
+    pub command: String,
+    /// `main` (the command, or a daemon that it left behind), `worker` (its child of the same executable) or
+    /// `descendant`.
+    pub role: String,
+    /// Proportional set size, bytes: pages shared by n processes count as one n-th; `null` where the kernel
+    /// does not tell.
+    pub pss: Option<u64>,
+    /// Resident set size, bytes.
+    pub rss: u64,
+}
+
+/// A number that a program or its driver printed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Printed {
+    /// The number.
+    pub value: f64,
+    /// Its unit.
+    pub unit: String,
+}
+
+/// A control group's account of a trial. It counts page cache as well, which RSS does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MemoryGroup {
+    /// The limit, bytes.
+    pub limit: u64,
+    /// The largest use, bytes (`memory.peak`; version 1: `memory.max_usage_in_bytes`).
+    pub peak: Option<u64>,
+    /// Processes that the kernel killed for the limit.
+    pub oom_kills: Option<u64>,
 }
 
 /// Work per second.

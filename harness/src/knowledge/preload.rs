@@ -24,6 +24,14 @@ pub fn recognise(library: &Path) -> Option<&'static str> {
 /// Names that a candidate may not set: they decide what is preloaded at all.
 pub const RESERVED: [&str; 2] = ["LD_PRELOAD", "LD_AUDIT"];
 
+/// The variable that the preloaded jemalloc which comes with arenalab reads its settings from.
+pub const JEMALLOC_CONF: &str = "MALLOC_CONF";
+
+/// The file name of the library that puts one of the bundled allocators in front of the C library's.
+pub fn library(allocator: &str) -> String {
+    format!("libarenalab_{allocator}.so")
+}
+
 /// Checks a library path. `ld.so` splits `LD_PRELOAD` at spaces and colons and knows no way to quote them
 /// (ld.so(8)), and candidates end the path at a colon.
 ///

@@ -44,6 +44,8 @@ pub struct Draft {
     pub idle: Option<Duration>,
     /// Time limit of a trial.
     pub timeout: Option<Duration>,
+    /// Memory limit of a trial; `Some(None)` is "no such limit".
+    pub memory_limit: Option<Option<u64>>,
     /// Seed.
     pub seed: Option<u64>,
     /// Largest loss of throughput; `Some(None)` is "no such constraint".
@@ -86,6 +88,7 @@ impl Draft {
             objective: self.objective.or(below.objective),
             idle: self.idle.or(below.idle),
             timeout: self.timeout.or(below.timeout),
+            memory_limit: self.memory_limit.or(below.memory_limit),
             seed: self.seed.or(below.seed),
             max_throughput_loss: self.max_throughput_loss.or(below.max_throughput_loss),
             max_p99_loss: self.max_p99_loss.or(below.max_p99_loss),
@@ -106,17 +109,20 @@ impl Draft {
             let known = arenalab_workloads::catalogue::all().iter().filter(|known| !known.hidden);
             let names: Vec<_> = known.map(|known| known.name).collect();
             return Err(PlanError::new(format!(
-                "no workload is given; name one or more of {}, or a plan with --plan FILE",
+                "no workload is given; name one or more of {}, a plan with --plan FILE, or a program of your own \
+                 after --",
                 names.join(", ")
             )));
         }
+        let workloads = without_repeats(self.workloads);
+        each_name_once(&workloads)?;
         let mut candidates = self.axes.candidates()?;
         let baseline_added = !candidates.contains(&Candidate::baseline());
         if baseline_added {
             candidates.insert(0, Candidate::baseline());
         }
         Ok(Plan {
-            workloads: without_repeats(self.workloads),
+            workloads,
             sweep: Sweep {
                 threads: without_repeats(self.threads.unwrap_or_else(|| vec![DEFAULT_THREADS])),
                 candidates,
@@ -127,6 +133,7 @@ impl Draft {
                 objective: self.objective.unwrap_or_default(),
                 idle: self.idle.unwrap_or_default(),
                 timeout: self.timeout.unwrap_or(DEFAULT_TIMEOUT),
+                memory_limit: self.memory_limit.flatten(),
                 seed: self.seed.unwrap_or(DEFAULT_SEED),
                 strategy: self.strategy.unwrap_or_default(),
                 time_budget: self.time_budget.flatten(),
@@ -179,6 +186,15 @@ impl Axes {
         candidates.extend(named);
         Ok(candidates)
     }
+}
+
+/// Two programs of one name could not be told apart in the records.
+fn each_name_once(workloads: &[PlannedWorkload]) -> Result<(), PlanError> {
+    let mut seen = std::collections::BTreeSet::new();
+    let twice = workloads.iter().map(ToString::to_string).find(|name| !seen.insert(name.clone()));
+    twice.map_or(Ok(()), |name| {
+        Err(PlanError::new(format!("two workloads are called {name}; name them apart")))
+    })
 }
 
 /// The items in their order, each once: a scenario is measured once however often it is named.

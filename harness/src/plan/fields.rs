@@ -76,7 +76,7 @@ pub fn objective(text: &str) -> Result<Objective, String> {
 }
 
 /// One of a few names.
-fn named<T: Copy>(key: &str, text: &str, known: &[(&str, T)]) -> Result<T, String> {
+pub(super) fn named<T: Copy>(key: &str, text: &str, known: &[(&str, T)]) -> Result<T, String> {
     let found = known.iter().find(|(name, _)| *name == text.trim());
     let names = || known.iter().map(|(name, _)| *name).collect::<Vec<_>>();
     found
@@ -92,7 +92,7 @@ pub const OBJECTIVES: [(&str, Objective); 4] = [
     ("drained", Objective::Drained),
 ];
 
-fn duration(name: &str, text: &str, least: Duration) -> Result<Duration, String> {
+pub(super) fn duration(name: &str, text: &str, least: Duration) -> Result<Duration, String> {
     let read = units::parse_duration(text).map_err(|why| format!("{name}: {why}"))?;
     if (least..=LONGEST).contains(&read) {
         // Written and kept to the microsecond.
@@ -162,6 +162,23 @@ pub fn max_rss(text: &str) -> Result<Option<u64>, String> {
         Ok(0) => Err("max_rss is 0, but must be at least 1B; 'none' sets no limit".to_owned()),
         Ok(bytes) => Ok(bytes),
         Err(why) => Err(format!("max_rss: {why}")),
+    })
+}
+
+/// Least memory limit of a trial: below it no program starts.
+pub const LEAST_MEMORY_LIMIT: u64 = 1 << 20;
+
+/// The memory limit of a trial: `none`, or bytes from [`LEAST_MEMORY_LIMIT`].
+///
+/// # Errors
+/// What it takes.
+pub fn memory_limit(text: &str) -> Result<Option<u64>, String> {
+    or_none(text, |text| match units::parse_bytes(text) {
+        Ok(bytes) if bytes < LEAST_MEMORY_LIMIT => {
+            Err(format!("memory_limit is {}, but must be at least 1MiB; 'none' sets no limit", quote(text)))
+        }
+        Ok(bytes) => Ok(bytes),
+        Err(why) => Err(format!("memory_limit: {why}")),
     })
 }
 

@@ -1,6 +1,8 @@
 //! A plan file read. Each key is read by the same function as the flag of that name; every error tells
 //! file and line.
 
+use std::sync::Arc;
+
 use arenalab_workloads::spec::{Spec, SpecError};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -11,9 +13,12 @@ use super::candidate::{Allocator, Candidate};
 use super::draft::Draft;
 use super::{PlanError, PlannedWorkload, fields};
 
+mod program;
+
 const SECTIONS: [&str; 4] = ["choose", "measure", "sweep", "workload"];
 const SWEEP: [&str; 4] = ["allocators", "arena_max", "candidates", "threads"];
-const MEASURE: [&str; 7] = ["idle", "objective", "rounds", "seed", "strategy", "time_budget", "timeout"];
+const MEASURE: [&str; 8] =
+    ["idle", "memory_limit", "objective", "rounds", "seed", "strategy", "time_budget", "timeout"];
 const CHOOSE: [&str; 5] = ["confidence", "max_p99_loss", "max_rss", "max_throughput_loss", "tolerance"];
 
 /// Reads what a plan file says.
@@ -131,6 +136,15 @@ impl Reader<'_> {
 
     fn workload(&self, entry: &Spanned<DeValue<'_>>) -> Result<PlannedWorkload, PlanError> {
         let table = self.table(entry, "workload")?;
+        let at = |key: &str| table.get_key_value(key).map(|(key, _)| key.span().start);
+        if table.contains_key("command") {
+            return self.program(entry, table).map(|program| PlannedWorkload::Program(Arc::new(program)));
+        }
+        let of_program = table.keys().map(|key| key.get_ref().as_ref()).find(|key| program::is_key(key));
+        if let Some(key) = of_program {
+            let what = format!("{key} is for a program of your own, which needs a command as well");
+            return Err(self.error(at(key).unwrap_or(0), what));
+        }
         let Some(name) = table.get("name") else {
             return Err(self.error(entry.span().start, "this [[workload]] has no name".to_owned()));
         };
@@ -246,6 +260,7 @@ fn measure(draft: &mut Draft, key: &str, items: &Items) -> Result<(), Wrong> {
         "rounds" => draft.rounds = items.one(key, fields::rounds)?,
         "objective" => draft.objective = items.one(key, fields::objective)?,
         "idle" => draft.idle = items.one(key, fields::idle)?,
+        "memory_limit" => draft.memory_limit = items.one(key, fields::memory_limit)?,
         "timeout" => draft.timeout = items.one(key, fields::timeout)?,
         "strategy" => draft.strategy = items.one(key, fields::strategy)?,
         "time_budget" => draft.time_budget = items.one(key, fields::time_budget)?,

@@ -4,6 +4,7 @@
 //! * [`candidate`]: an allocator with its settings; [`workload`]: what allocates.
 //! * [`fields`]: each field read from text; [`draft`]: what was said, completed to a [`Plan`].
 //! * [`from_toml`], [`to_toml`]: the plan file.
+//! * [`program`]: the user's own program as a workload.
 //! * [`canonical`]: which candidates cannot differ.
 
 use std::fmt;
@@ -17,11 +18,13 @@ pub mod canonical;
 pub mod draft;
 pub mod fields;
 pub mod from_toml;
+pub mod program;
 pub mod to_toml;
 pub mod workload;
 
 pub use candidate::{Allocator, Candidate, CandidateError};
 pub use draft::Draft;
+pub use program::Program;
 pub use workload::PlannedWorkload;
 
 use crate::format::manifest::Scenario;
@@ -65,6 +68,8 @@ pub struct Measure {
     pub idle: Duration,
     /// Time limit of a trial, without its idle wait.
     pub timeout: Duration,
+    /// Memory limit of each trial, bytes, set by a control group.
+    pub memory_limit: Option<u64>,
     /// Seed of orders, resampling and workloads.
     pub seed: u64,
     /// How `tune` asks for rounds; `sweep` always runs the full grid.
@@ -134,16 +139,21 @@ impl Plan {
     /// Every workload at every thread count, in the plan's order.
     pub fn scenarios(&self) -> Vec<Scenario> {
         let of = |workload: &PlannedWorkload| {
-            let workload = workload.to_string();
-            self.sweep
-                .threads
-                .iter()
-                .map(move |threads| Scenario { workload: workload.clone(), threads: *threads })
+            let name = workload.to_string();
+            let scenario = move |threads| Scenario { workload: name.clone(), threads };
+            self.threads_of(workload).into_iter().map(scenario)
         };
         self.workloads.iter().flat_map(of).collect()
     }
 
-    /// The most threads that hold an arena at once in any scenario, main thread included.
+    /// The thread counts that a workload is run with. A program that does not use `{threads}` has one
+    /// scenario, of 0 threads: it makes as many as it wants.
+    pub fn threads_of(&self, workload: &PlannedWorkload) -> Vec<u32> {
+        if workload.has_threads() { self.sweep.threads.clone() } else { vec![0] }
+    }
+
+    /// The most threads that hold an arena at once in any scenario, main thread included; without a bound
+    /// where a program is among the workloads.
     pub fn reach(&self) -> u32 {
         let most = self.sweep.threads.iter().copied().max().unwrap_or(1);
         self.workloads.iter().map(|workload| workload.reach(most)).max().unwrap_or(1)

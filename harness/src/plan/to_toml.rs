@@ -5,14 +5,18 @@ use std::fmt::{Display, Write};
 use crate::units::{canonical_bytes, canonical_duration};
 
 use super::fields::{self, OBJECTIVES, canonical_share};
-use super::{Choose, Measure, Plan, Sweep};
+use super::program::{self, Program};
+use super::{Choose, Measure, Plan, PlannedWorkload, Sweep};
 
 /// Writes a plan.
 pub(super) fn write(plan: &Plan) -> String {
     let mut out =
         String::from("# A plan: what a campaign measures. Run it with: arenalab sweep --plan FILE\n");
     for workload in &plan.workloads {
-        write_workload(&mut out, &workload.to_string());
+        match workload {
+            PlannedWorkload::BuiltIn(spec) => write_workload(&mut out, &spec.to_string()),
+            PlannedWorkload::Program(program) => write_program(&mut out, program),
+        }
     }
     write_sweep(&mut out, &plan.sweep);
     write_measure(&mut out, &plan.measure);
@@ -46,6 +50,13 @@ fn write_workload(out: &mut String, canonical: &str) {
     }
 }
 
+fn write_program(out: &mut String, program: &Program) {
+    let comment = "A program of your own; {port}, {dir} and {threads} are put in for each trial.\n\
+                   docs/your-own-program.md explains every key.";
+    heading(out, "[[workload]]", comment);
+    program::write(out, program);
+}
+
 fn write_sweep(out: &mut String, sweep: &Sweep) {
     heading(out, "[sweep]", "Every workload at every thread count, under every candidate.");
     let threads: Vec<_> = sweep.threads.iter().map(ToString::to_string).collect();
@@ -72,6 +83,8 @@ fn write_measure(out: &mut String, measure: &Measure) {
     let idle = quoted(canonical_duration(measure.idle));
     entry(out, "idle", idle, "wait after the drain; above 10s lets decay timers run");
     entry(out, "timeout", quoted(canonical_duration(measure.timeout)), "of one trial, without the idle wait");
+    let limit = measure.memory_limit.map_or_else(|| "none".to_owned(), canonical_bytes);
+    entry(out, "memory_limit", quoted(limit), "of each trial, by a control group");
     let strategy = quoted(fields::strategy_name(measure.strategy));
     entry(out, "strategy", strategy, "of tune: screen-and-confirm, race or full-grid");
     let budget = measure.time_budget.map_or_else(|| "none".to_owned(), canonical_duration);

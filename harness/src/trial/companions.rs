@@ -17,8 +17,8 @@ pub const WORKLOADS: [(&str, &str); 3] = [
     ("mimalloc", "arenalab-workload-mimalloc"),
 ];
 
-/// The libraries that put the same allocators in front of the C library's in any program.
-pub const LIBRARIES: [&str; 2] = ["libarenalab_jemalloc.so", "libarenalab_mimalloc.so"];
+/// The allocators whose libraries put them in front of the C library's in any program.
+pub const LIBRARIES: [&str; 2] = ["jemalloc", "mimalloc"];
 
 /// A companion that is not there. Displays as one line that says how to get it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,18 +67,20 @@ impl Companions {
         self.find_with(name, Access::EXEC_OK)
     }
 
-    /// Finds a library that may be preloaded.
-    ///
-    /// # Errors
-    /// When it is in none of the places.
-    pub fn library(&self, name: &str) -> Result<PathBuf, Missing> {
-        self.find_with(name, Access::READ_OK)
-    }
-
     fn find_with(&self, name: &str, right: Access) -> Result<PathBuf, Missing> {
         let usable = |path: &PathBuf| path.is_file() && access(path, right).is_ok();
         let found = self.places.iter().map(|place| place.join(name)).find(usable);
         found.ok_or_else(|| Missing { name: name.to_owned(), looked_in: self.places.clone() })
+    }
+
+    /// Finds the library that puts an allocator in front of the C library's, for programs that know nothing of
+    /// us ([`crate::knowledge::preload::library`]).
+    ///
+    /// # Errors
+    /// When it is in none of the places.
+    pub fn library(&self, allocator: &str) -> Result<PathBuf, Missing> {
+        let name = crate::knowledge::preload::library(allocator);
+        self.find_with(&name, Access::READ_OK)
     }
 
     /// Finds the workload binary of an allocator ([`crate::plan::Allocator::binary`]).
@@ -88,6 +90,17 @@ impl Companions {
     pub fn workload(&self, allocator: &str) -> Result<PathBuf, Missing> {
         self.find(&format!("arenalab-workload-{allocator}"))
     }
+}
+
+/// An executable by the name that a command gives: a path as it is, made absolute, else the first that may be
+/// run in the directories of `PATH`.
+pub fn executable(name: &str, path: Option<&String>) -> Option<PathBuf> {
+    let runnable = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    if name.contains('/') {
+        return std::path::absolute(name).ok().filter(runnable);
+    }
+    let directories = path.map_or("/usr/local/bin:/usr/bin:/bin", String::as_str).split(':');
+    directories.map(|directory| Path::new(directory).join(name)).find(runnable)
 }
 
 /// How long a companion may take to say what it is.

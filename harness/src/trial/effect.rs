@@ -185,6 +185,7 @@ mod tests {
             allocator: allocator.to_owned(),
             settings: settings.iter().map(setting).collect(),
             env: map(env),
+            preload: None,
             foreign: |name| name.starts_with("MALLOC_"),
         }
     }

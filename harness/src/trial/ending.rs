@@ -42,21 +42,40 @@ pub fn classify(told: &Told, ending: &Ending, timeout_s: f64) -> (Status, Option
             (Status::Oom, Some("killed by the kernel for memory (SIGKILL, oom_kill counted)".to_owned()))
         }
         (Some(signal), _) => {
-            let reason = format!("ended by signal {signal}{}{}", name_of(signal), said(&ending.output));
+            let reason = format!("ended by signal {signal}{}{}", name_of(signal), last_words(&ending.output));
             (Status::Crashed, Some(reason))
         }
         (None, Some(0)) if told.completed => (Status::Ok, None),
         (None, Some(OUT_OF_MEMORY)) => (
             Status::Oom,
-            Some(format!("the workload engine could not get memory for itself{}", said(&ending.output))),
+            Some(format!(
+                "the workload engine could not get memory for itself{}",
+                last_words(&ending.output)
+            )),
         ),
         (None, Some(0)) => {
-            (Status::Failed, Some(format!("exited before its work was done{}", said(&ending.output))))
+            (Status::Failed, Some(format!("exited before its work was done{}", last_words(&ending.output))))
         }
         (None, code) => {
             let code = code.map_or_else(|| "an unknown code".to_owned(), |code| format!("code {code}"));
-            (Status::Failed, Some(format!("exited with {code}{}", said(&ending.output))))
+            (Status::Failed, Some(format!("exited with {code}{}", last_words(&ending.output))))
         }
+    }
+}
+
+/// A signal by number and name.
+pub fn signal_words(signal: i32) -> String {
+    let name = name_of(signal).split(';').next().unwrap_or("").trim_end_matches(')');
+    let close = if name.is_empty() { "" } else { ")" };
+    format!("signal {signal}{name}{close}")
+}
+
+/// How a process ended, as the rest of a sentence.
+pub fn how_it_ended(code: Option<i32>, signal: Option<i32>) -> String {
+    match (code, signal) {
+        (_, Some(signal)) => format!("was ended by {}", signal_words(signal)),
+        (Some(code), None) => format!("exited with code {code}"),
+        (None, None) => "ended in an unknown way".to_owned(),
     }
 }
 
@@ -74,7 +93,7 @@ fn name_of(signal: i32) -> &'static str {
 }
 
 /// The last line that the trial printed, bounded, as a clause.
-fn said(output: &str) -> String {
+pub fn last_words(output: &str) -> String {
     let last = output.lines().rev().find(|line| !line.trim().is_empty());
     last.map_or_else(String::new, |line| {
         let short: String = line.trim().chars().take(200).collect();

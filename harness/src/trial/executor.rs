@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::format::series::Series;
 use crate::format::trial::TrialRecord;
 use crate::knowledge::Setting;
 use crate::knowledge::value::Value;
+use crate::plan::Program;
 
 /// One trial to run.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub struct TrialSpec {
     pub twin: bool,
     /// The executable.
     pub program: PathBuf,
+    /// The user's own program, where the workload is one; seed and arguments are then of no use.
+    pub own: Option<Arc<Program>>,
     /// Seed of the workload.
     pub seed: u64,
     /// Its arguments; seed and control descriptor are added to them.
@@ -43,6 +47,8 @@ pub struct TrialSpec {
     pub timeout: Duration,
     /// Idle wait after the drain.
     pub idle: Duration,
+    /// Memory that it may take, bytes; set by a control group.
+    pub memory_limit: Option<u64>,
     /// Whether RSS is sampled while it runs. Only the benchmark of the sampling itself goes without.
     pub sampled: bool,
     /// Whether a series is wanted.
@@ -58,6 +64,8 @@ pub struct Asked {
     pub settings: Vec<(&'static Setting, Value)>,
     /// The environment variables that make it.
     pub env: BTreeMap<String, String>,
+    /// The library that must be mapped before the C library's malloc, of a program that knows nothing of us.
+    pub preload: Option<PathBuf>,
     /// Tells the variables that an allocator would read, which a trial must not inherit.
     pub foreign: fn(&str) -> bool,
 }

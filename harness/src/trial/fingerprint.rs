@@ -29,10 +29,18 @@ pub struct Fingerprint {
 pub fn take(path: &Path, environment: &BTreeMap<String, String>) -> Result<Fingerprint, String> {
     let environment = environment.iter().map(|(name, value)| (name.into(), value.into()));
     let identity = companions::identify(path, environment)?;
+    let binary = of_file(path, &format!("{} {}", identity.name, identity.version))?;
+    Ok(Fingerprint { path: path.to_owned(), binary, identity })
+}
+
+/// Hashes a file that cannot be asked; `allocator` is what is to be said of it.
+///
+/// # Errors
+/// One line: it cannot be read.
+pub fn of_file(path: &Path, allocator: &str) -> Result<Binary, String> {
     let sha256 = hash(path).map_err(|e| format!("failed to read {}: {e}", path.display()))?;
     let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let allocator = format!("{} {}", identity.name, identity.version);
-    Ok(Fingerprint { path: path.to_owned(), binary: Binary { file, sha256, allocator }, identity })
+    Ok(Binary { file, sha256, allocator: allocator.to_owned() })
 }
 
 fn hash(path: &Path) -> std::io::Result<String> {

@@ -20,6 +20,18 @@ pub struct Tree {
     root: PathBuf,
 }
 
+/// The version of the C library that this process runs on; `None` where it is not glibc.
+pub fn libc_version() -> Option<String> {
+    #[cfg(target_env = "gnu")]
+    {
+        // SAFETY: the function takes nothing and gives a pointer to a constant text that ends with a zero byte.
+        let version = unsafe { std::ffi::CStr::from_ptr(libc::gnu_get_libc_version()) };
+        version.to_str().ok().map(str::to_owned)
+    }
+    #[cfg(not(target_env = "gnu"))]
+    None
+}
+
 impl Default for Tree {
     fn default() -> Self {
         Self::below(Path::new("/"))

@@ -5,10 +5,12 @@
 //! of a trial outlives it: the launcher is a subreaper, holds the trial's process group, and ends
 //! everything when the trial ends, when its time is up, or when the harness is gone, however it went.
 //!
-//! Conversation: one line of JSON on its standard input, the [`Job`]; after that the input is a leash:
-//! [`END`] means that the trial's time is up, and its end that the harness is gone. [`Report`]s, a line each, go to its standard output.
+//! Conversation: one line of JSON on its standard input, the [`Job`]; after that the input is a leash, on which
+//! a line is a [`Word`], and whose end means that the harness is gone. [`Report`]s, a line each, go to its
+//! standard output.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -21,23 +23,23 @@ use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus};
 use serde::{Deserialize, Serialize};
 
+use output::Kept;
+
+pub mod output;
+
 /// The hidden subcommand that makes this executable a launcher.
 pub const SUBCOMMAND: &str = "__launch";
-
-/// What the harness writes when a trial's time is up.
-pub const END: &[u8] = b"end\n";
 
 /// Descriptor of the control socket, in the launcher and in the workload.
 pub const CONTROL_FD: i32 = 3;
 
-/// How much of what a trial prints is kept: the last so many bytes.
-const KEPT_OUTPUT: usize = 8 * 1024;
-
 /// What to run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Job {
     /// The executable.
     pub program: PathBuf,
+    /// What it is told that it is called; its path where nothing is said.
+    pub arg0: Option<String>,
     /// Its arguments.
     pub args: Vec<String>,
     /// Its whole environment.
@@ -46,6 +48,33 @@ pub struct Job {
     pub timeout_ms: u64,
     /// Milliseconds from TERM to KILL.
     pub grace_ms: u64,
+    /// Its working directory; the launcher's where nothing is said.
+    pub directory: Option<PathBuf>,
+    /// A file for what it prints, kept within bounds.
+    pub output: Option<PathBuf>,
+    /// Whether it lasts as long as any process of it does: a service may leave its first process.
+    pub whole: bool,
+    /// Whether a signal to stop is for its whole process group, as a shell hands none on.
+    pub stop_group: bool,
+    /// A directory that is removed with the trial where the harness is gone and cannot do it.
+    pub scratch: Option<PathBuf>,
+    /// Control groups that it is put into: their `cgroup.procs`.
+    pub join: Vec<PathBuf>,
+}
+
+/// What the harness says to a launcher that has started its job.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Word {
+    /// Its time is up: TERM, and KILL after the grace time.
+    End,
+    /// Its work is done: this signal, and KILL after so many milliseconds.
+    Stop {
+        /// 0 for none: something else asks it to end.
+        signal: i32,
+        /// Milliseconds to KILL.
+        grace_ms: u64,
+    },
 }
 
 /// What the launcher tells.
@@ -81,12 +110,42 @@ pub struct Ending {
     pub strays: u32,
     /// Largest resident size of the process or a descendant, bytes (`ru_maxrss`).
     pub max_rss: u64,
+    /// What `max_rss` is at least, whatever ran: a process begins as a copy of the launcher, and `ru_maxrss`
+    /// survives exec.
+    pub least_max_rss: u64,
     /// The end of what it printed, both streams.
     pub output: String,
+    /// Why not all of what it printed is in its file, where that is so.
+    pub unkept: Option<String>,
+    /// Whether it was asked to stop by [`Word::Stop`].
+    pub stopped: bool,
+    /// Whether it was killed, as its grace time was over.
+    pub killed: bool,
+    /// Seconds from its start to the end of its own process.
+    pub wall_s: f64,
+    /// CPU, faults and switches of the process and all its descendants.
+    pub usage: Usage,
+}
+
+/// What processes used in their lives (`RUSAGE_CHILDREN`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// CPU seconds in user mode.
+    pub user_s: f64,
+    /// CPU seconds in the kernel.
+    pub system_s: f64,
+    /// Page faults without I/O.
+    pub minor_faults: u64,
+    /// Page faults with I/O.
+    pub major_faults: u64,
+    /// Switches because a thread waited.
+    pub voluntary: u64,
+    /// Switches because a thread was preempted.
+    pub involuntary: u64,
 }
 
 enum Wake {
-    TimeUp,
+    Told(Word),
     LeashGone,
     Reaped(Pid, WaitStatus),
     NoChildren,
@@ -109,6 +168,7 @@ pub fn main() -> std::io::Result<()> {
     input.read_line(&mut line)?;
     let job: Job = serde_json::from_str(&line)?;
 
+    let begin = Instant::now();
     let (mut child, output) = match start(&job, control) {
         Ok(started) => started,
         Err(error) => {
@@ -124,10 +184,16 @@ pub fn main() -> std::io::Result<()> {
     watch_children(wakes);
     say(&Report::Started { pid: child.id().cast_signed() })?;
 
-    let mut ending = attend(&job, pid, &woken);
+    let mut ending = attend(&job, pid, &woken, begin);
     ending.strays = end_descendants(pid, &woken);
-    ending.max_rss = max_rss_of_children();
-    ending.output = output.join().unwrap_or_default();
+    (ending.max_rss, ending.usage) = usage(libc::RUSAGE_CHILDREN);
+    ending.least_max_rss = usage(libc::RUSAGE_SELF).0;
+    if let Some(scratch) = job.scratch.filter(|_| ending.abandoned) {
+        // The harness removes it as well, where it lives.
+        let _ = std::fs::remove_dir_all(scratch);
+    }
+    let kept = output.join().unwrap_or_default();
+    (ending.output, ending.unkept) = (kept.last, kept.unkept);
     drop(child.stdin.take());
     say(&Report::Ended(ending))
 }
@@ -140,9 +206,17 @@ fn say(report: &Report) -> std::io::Result<()> {
     out.flush()
 }
 
-fn start(job: &Job, control: Option<OwnedFd>) -> std::io::Result<(Child, JoinHandle<String>)> {
+fn start(job: &Job, control: Option<OwnedFd>) -> std::io::Result<(Child, JoinHandle<Kept>)> {
     let (reader, writer) = std::io::pipe()?;
     let mut command = Command::new(&job.program);
+    if let Some(arg0) = &job.arg0 {
+        command.arg0(arg0);
+    }
+    if let Some(directory) = &job.directory {
+        command.current_dir(directory);
+    }
+    let groups = job.join.iter().map(|procs| File::options().write(true).open(procs));
+    let groups = groups.collect::<Result<Vec<_>, _>>()?;
     command
         .args(&job.args)
         .env_clear()
@@ -157,9 +231,13 @@ fn start(job: &Job, control: Option<OwnedFd>) -> std::io::Result<(Child, JoinHan
             .map_err(std::io::Error::other)?;
     }
     let launcher = rustix::process::getpid();
-    // SAFETY: between fork and exec only two system calls are made, and nothing is allocated.
+    // SAFETY: between fork and exec only system calls are made, and nothing is allocated.
     unsafe {
         command.pre_exec(move || {
+            for group in &groups {
+                // 0 stands for the one that writes.
+                rustix::io::write(group, b"0")?;
+            }
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
             // The launcher may have died before the line above.
             if rustix::process::getppid() == Some(launcher) {
@@ -170,29 +248,16 @@ fn start(job: &Job, control: Option<OwnedFd>) -> std::io::Result<(Child, JoinHan
         });
     }
     let child = command.spawn()?;
-    Ok((child, std::thread::spawn(move || keep_end(reader))))
+    let file = job.output.clone();
+    Ok((child, std::thread::spawn(move || output::keep(reader, file.as_deref()))))
 }
 
-/// Reads to the end, keeping the last [`KEPT_OUTPUT`] bytes.
-fn keep_end(mut reader: impl Read) -> String {
-    let mut kept = Vec::new();
-    let mut part = [0u8; 4096];
-    while let Ok(got) = reader.read(&mut part) {
-        if got == 0 {
-            break;
-        }
-        kept.extend_from_slice(&part[..got]);
-        let excess = kept.len().saturating_sub(KEPT_OUTPUT);
-        kept.drain(..excess);
-    }
-    String::from_utf8_lossy(&kept).into_owned()
-}
-
-fn watch_leash(mut input: impl Read + Send + 'static, wakes: Sender<Wake>) {
+fn watch_leash(input: impl BufRead + Send + 'static, wakes: Sender<Wake>) {
     std::thread::spawn(move || {
-        let mut word = [0u8; 64];
-        while matches!(input.read(&mut word), Ok(got) if got > 0) {
-            let _ = wakes.send(Wake::TimeUp);
+        for line in input.lines().map_while(Result::ok) {
+            if let Ok(word) = serde_json::from_str(&line) {
+                let _ = wakes.send(Wake::Told(word));
+            }
         }
         let _ = wakes.send(Wake::LeashGone);
     });
@@ -213,39 +278,68 @@ fn watch_children(wakes: Sender<Wake>) {
     });
 }
 
-/// Waits until the trial's own process ends, enforcing time limit and leash.
-fn attend(job: &Job, pid: Pid, woken: &Receiver<Wake>) -> Ending {
+/// Waits until the job ends, enforcing time limit and leash.
+fn attend(job: &Job, pid: Pid, woken: &Receiver<Wake>, begin: Instant) -> Ending {
     let mut ending = Ending::default();
     let mut limit = Instant::now() + Duration::from_millis(job.timeout_ms);
     loop {
         match woken.recv_timeout(limit.saturating_duration_since(Instant::now())) {
             Ok(Wake::Reaped(reaped, status)) if reaped == pid => {
+                ending.wall_s = begin.elapsed().as_secs_f64();
                 ending.code = status.exit_status();
                 ending.signal = status.terminating_signal();
-                return ending;
+                let may_go_on = job.whole && (ending.stopped || ending.code == Some(0));
+                if !may_go_on || ending.abandoned {
+                    return ending;
+                }
             }
             Ok(Wake::LeashGone) => {
                 ending.abandoned = true;
-                signal_trial(pid, Signal::KILL);
+                signal_trial(job, pid, Signal::KILL);
             }
-            Ok(Wake::TimeUp) if !ending.timed_out => limit = Instant::now(),
-            Ok(Wake::TimeUp | Wake::Reaped(..)) => {}
+            Ok(Wake::Told(Word::End)) if !ending.timed_out => limit = Instant::now(),
+            Ok(Wake::Told(Word::Stop { signal, grace_ms })) if !ending.timed_out => {
+                ending.stopped = true;
+                ask_to_stop(job, pid, signal);
+                limit = Instant::now() + Duration::from_millis(grace_ms);
+            }
+            Ok(Wake::Told(_) | Wake::Reaped(..)) => {}
             Ok(Wake::NoChildren) | Err(RecvTimeoutError::Disconnected) => return ending,
             Err(RecvTimeoutError::Timeout) => {
-                let first = !ending.timed_out;
-                ending.timed_out = true;
-                signal_trial(pid, if first { Signal::TERM } else { Signal::KILL });
+                let kill = ending.timed_out || ending.stopped;
+                ending.killed |= kill;
+                ending.timed_out |= !ending.stopped;
+                signal_trial(job, pid, if kill { Signal::KILL } else { Signal::TERM });
                 limit = Instant::now() + Duration::from_millis(job.grace_ms);
             }
         }
     }
 }
 
-/// Signals the trial's process group, and its own process, which may have left the group.
-fn signal_trial(pid: Pid, signal: Signal) {
-    // Both may be gone already.
+/// Signals the trial's process group, and its own process, which may have left the group; of a job that may
+/// leave its first process, also those that did.
+fn signal_trial(job: &Job, pid: Pid, signal: Signal) {
+    // All of them may be gone already.
     let _ = rustix::process::kill_process_group(pid, signal);
-    let _ = rustix::process::kill_process(pid, signal);
+    if job.whole {
+        for child in children() {
+            let _ = rustix::process::kill_process(child, signal);
+        }
+    } else {
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
+/// Sends a job the signal that stops it: to its processes that have no parent but the launcher, so that each
+/// server tells its own workers.
+fn ask_to_stop(job: &Job, pid: Pid, signal: i32) {
+    let Some(signal) = Signal::from_named_raw(signal) else { return };
+    if job.stop_group {
+        let _ = rustix::process::kill_process_group(pid, signal);
+    }
+    for child in children() {
+        let _ = rustix::process::kill_process(child, signal);
+    }
 }
 
 /// Kills and reaps whatever the trial left behind, daemons in sessions of their own included: as a
@@ -262,7 +356,7 @@ fn end_descendants(group: Pid, woken: &Receiver<Wake>) -> u32 {
             match woken.recv_timeout(Duration::from_millis(2)) {
                 Ok(Wake::Reaped(..)) => strays += 1,
                 Ok(Wake::NoChildren) | Err(RecvTimeoutError::Disconnected) => return strays,
-                Ok(Wake::LeashGone | Wake::TimeUp) => {}
+                Ok(Wake::LeashGone | Wake::Told(_)) => {}
                 Err(RecvTimeoutError::Timeout) => break,
             }
         }
@@ -279,14 +373,24 @@ fn children() -> Vec<Pid> {
         .collect()
 }
 
-/// The largest resident size of any reaped child. A launcher has the children of one trial only, so this
-/// lifetime maximum is the trial's.
-fn max_rss_of_children() -> u64 {
+/// The largest resident size in bytes, and what was used: by this process, or by all its reaped children. A
+/// launcher has the children of one job only, so that these figures of its lifetime are the job's.
+fn usage(whose: libc::c_int) -> (u64, Usage) {
     // SAFETY: rusage is plain numbers, for which zero is valid; getrusage fills it.
     let usage = unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage);
+        libc::getrusage(whose, &raw mut usage);
         usage
     };
-    u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024
+    let count = |number: libc::c_long| u64::try_from(number).unwrap_or(0);
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    let used = Usage {
+        user_s: seconds(usage.ru_utime),
+        system_s: seconds(usage.ru_stime),
+        minor_faults: count(usage.ru_minflt),
+        major_faults: count(usage.ru_majflt),
+        voluntary: count(usage.ru_nvcsw),
+        involuntary: count(usage.ru_nivcsw),
+    };
+    (count(usage.ru_maxrss) * 1024, used)
 }

@@ -6,11 +6,12 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use arenalab_wire::channel::Channel;
 use command_fds::{CommandFdExt, FdMapping};
 
-use super::launcher::{CONTROL_FD, END, Ending, Job, Report, SUBCOMMAND};
+use super::launcher::{CONTROL_FD, Ending, Job, Report, SUBCOMMAND, Word};
 
 /// A trial that was started. Dropping it ends the trial and all its descendants.
 pub struct Leash {
@@ -18,32 +19,45 @@ pub struct Leash {
     reports: BufReader<ChildStdout>,
     /// `None` once let go.
     input: Option<ChildStdin>,
-    /// The workload's process id.
+    /// The process id of the job's own process.
     pub pid: i32,
 }
 
 /// Whether the trial's own process could be started.
-pub enum Started {
-    /// It runs; the channel leads to it.
-    Runs(Leash, Channel),
+pub enum Started<T> {
+    /// It runs.
+    Runs(T),
     /// It could not be started; one sentence.
     Not(String),
 }
 
-/// Starts a trial: a launcher, and under it the job, with a control socket.
+/// Starts a workload engine: a launcher, and under it the job, with a control socket.
 ///
 /// # Errors
 /// One sentence: there is no launcher, which is no fault of the job.
-pub fn start(executable: &Path, job: &Job) -> Result<Started, String> {
+pub fn start_engine(executable: &Path, job: &Job) -> Result<Started<(Leash, Channel)>, String> {
     let (ours, theirs) = UnixStream::pair().map_err(|e| format!("failed to make a control socket: {e}"))?;
-    let (mut launcher, mut reports) = start_launcher(executable, theirs.into())
+    Ok(match start(executable, job, Some(theirs.into()))? {
+        Started::Runs(leash) => Started::Runs((leash, Channel::new(ours))),
+        Started::Not(reason) => Started::Not(reason),
+    })
+}
+
+/// Starts a job that knows nothing of arenalab, under a launcher.
+///
+/// # Errors
+/// One sentence: there is no launcher, which is no fault of the job.
+pub fn start_program(executable: &Path, job: &Job) -> Result<Started<Leash>, String> {
+    start(executable, job, None)
+}
+
+fn start(executable: &Path, job: &Job, control: Option<OwnedFd>) -> Result<Started<Leash>, String> {
+    let (mut launcher, mut reports) = start_launcher(executable, control)
         .map_err(|e| format!("failed to start the launcher {}: {e}", executable.display()))?;
     let mut input = launcher.stdin.take();
     let sent = send_job(input.as_mut(), job);
     match (sent, next_report(&mut reports)) {
-        (Ok(()), Some(Report::Started { pid })) => {
-            Ok(Started::Runs(Leash { launcher, reports, input, pid }, Channel::new(ours)))
-        }
+        (Ok(()), Some(Report::Started { pid })) => Ok(Started::Runs(Leash { launcher, reports, input, pid })),
         (Ok(()), Some(Report::NotStarted { reason })) => {
             let _ = launcher.wait();
             Ok(Started::Not(reason))
@@ -57,16 +71,21 @@ pub fn start(executable: &Path, job: &Job) -> Result<Started, String> {
     }
 }
 
-fn start_launcher(executable: &Path, control: OwnedFd) -> std::io::Result<(Child, BufReader<ChildStdout>)> {
+fn start_launcher(
+    executable: &Path,
+    control: Option<OwnedFd>,
+) -> std::io::Result<(Child, BufReader<ChildStdout>)> {
     let mut command = Command::new(executable);
     command
         .arg(SUBCOMMAND)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         // A terminal's Ctrl-C is for the harness, which then lets the leash go.
-        .process_group(0)
-        .fd_mappings(vec![FdMapping { parent_fd: control, child_fd: CONTROL_FD }])
-        .map_err(std::io::Error::other)?;
+        .process_group(0);
+    if let Some(control) = control {
+        let mapping = FdMapping { parent_fd: control, child_fd: CONTROL_FD };
+        command.fd_mappings(vec![mapping]).map_err(std::io::Error::other)?;
+    }
     let mut launcher = command.spawn()?;
     let reports = launcher.stdout.take().ok_or_else(|| std::io::Error::other("no pipe"))?;
     Ok((launcher, BufReader::new(reports)))
@@ -95,10 +114,36 @@ impl Leash {
 
     /// Tells the trial that its time is up: TERM, and KILL after the grace time.
     pub fn end(&mut self) {
-        if let Some(input) = &mut self.input {
+        self.say(Word::End);
+    }
+
+    /// Asks a service to stop by a signal (0: something else asks it), and kills it after the grace time.
+    pub fn stop(&mut self, signal: i32, grace: Duration) {
+        self.say(Word::Stop { signal, grace_ms: grace.as_millis() as u64 });
+    }
+
+    fn say(&mut self, word: Word) {
+        if let (Some(input), Ok(mut line)) = (&mut self.input, serde_json::to_vec(&word)) {
+            line.push(b'\n');
             // Where the launcher is gone, so is the trial.
-            let _ = input.write_all(END);
+            let _ = input.write_all(&line);
         }
+    }
+
+    /// The launcher's own process id: all processes of the job descend from it.
+    pub fn launcher(&self) -> i32 {
+        self.launcher.id().cast_signed()
+    }
+
+    /// Whether the launcher has reported, or died: [`Leash::wait`] will not block for long.
+    pub fn has_ended(&self, patience: Duration) -> bool {
+        let output = self.reports.get_ref();
+        let mut watched = [rustix::event::PollFd::new(output, rustix::event::PollFlags::IN)];
+        let timeout = rustix::event::Timespec {
+            tv_sec: patience.as_secs() as i64,
+            tv_nsec: i64::from(patience.subsec_nanos()),
+        };
+        matches!(rustix::event::poll(&mut watched, Some(&timeout)), Ok(ready) if ready > 0)
     }
 
     /// Waits until the trial and all its descendants are gone. The launcher bounds this by the job's

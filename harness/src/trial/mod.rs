@@ -1,24 +1,30 @@
 //! One fresh process, measured. The only floor that touches processes and procfs.
 //!
-//! A trial goes through three processes: the harness holds the conversation and takes the readings; a
+//! A trial of a built-in workload goes through three processes: the harness holds the conversation and takes the readings; a
 //! small [`launcher`], started anew for each trial, starts the workload in a process group of its own,
 //! enforces the time limit and ends whatever is left; the workload does the work and waits at each
-//! border between phases.
+//! border between phases. A trial of the user's own program ([`program`]) has launchers likewise, and is looked
+//! at from outside.
 
 pub mod companions;
 pub mod executor;
 pub mod fingerprint;
+pub mod group;
 pub mod host;
 pub mod launcher;
 pub mod libraries;
+pub mod program;
 pub mod real;
 pub mod record;
 pub mod sampler;
 
 mod effect;
+mod elf;
 mod ending;
+mod heaps;
 mod leash;
 mod noise;
 mod readings;
 mod session;
+mod tree;
 mod tunables;

@@ -9,13 +9,17 @@ use std::time::{Duration, Instant};
 
 use super::ending::Told;
 use super::executor::{Asked, Executor, Trial, TrialSpec};
+use super::group::Group;
 use super::launcher::{CONTROL_FD, Job};
 use super::leash::Started;
+use super::program::record::Besides;
+use super::program::{self, Around};
 use super::record::{self, Played};
 use super::session::{Broken, Session, Story};
 use super::{leash, tunables};
 
-use crate::format::trial::Status;
+use crate::format::trial::{Status, TrialRecord};
+use crate::plan::Program;
 
 /// Time from TERM to KILL for a trial that is over its limit.
 const GRACE: Duration = Duration::from_secs(2);
@@ -34,6 +38,10 @@ pub struct RealExecutor {
     listed: BTreeMap<BTreeMap<String, String>, BTreeMap<String, String>>,
     /// The programs as they were when first run.
     stamps: BTreeMap<PathBuf, Stamp>,
+    /// Where what programs print is kept.
+    keep: Option<PathBuf>,
+    /// Candidates that were seen to have no effect on a program, by workload and candidate, with the reason.
+    no_ops: BTreeMap<(String, String), String>,
 }
 
 impl RealExecutor {
@@ -45,10 +53,25 @@ impl RealExecutor {
         stop: Arc<AtomicBool>,
         environment: BTreeMap<String, String>,
     ) -> Self {
-        Self { executable, host, stop, environment, listed: BTreeMap::new(), stamps: BTreeMap::new() }
+        Self {
+            executable,
+            host,
+            stop,
+            environment,
+            listed: BTreeMap::new(),
+            stamps: BTreeMap::new(),
+            keep: None,
+            no_ops: BTreeMap::new(),
+        }
     }
 
-    fn job(&self, spec: &TrialSpec) -> Job {
+    /// Keeps what programs of the user's print, in files in a directory that is made when there is something.
+    #[must_use]
+    pub fn keeping_output_in(self, directory: PathBuf) -> Self {
+        Self { keep: Some(directory), ..self }
+    }
+
+    fn job(&self, spec: &TrialSpec, group: Option<&Group>) -> Job {
         let mut env = self.environment.clone();
         env.extend(spec.asked.env.clone());
         let mut args = spec.args.clone();
@@ -60,14 +83,16 @@ impl RealExecutor {
             env: env.into_iter().collect(),
             timeout_ms: (spec.timeout + spec.idle).as_millis() as u64,
             grace_ms: GRACE.as_millis() as u64,
+            join: group.map(Group::procs).into_iter().collect(),
+            ..Job::default()
         }
     }
 
     /// Runs the processes and hears their story.
-    fn play(&mut self, spec: &TrialSpec, begin: Instant) -> Result<Played, String> {
+    fn play(&mut self, spec: &TrialSpec, begin: Instant, group: Option<&Group>) -> Result<Played, String> {
         let oom_before = oom_kills();
-        let (mut leash, channel) = match leash::start(&self.executable, &self.job(spec))? {
-            Started::Runs(leash, channel) => (leash, channel),
+        let (mut leash, channel) = match leash::start_engine(&self.executable, &self.job(spec, group))? {
+            Started::Runs((leash, channel)) => (leash, channel),
             Started::Not(reason) => {
                 let told = Told { refused: Some(reason), ..Told::default() };
                 return Ok(Played { told, ..Played::default() });
@@ -98,6 +123,57 @@ impl RealExecutor {
         told.interrupted |= self.stop.load(Ordering::Relaxed) && !told.completed;
         told.oom_kills = oom_kills().saturating_sub(oom_before);
         Ok(Played { story, told, ending })
+    }
+
+    /// Runs a trial of the user's own program.
+    fn run_own(
+        &mut self,
+        spec: &TrialSpec,
+        program: &Program,
+        group: Option<&Group>,
+    ) -> Result<Trial, String> {
+        let key = (spec.workload.clone(), spec.candidate.clone());
+        if let Some(reason) = self.no_ops.get(&key) {
+            let record = record::not_run(&self.host, spec, Status::Unsupported, reason);
+            return Ok(Trial { record, series: None });
+        }
+        let started_at = jiff::Timestamp::now().to_string();
+        let begin = Instant::now();
+        let oom_before = oom_kills();
+        let around = Around {
+            executable: &self.executable,
+            environment: &self.environment,
+            stop: &self.stop,
+            keep: self.keep.as_deref(),
+            join: group.map(Group::procs).into_iter().collect(),
+        };
+        let story = program::play(&around, spec, program, begin)?;
+        let look = story.end.as_ref().or(story.seen.look.as_ref());
+        let loader = look.and_then(|look| look.served.as_ref()?.loader.clone());
+        let account = group.map(Group::account);
+        let besides = Besides {
+            tunables: loader.and_then(|loader| self.tunables(&spec.asked, &loader)),
+            oom_kills: match account.and_then(|account| account.oom_kills) {
+                Some(kills) => kills,
+                // Of the whole host: a kill may have been another's, but where one of ours was killed too, it was it.
+                None if story.was_killed() => oom_kills().saturating_sub(oom_before),
+                None => 0,
+            },
+        };
+        let empty = record::not_run(&self.host, spec, Status::Ok, "");
+        let empty = TrialRecord {
+            started_at,
+            elapsed_s: begin.elapsed().as_secs_f64(),
+            memory_group: account,
+            ..empty
+        };
+        let record = program::record::record(empty, spec, &story, &besides);
+        if let (Status::Unsupported, Some(reason)) = (record.status, &record.reason) {
+            self.no_ops.insert(key, reason.clone());
+        }
+        let wanted = spec.keep_series && record.status == Status::Ok;
+        let series = wanted.then(|| program::record::series(spec, &story)).flatten();
+        Ok(Trial { record, series })
     }
 
     /// What the loader lists under a candidate's environment; asked once for each.
@@ -154,11 +230,16 @@ impl Executor for RealExecutor {
             return Ok(Trial { record, series: None });
         }
         self.unchanged(&spec.program)?;
+        let group = spec.memory_limit.map(Group::make).transpose()?;
+        if let Some(program) = spec.own.clone() {
+            return self.run_own(spec, &program, group.as_ref());
+        }
         let started_at = jiff::Timestamp::now().to_string();
         let begin = Instant::now();
-        let played = self.play(spec, begin)?;
+        let played = self.play(spec, begin, group.as_ref())?;
         let elapsed_s = begin.elapsed().as_secs_f64();
         let record = record::record(&self.host, spec, &played, started_at, elapsed_s);
+        let record = TrialRecord { memory_group: group.as_ref().map(Group::account), ..record };
         let wanted = spec.keep_series && record.status == Status::Ok;
         let series = wanted.then(|| record::series(spec, &played.story)).flatten();
         Ok(Trial { record, series })

@@ -84,6 +84,8 @@ pub(super) fn record(
             how: hello.allocator.how.clone(),
         }),
         effect,
+        program: None,
+        memory_group: None,
         noise: noise_of(story, steady),
         strays: ending.strays,
         started_at,

@@ -17,7 +17,7 @@ use procfs::process::StatM;
 pub const INTERVAL: Duration = Duration::from_millis(10);
 
 /// Samples kept of one trial; past it every second one is dropped and the interval doubled.
-const MOST: usize = 32_768;
+pub(super) const MOST: usize = 32_768;
 
 /// One sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,7 +72,7 @@ impl Sampler {
 }
 
 /// Resident bytes; `None` once the process is gone.
-fn resident(statm: &File) -> Option<u64> {
+pub(super) fn resident(statm: &File) -> Option<u64> {
     let mut text = [0u8; 256];
     let got = statm.read_at(&mut text, 0).ok()?;
     let statm = StatM::from_read(&text[..got]).ok()?;
@@ -80,7 +80,7 @@ fn resident(statm: &File) -> Option<u64> {
 }
 
 /// Drops every second sample.
-fn thin(samples: &mut Vec<Sample>) {
+pub(super) fn thin(samples: &mut Vec<Sample>) {
     let mut keep = false;
     samples.retain(|_| {
         keep = !keep;

@@ -27,6 +27,8 @@ fn trial(allocator: &str) -> TrialRecord {
         live: None,
         arenas: None,
         anatomy: None,
+        program: None,
+        memory_group: None,
         allocator: Some(Served { name: allocator.to_owned(), version: String::new(), how: String::new() }),
         effect: Effect { verified: true, how: String::new() },
         noise: Noise::default(),

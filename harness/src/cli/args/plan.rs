@@ -1,10 +1,12 @@
 //! The flags that say what is measured.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::choice::{ChoiceArgs, read};
+use super::program::ProgramArgs;
 use crate::plan::{Draft, Plan, PlanError, PlannedWorkload, draft::Axes, fields, from_toml};
 
 /// What is measured. Every flag has its key in a plan file; flags override the file.
@@ -20,6 +22,9 @@ pub struct PlanArgs {
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
     /// Threads of each workload, 1 to 4096; each count is a scenario of its own [default: 4]
+    ///
+    /// A program of your own gets them where {threads} is in its words, and else runs once, with as many threads
+    /// as it makes.
     #[arg(long, value_name = "N[,N…]", value_delimiter = ',')]
     pub threads: Vec<String>,
     /// Allocators to measure as they are: glibc, jemalloc, mimalloc, preload=/path/lib.so
@@ -54,9 +59,18 @@ pub struct PlanArgs {
     /// Time limit of one trial, without its idle wait, with a unit, 10ms to 24h [default: 60s]
     #[arg(long, value_name = "TIME")]
     pub timeout: Option<String>,
+    /// Memory that each trial may take, in bytes with a unit such as 2GiB, or none [default: none]
+    ///
+    /// Set by a control group (version 1 or 2), which needs the right to make one below arenalab's own. A trial
+    /// that the kernel kills for it is a row with status oom.
+    #[arg(long, value_name = "BYTES")]
+    pub memory_limit: Option<String>,
     /// What must hold.
     #[command(flatten)]
     pub choice: ChoiceArgs,
+    /// The user's own program.
+    #[command(flatten)]
+    pub program: ProgramArgs,
 }
 
 /// The flags of a search.
@@ -99,7 +113,10 @@ impl PlanArgs {
 
     /// What the flags by themselves say.
     fn draft(&self) -> Result<Draft, PlanError> {
-        let workloads = list(&self.workloads, |text| text.parse().map(PlannedWorkload::BuiltIn))?;
+        let mut workloads = list(&self.workloads, |text| text.parse().map(PlannedWorkload::BuiltIn))?;
+        if let Some(program) = self.program.program()? {
+            workloads = Some(vec![PlannedWorkload::Program(Arc::new(program))]);
+        }
         Ok(Draft {
             workloads: workloads.unwrap_or_default(),
             threads: list(&self.threads, fields::threads).map_err(|why| why.of_flag("threads"))?,
@@ -113,6 +130,7 @@ impl PlanArgs {
             seed: read(self.seed.as_ref(), "seed", fields::seed)?,
             idle: read(self.idle.as_ref(), "idle", fields::idle)?,
             timeout: read(self.timeout.as_ref(), "timeout", fields::timeout)?,
+            memory_limit: read(self.memory_limit.as_ref(), "memory-limit", fields::memory_limit)?,
             ..self.choice.draft()?
         })
     }

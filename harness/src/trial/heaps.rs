@@ -1,0 +1,120 @@
+//! glibc's arenas counted from outside, in the maps of a process that nobody can ask.
+//!
+//! A thread arena lives in heaps: anonymous mappings of `HEAP_MAX_SIZE` (64 MiB on 64-bit), aligned to it,
+//! the first part readable and writable, the rest `PROT_NONE` (`new_heap` and `grow_heap`, malloc/arena.c).
+//! An arena that outgrows its heap chains another, so that heaps are not arenas. Each heap begins with
+//! `heap_info`: a pointer to its arena and one to the heap before it, which is null for the arena's first.
+//! So the first heaps are counted, and the main arena, which has no heap, is added. Where the process's
+//! memory may not be read, every heap counts as an arena: an upper bound.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use procfs::process::{MMPermissions, MMapPath, MemoryMap, Process};
+
+/// `HEAP_MAX_SIZE` on 64-bit (malloc/arena.c; 2.35 to 2.41 with `glibc.malloc.hugetlb` excepted).
+const HEAP: u64 = 64 << 20;
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Arenas, the main one included.
+    pub arenas: u32,
+    /// Whether they were told from heaps; else `arenas` counts heaps.
+    pub exact: bool,
+}
+
+/// Counts the arenas of a process whose malloc is glibc's.
+pub fn count(process: &Process, maps: &[MemoryMap]) -> Counted {
+    let memory = File::open(format!("/proc/{}/mem", process.pid)).ok();
+    let starts = starts(maps);
+    let mut counted = Counted { arenas: 1, exact: true };
+    for start in starts {
+        match memory.as_ref().and_then(|memory| head(memory, start)) {
+            Some(head) => counted.arenas += u32::from(head.is_first(start)),
+            None => counted = Counted { arenas: counted.arenas + 1, exact: false },
+        }
+    }
+    counted
+}
+
+/// The addresses at which heaps may begin: aligned, writable, and with the whole of a heap mapped after them.
+fn starts(maps: &[MemoryMap]) -> Vec<u64> {
+    let anonymous = |map: &&MemoryMap| matches!(map.pathname, MMapPath::Anonymous | MMapPath::Other(_));
+    let mapped: Vec<&MemoryMap> = maps.iter().filter(anonymous).collect();
+    let writable = mapped.iter().filter(|map| map.perms.contains(MMPermissions::READ | MMPermissions::WRITE));
+    let within = |map: &&&MemoryMap| {
+        let (from, to) = map.address;
+        (from.next_multiple_of(HEAP)..to).step_by(HEAP as usize).collect::<Vec<_>>()
+    };
+    let whole = |start: &u64| reaches(&mapped, *start) >= start + HEAP;
+    writable.flat_map(|map| within(&map)).filter(whole).collect()
+}
+
+/// How far anonymous mappings go on from an address without a gap.
+fn reaches(maps: &[&MemoryMap], from: u64) -> u64 {
+    maps.iter()
+        .fold(from, |end, map| if map.address.0 <= end && map.address.1 > end { map.address.1 } else { end })
+}
+
+/// The first words of `heap_info`.
+struct Head {
+    arena: u64,
+    before: u64,
+    size: u64,
+}
+
+impl Head {
+    /// Whether these are of an arena's first heap: its arena lies right behind them, and none came before.
+    fn is_first(&self, start: u64) -> bool {
+        let behind = self.arena > start && self.arena < start + 4096;
+        behind && self.before == 0 && self.size > 0 && self.size <= HEAP
+    }
+}
+
+fn head(memory: &File, start: u64) -> Option<Head> {
+    let mut bytes = [0u8; 24];
+    memory.read_exact_at(&mut bytes, start).ok()?;
+    let word = |at: usize| Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+    Some(Head { arena: word(0)?, before: word(8)?, size: word(16)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use procfs::FromRead;
+    use procfs::process::MemoryMaps;
+
+    fn starts_in(text: &str) -> Vec<u64> {
+        starts(&MemoryMaps::from_read(text.as_bytes()).unwrap().0)
+    }
+
+    #[test]
+    fn a_heap_is_aligned_and_whole() {
+        let heap = "7f0000000000-7f0000021000 rw-p 00000000 00:00 0 \n\
+                    7f0000021000-7f0004000000 ---p 00000000 00:00 0 \n";
+        assert_eq!(starts_in(heap), [0x7f00_0000_0000]);
+        let cut = "7f0000000000-7f0000021000 rw-p 00000000 00:00 0 \n";
+        assert!(starts_in(cut).is_empty());
+        let elsewhere = "7f0000100000-7f0004100000 rw-p 00000000 00:00 0 \n";
+        assert!(starts_in(elsewhere).is_empty());
+        let file = "7f0000000000-7f0004000000 rw-p 00000000 08:01 7 /lib/x.so\n";
+        assert!(starts_in(file).is_empty());
+    }
+
+    #[test]
+    fn neighbours_that_the_kernel_has_merged_are_two() {
+        let full = "7f0000000000-7f0004021000 rw-p 00000000 00:00 0 \n\
+                    7f0004021000-7f0008000000 ---p 00000000 00:00 0 \n";
+        assert_eq!(starts_in(full), [0x7f00_0000_0000, 0x7f00_0400_0000]);
+    }
+
+    #[test]
+    fn only_the_first_heap_of_an_arena_counts() {
+        let start = 0x7f00_0000_0000;
+        let head = |arena, before| Head { arena, before, size: 0x21000 };
+        assert!(head(start + 0x30, 0).is_first(start));
+        assert!(!head(start - HEAP + 0x30, start - HEAP).is_first(start));
+        assert!(!Head { arena: 0, before: 0, size: 0 }.is_first(start), "a large zeroed block");
+    }
+}

@@ -1,0 +1,245 @@
+//! An exact look at all processes of a trial at one instant: their memory, and what serves `malloc` in the one
+//! that holds most of it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use procfs::process::{MMapPath, MemoryMap, Process};
+
+use super::judge::Served;
+use crate::trial::elf;
+use crate::trial::heaps::{self, Counted};
+use crate::trial::readings::{self, Exact};
+use crate::trial::tree::{self, Member};
+
+/// What a process is within its trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Started by the plan's command, or a daemon that it left behind.
+    Main,
+    /// Started by a main process, of the same executable.
+    Worker,
+    /// Any other.
+    Descendant,
+}
+
+impl Role {
+    /// The role in a record.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Main => "main",
+            Self::Worker => "worker",
+            Self::Descendant => "descendant",
+        }
+    }
+}
+
+/// One process at one instant.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its id.
+    pub pid: i32,
+    /// Its short name (`comm`).
+    pub command: String,
+    /// What it is.
+    pub role: Role,
+    /// Its memory.
+    pub exact: Exact,
+}
+
+/// All processes at one instant.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// Seconds since the trial was started.
+    pub at_s: f64,
+    /// The processes, by role and size.
+    pub rows: Vec<Row>,
+    /// What serves `malloc` in the largest.
+    pub served: Option<Served>,
+    /// Arenas in the largest, where its malloc is glibc's.
+    pub arenas: Option<Counted>,
+    /// Seconds that the look took.
+    pub took_s: f64,
+}
+
+impl Look {
+    /// A figure summed over all processes.
+    pub fn sum(&self, figure: impl Fn(&Exact) -> Option<u64>) -> u64 {
+        self.rows.iter().filter_map(|row| figure(&row.exact)).sum()
+    }
+
+    /// Proportional set size: shared pages count once. Resident size where a kernel tells no more.
+    pub fn pss(&self) -> u64 {
+        self.sum(|exact| Some(exact.pss.unwrap_or(exact.rss)))
+    }
+
+    /// Resident size summed: shared pages count as often as they are mapped.
+    pub fn rss(&self) -> u64 {
+        self.sum(|exact| Some(exact.rss))
+    }
+}
+
+/// Looks at the processes below a launcher. `None` where there is none that can be read.
+pub fn look(launcher: i32, elves: &mut Elves, begin: Instant) -> Option<Look> {
+    let start = Instant::now();
+    let at_s = begin.elapsed().as_secs_f64();
+    let members = tree::below(launcher);
+    let mut rows: Vec<Row> = members.iter().filter_map(|member| row(member, &members, launcher)).collect();
+    let size = |row: &Row| row.exact.pss.unwrap_or(row.exact.rss);
+    rows.sort_by_key(|row| (row.role, std::cmp::Reverse(size(row)), row.pid));
+    let largest = rows.iter().max_by_key(|row| size(row))?.pid;
+    let process = Process::new(largest).ok();
+    let maps = process.as_ref().and_then(|process| process.maps().ok()).map(|maps| maps.0);
+    let served = process.as_ref().zip(maps.as_ref()).map(|(process, maps)| served(process, maps, elves));
+    let of_glibc = served.as_ref().is_some_and(|served| served.by == "glibc");
+    let arenas = process.zip(maps).filter(|_| of_glibc).map(|(process, maps)| heaps::count(&process, &maps));
+    Some(Look { at_s, rows, served, arenas, took_s: start.elapsed().as_secs_f64() })
+}
+
+fn row(member: &Member, all: &[Member], launcher: i32) -> Option<Row> {
+    let process = Process::new(member.pid).ok()?;
+    let stat = process.stat().ok()?;
+    if stat.state == 'Z' {
+        return None;
+    }
+    let exact = readings::exact(&process).ok()?;
+    let parent_is_main = all.iter().any(|other| other.pid == member.parent && other.parent == launcher);
+    let same_executable = || {
+        let of = |pid| std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+        of(member.pid) == of(member.parent)
+    };
+    let role = match () {
+        () if member.parent == launcher => Role::Main,
+        () if parent_is_main && same_executable() => Role::Worker,
+        () => Role::Descendant,
+    };
+    Some(Row { pid: member.pid, command: stat.comm, role, exact })
+}
+
+/// Executables that were read, by path, device and inode.
+#[derive(Default)]
+pub struct Elves(BTreeMap<PathBuf, elf::Facts>);
+
+impl Elves {
+    fn facts(&mut self, pid: i32, path: &Path) -> elf::Facts {
+        let read = || elf::read(Path::new(&format!("/proc/{pid}/exe"))).unwrap_or_default();
+        self.0.entry(path.to_owned()).or_insert_with(read).clone()
+    }
+}
+
+/// Allocators by the beginning of their libraries' file names.
+const LIBRARIES: [(&str, &str); 8] = [
+    ("libjemalloc", "jemalloc"),
+    ("libmimalloc", "mimalloc"),
+    ("libtcmalloc", "tcmalloc"),
+    ("librpmalloc", "rpmalloc"),
+    ("libsnmalloc", "snmalloc"),
+    ("libhoard", "hoard"),
+    ("libarenalab_jemalloc", "jemalloc"),
+    ("libarenalab_mimalloc", "mimalloc"),
+];
+
+fn served(process: &Process, maps: &[MemoryMap], elves: &mut Elves) -> Served {
+    let mut files: Vec<PathBuf> = maps
+        .iter()
+        .filter_map(|map| match &map.pathname {
+            MMapPath::Path(path) => Some(path.clone()),
+            _ => None,
+        })
+        .collect();
+    files.sort();
+    files.dedup();
+    let executable = process.exe().unwrap_or_default();
+    let facts = elves.facts(process.pid, &executable);
+    let name =
+        |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let environment: Option<BTreeMap<String, String>> = process.environ().ok().map(|all| {
+        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+        all.into_iter().map(|(name, value)| (text(name), text(value))).collect()
+    });
+    let preloaded = environment.as_ref().and_then(|all| all.get("LD_PRELOAD")).map(PathBuf::from);
+    let library = library(&files, preloaded.as_deref());
+    let libc = files.iter().find(|path| {
+        let file = name(path);
+        file.starts_with("libc.so.") || (file.starts_with("libc-2.") && file.ends_with(".so"))
+    });
+    let (by, how) = by(&facts, library.as_ref(), libc, &executable);
+    let managed = files.iter().map(name).find_map(|file| managed_heap(&file));
+    Served {
+        by: by.to_owned(),
+        how,
+        library: library.map(|(_, path)| path),
+        loader: crate::trial::tunables::loader_of(process),
+        files,
+        facts,
+        executable,
+        secure: secure(process),
+        environment,
+        managed,
+    }
+}
+
+/// The allocator's library among the mapped files: the one that is preloaded, else one that is known.
+fn library(files: &[PathBuf], preloaded: Option<&Path>) -> Option<(&'static str, PathBuf)> {
+    let allocator = |path: &Path| {
+        let file = path.file_name()?.to_string_lossy().into_owned();
+        LIBRARIES.iter().find(|(prefix, _)| file.starts_with(prefix)).map(|(_, allocator)| *allocator)
+    };
+    let real = preloaded.map(|path| path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+    let first = files
+        .iter()
+        .find(|path| Some(path.as_path()) == real.as_deref() || Some(path.as_path()) == preloaded);
+    match first {
+        Some(path) => Some((allocator(path).unwrap_or("unknown"), path.clone())),
+        None => files.iter().find_map(|path| Some((allocator(path)?, path.clone()))),
+    }
+}
+
+/// The allocator that serves `malloc`, and how that is known. A program's own definition comes first in the
+/// loader's search, then preloaded and linked libraries, then the C library (ld.so(8)).
+fn by(
+    facts: &elf::Facts,
+    library: Option<&(&'static str, PathBuf)>,
+    libc: Option<&PathBuf>,
+    executable: &Path,
+) -> (&'static str, String) {
+    let executable = executable.display();
+    let inside = facts.allocator.unwrap_or("its own");
+    match (library, libc) {
+        _ if facts.go => ("its own", format!("{executable} is a Go program, with Go's own heap")),
+        _ if facts.own_malloc => (inside, format!("{executable} defines malloc itself ({inside})")),
+        _ if facts.is_static && facts.allocator.is_some() => {
+            (inside, format!("{executable} is static, with {inside}"))
+        }
+        _ if facts.static_glibc => ("glibc", format!("{executable} is linked statically, with glibc")),
+        _ if facts.is_static => {
+            ("unknown", format!("{executable} is linked statically, with a malloc of its own"))
+        }
+        (Some((name, path)), _) => (name, format!("{} is mapped", path.display())),
+        _ if facts.musl => ("musl", format!("{executable} runs on musl, with musl's malloc")),
+        (None, Some(path)) => {
+            ("glibc", format!("no other allocator's library is mapped than {}", path.display()))
+        }
+        (None, None) => ("unknown", format!("{executable} has mapped no C library that is known")),
+    }
+}
+
+/// A runtime whose objects do not come from `malloc`, in a clause.
+fn managed_heap(file: &str) -> Option<&'static str> {
+    let python = file.starts_with("python3") || file.starts_with("libpython3");
+    match file {
+        "libjvm.so" => Some("a JVM: its Java heap does not come from malloc, and no candidate touches it"),
+        "node" => Some("node: V8's heap does not come from malloc, and no candidate touches it"),
+        _ if python => Some(
+            "Python: objects up to 512 bytes come from its own pools, unless PYTHONMALLOC=malloc is in env",
+        ),
+        _ => None,
+    }
+}
+
+/// Whether the loader runs in secure mode (setuid, setgid, capabilities), in which it drops `LD_PRELOAD` and
+/// what steers malloc: `AT_SECURE`, 23, in the auxiliary vector (getauxval(3)).
+fn secure(process: &Process) -> bool {
+    process.auxv().is_ok_and(|auxv| auxv.get(&23).is_some_and(|value| *value != 0))
+}

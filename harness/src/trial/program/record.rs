@@ -1,0 +1,177 @@
+//! What the story of a program's trial says, as a line for the journal. Pure.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{Broken, Story, figures, judge};
+use crate::format::series::{MAX_POINTS, Series};
+use crate::format::trial::{
+    Arenas, Cpu, Faults, Noise, OwnProgram, Printed, ProcessRow, Served, Status, Switches, Throughput,
+    TrialRecord,
+};
+use crate::trial::ending;
+use crate::trial::executor::TrialSpec;
+use crate::trial::noise;
+use crate::trial::sampler::{self, Sample};
+
+/// Processes of which a row is kept.
+const KEPT: usize = 64;
+
+/// What is known besides the story.
+#[derive(Clone, Debug, Default)]
+pub struct Besides {
+    /// What the loader lists under the candidate's environment.
+    pub tunables: Option<BTreeMap<String, String>>,
+    /// Processes that the kernel killed for memory meanwhile: in the trial's control group, else on this host.
+    pub oom_kills: u64,
+}
+
+/// Fills in what a story tells. `empty` is the line of a trial that was not begun.
+pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Besides) -> TrialRecord {
+    let look = story.end.as_ref().or(story.seen.look.as_ref());
+    let served = look.and_then(|look| look.served.as_ref());
+    let arenas =
+        [&story.end, &story.drained, &story.seen.look].into_iter().flatten().filter_map(|look| look.arenas);
+    let arenas = arenas.max_by_key(|counted| counted.arenas);
+    let (effect, disproved) = judge::weigh(&spec.asked, served, arenas, besides.tunables.as_ref());
+    let (mut status, mut reason) = classify(spec, story, besides);
+    if status == Status::Ok && disproved {
+        status = Status::Failed;
+        reason = Some(format!("the candidate did not take effect: {}", effect.how));
+    }
+    let usage = story.usage.as_ref();
+    let ok = status == Status::Ok;
+    TrialRecord {
+        status,
+        reason,
+        wall_s: story.wall_s.filter(|_| ok),
+        throughput: story.throughput.clone().filter(|_| ok).map(|(value, unit)| Throughput { value, unit }),
+        cpu: usage.map(|used| Cpu { user_s: used.user_s, system_s: used.system_s }),
+        faults: usage.map(|used| Faults { minor: used.minor_faults, major: used.major_faults }),
+        switches: usage.map(|used| Switches { voluntary: used.voluntary, involuntary: used.involuntary }),
+        rss: figures::rss(story),
+        arenas: arenas
+            .map(|counted| Arenas { limit: spec.asked.arena_limit(), observed: Some(counted.arenas) }),
+        allocator: served.map(|served| Served {
+            name: served.by.clone(),
+            version: library_version(served),
+            how: served.how.clone(),
+        }),
+        effect,
+        program: Some(own(story)),
+        noise: noise_of(story),
+        strays: story.ending.strays,
+        ..empty
+    }
+}
+
+/// What the allocator's library is called: all that can be told of its version from outside.
+fn library_version(served: &judge::Served) -> String {
+    let real = served.library.as_deref().map(|path| path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+    let file = real.as_deref().and_then(Path::file_name);
+    file.map_or_else(|| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+fn classify(spec: &TrialSpec, story: &Story, besides: &Besides) -> (Status, Option<String>) {
+    let ending = &story.ending;
+    let out_of_memory = besides.oom_kills > 0;
+    if out_of_memory && !matches!(story.broken, Some(Broken::Interrupted | Broken::NoOp(_))) {
+        let limit = spec.memory_limit.map_or_else(String::new, |limit| {
+            format!(" at its memory limit of {}", crate::units::canonical_bytes(limit))
+        });
+        return (
+            Status::Oom,
+            Some(format!("the kernel killed a process of it for memory{limit} (oom_kill counted)")),
+        );
+    }
+    match &story.broken {
+        Some(Broken::Interrupted) => (Status::Interrupted, Some("stopped on request".to_owned())),
+        Some(Broken::Late(reason)) => (Status::Timeout, Some(reason.clone())),
+        Some(Broken::Failed(reason)) => (Status::Failed, Some(reason.clone())),
+        Some(Broken::Crashed(reason)) => (Status::Crashed, Some(reason.clone())),
+        Some(Broken::NoOp(reason)) => (Status::Unsupported, Some(reason.clone())),
+        Some(Broken::Gone) => ended_early(story),
+        None if ending.stopped => (Status::Ok, None),
+        None if ending.code == Some(0) && ending.strays > 0 => (
+            Status::Failed,
+            Some(format!(
+                "the command ended, but left {} of its processes running, which were ended: a daemon? Keep it in the \
+             foreground, or name a driver, if it is a service",
+                ending.strays
+            )),
+        ),
+        None if ending.code == Some(0) => (Status::Ok, None),
+        None => unwell(story, "the program"),
+    }
+}
+
+/// A service that was gone before its driver was done.
+fn ended_early(story: &Story) -> (Status, Option<String>) {
+    let when = if story.output.iter().any(|path| path.to_string_lossy().ends_with(".driver.log")) {
+        "before its driver was done"
+    } else {
+        "before it was ready"
+    };
+    let (status, reason) = unwell(story, "the program");
+    (status, reason.map(|reason| format!("ended {when}: {reason}")))
+}
+
+fn unwell(story: &Story, who: &str) -> (Status, Option<String>) {
+    let ending = &story.ending;
+    let how = ending::how_it_ended(ending.code, ending.signal);
+    let reason = format!("{who} {how}{}", ending::last_words(&ending.output));
+    let status = if ending.signal.is_some() { Status::Crashed } else { Status::Failed };
+    (status, Some(reason))
+}
+
+fn own(story: &Story) -> OwnProgram {
+    let look = story.end.as_ref().or(story.seen.look.as_ref());
+    let rows = look.into_iter().flat_map(|look| &look.rows).take(KEPT);
+    let row = |row: &super::look::Row| ProcessRow {
+        command: row.command.clone(),
+        role: row.role.name().to_owned(),
+        pss: row.exact.pss,
+        rss: row.exact.rss,
+    };
+    // Only what was printed has a file.
+    let kept = story.output.iter().filter(|path| path.exists()).filter_map(|path| {
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        let dir = path.parent()?.file_name()?.to_string_lossy().into_owned();
+        Some(format!("{dir}/{name}"))
+    });
+    OwnProgram {
+        processes: rows.map(row).collect(),
+        most_processes: story.seen.most,
+        latency: story.latency.clone().map(|(value, unit)| Printed { value, unit }),
+        stopped: story.stopped.clone(),
+        output: kept.collect(),
+    }
+}
+
+fn noise_of(story: &Story) -> Noise {
+    let Some(((before, after), used)) = story.noise.as_ref().zip(story.usage.as_ref()) else {
+        return Noise::default();
+    };
+    noise::between(before, after, used.user_s + used.system_s + story.driver_cpu_s)
+}
+
+/// Memory over time, thinned; what the nearest exact look found shared is taken off.
+pub fn series(spec: &TrialSpec, story: &Story) -> Option<Series> {
+    let samples: Vec<Sample> = sampler::thinned(&story.seen.samples, MAX_POINTS);
+    let short = |at_s: f64| (at_s * 1e4).round() / 1e4;
+    let shared = figures::shared(story);
+    let (from, to) = story.work?;
+    (!samples.is_empty()).then(|| Series {
+        workload: spec.workload.clone(),
+        threads: spec.threads,
+        libc: spec.libc.clone(),
+        candidate: spec.candidate.clone(),
+        round: spec.round,
+        attempt: spec.attempt,
+        twin: spec.twin,
+        at_s: samples.iter().map(|s| short(s.at_s)).collect(),
+        rss: samples.iter().map(|s| s.rss.saturating_sub(shared(s.at_s))).collect(),
+        live: None,
+        phases: vec![("setup".to_owned(), short(from)), ("steady".to_owned(), short(to))],
+    })
+}
