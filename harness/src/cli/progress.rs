@@ -12,6 +12,7 @@ use crate::campaign::run::Event;
 use crate::campaign::standing::Standing;
 use crate::format::decision::Objective;
 use crate::format::trial::{Status, TrialRecord};
+use crate::report::words::scenario;
 use crate::units::{format_change, format_seconds};
 
 /// Plain lines come at most this often, but for the first and the last.
@@ -91,7 +92,11 @@ impl Progress {
             }
             Event::TrialBegins(spec) => {
                 let twin = if spec.twin { " (twin)" } else { "" };
-                let what = format!("{}, {} threads, {}{twin}", spec.workload, spec.threads, spec.candidate);
+                let what = format!(
+                    "{}, {}{twin}",
+                    scenario(&spec.workload, spec.threads, &spec.libc),
+                    spec.candidate
+                );
                 self.bar.set_prefix(format!("{}: {what}", self.round_name()));
             }
             Event::TrialEnded { record, arm, replayed } => self.trial_ended(record, *arm, *replayed),
@@ -169,9 +174,8 @@ impl Progress {
             let reason = record.reason.as_deref().unwrap_or("no reason known");
             let status = format!("{:?}", record.status).to_lowercase();
             self.line(&format!(
-                "{status}: {}, {} threads, {}, round {}: {reason}",
-                record.workload,
-                record.threads,
+                "{status}: {}, {}, round {}: {reason}",
+                scenario(&record.workload, record.threads, &record.libc),
                 record.candidate,
                 record.round + 1
             ));
@@ -247,9 +251,8 @@ fn one_trial(record: &TrialRecord) -> String {
         .as_ref()
         .map_or_else(String::new, |t| format!(", {}", format_rate(t.value, &t.unit)));
     format!(
-        "{}, {} threads, {}{twin}, round {}: {}{rate}{rss}",
-        record.workload,
-        record.threads,
+        "{}, {}{twin}, round {}: {}{rate}{rss}",
+        scenario(&record.workload, record.threads, &record.libc),
         record.candidate,
         record.round + 1,
         format_seconds(record.elapsed_s)

@@ -122,7 +122,8 @@ fn check_engines(before: &Manifest, after: &Manifest) -> Result<(), Refusal> {
     if before.host.arch != after.host.arch {
         return Ok(());
     }
-    for (allocator, binary) in &before.binaries {
+    // Two builds of a program of the user's may be what is to be compared.
+    for (allocator, binary) in before.binaries.iter().filter(|(key, _)| !key.starts_with("program:")) {
         let Some(other) = after.binaries.get(allocator).filter(|other| other.sha256 != binary.sha256) else {
             continue;
         };

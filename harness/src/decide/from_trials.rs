@@ -16,6 +16,7 @@ type ScenarioKey<'a> = (&'a str, u32, &'a str);
 /// * Of a round that was run again the last attempt counts, whole.
 /// * A trial that was interrupted says nothing, and is left out.
 /// * A finished trial without throughput is unfinished here: nothing can be compared.
+/// * Of a program of the user's, the latency that it or its driver printed stands for p99.
 /// * Figures that are not finite and above 0 are absent.
 /// * Records of candidates or scenarios that the manifest does not have are left out.
 pub fn from_trials(trials: &[TrialRecord], manifest: &Manifest) -> Observations {
@@ -95,7 +96,10 @@ fn cell(trial: &TrialRecord) -> Option<Cell> {
         Status::Crashed => "crashed",
         Status::Timeout => "timeout",
         Status::Oom => "oom",
-        Status::Unsupported => "unsupported",
+        Status::Unsupported => {
+            let why = trial.reason.clone().unwrap_or_else(|| "no reason known".to_owned());
+            return Some(Cell::Unsupported(why));
+        }
     };
     Some(Cell::Unfinished(status.to_owned()))
 }
@@ -111,10 +115,11 @@ fn measured(trial: &TrialRecord) -> Cell {
         .as_ref()
         .map_or([None; 4], |rss| [Some(rss.peak), Some(rss.mean), Some(rss.end), rss.drained].map(bytes));
     let malloc = trial.latency_ns.as_ref().and_then(|latency| latency.malloc.as_ref());
+    let printed = trial.program.as_ref().and_then(|program| program.latency_ns());
     Cell::Measured(Figures {
         throughput,
         rss,
-        p99: malloc.and_then(|quantiles| positive(quantiles.p99)),
+        p99: malloc.map(|quantiles| quantiles.p99).or(printed).and_then(positive),
         elapsed_s: positive(trial.elapsed_s).unwrap_or(0.0),
     })
 }

@@ -78,6 +78,8 @@ pub enum Cell {
     Measured(Figures),
     /// It did not; the status as text (`crashed`, `timeout`…).
     Unfinished(String),
+    /// It cannot be measured here, or cannot have an effect; why.
+    Unsupported(String),
 }
 
 /// The figures of a finished trial. All are finite and above 0, or absent.

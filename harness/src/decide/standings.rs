@@ -132,7 +132,7 @@ fn examine_arm(
     let checks = relative.chain([(Limited::Rss, question.rss_ceiling(), &level)]);
     let checks = checks
         .filter_map(|(what, at, bounds)| Some(Limit { what, at: at? }.check(bounds.as_ref(), tails)))
-        .chain([finishing(&unfinished, rounds)]);
+        .chain([unsupported(scenario, arm).unwrap_or_else(|| finishing(&unfinished, rounds))]);
     let check = Check::all(checks);
     Examined { arm, throughput, rss, p99, check, unfinished, rounds }
 }
@@ -141,11 +141,23 @@ fn examine_arm(
 fn unfinished(scenario: &ScenarioData, arm: usize) -> BTreeMap<String, u32> {
     let mut counts = BTreeMap::new();
     for round in &scenario.rounds {
-        if let Some(Some(Cell::Unfinished(status))) = round.cells.get(arm) {
-            *counts.entry(status.clone()).or_default() += 1;
+        match round.cells.get(arm) {
+            Some(Some(Cell::Unfinished(status))) => *counts.entry(status.clone()).or_default() += 1,
+            Some(Some(Cell::Unsupported(_))) => *counts.entry("unsupported".to_owned()).or_default() += 1,
+            _ => {}
         }
     }
     counts
+}
+
+/// What cannot be measured, or cannot have an effect, cannot be chosen; the reason is the trial's own.
+fn unsupported(scenario: &ScenarioData, arm: usize) -> Option<Check> {
+    let cells = scenario.rounds.iter().filter_map(|round| round.cells.get(arm)?.as_ref());
+    let why = cells.filter_map(|cell| match cell {
+        Cell::Unsupported(why) => Some(why),
+        Cell::Measured(_) | Cell::Unfinished(_) => None,
+    });
+    why.last().map(|why| Check::broken(why.clone(), None))
 }
 
 /// A candidate must finish every trial, and at least one.

@@ -108,6 +108,18 @@ pub struct OwnProgram {
     pub output: Vec<String>,
 }
 
+impl OwnProgram {
+    /// The latency that was printed, in nanoseconds.
+    pub fn latency_ns(&self) -> Option<f64> {
+        let factor =
+            |unit: &str| LATENCY_UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
+        self.latency.as_ref().and_then(|printed| Some(printed.value * factor(&printed.unit)?))
+    }
+}
+
+/// Units of a printed latency with their nanoseconds.
+pub const LATENCY_UNITS: [(&str, f64); 4] = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)];
+
 /// A process of the user's program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessRow {

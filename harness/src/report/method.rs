@@ -48,7 +48,11 @@ pub fn host(manifest: &Manifest) -> Vec<Fact> {
     for (allocator, binary) in &manifest.binaries {
         let hash: String = binary.sha256.chars().take(16).collect();
         facts.push(fact(
-            &format!("workload binary, {allocator}"),
+            &match allocator.split_once(':') {
+                Some(("program", name)) => format!("program, {name}"),
+                Some((_, allocator)) => format!("preloaded library, {allocator}"),
+                None => format!("workload binary, {allocator}"),
+            },
             format!("{}: {}, sha256 {hash}…", binary.file, binary.allocator),
         ));
     }

@@ -70,7 +70,10 @@ pub fn all<'a>(input: &Input<'a>) -> Vec<Picture<'a>> {
 }
 
 fn file_name(scenario: &ScenarioDecision) -> String {
-    let mut name = format!("{}-{}t", words::slug(&scenario.workload), scenario.threads);
+    let mut name = words::slug(&scenario.workload);
+    if scenario.threads > 0 {
+        name = format!("{name}-{}t", scenario.threads);
+    }
     if scenario.libc != "host" {
         name = format!("{name}-{}", words::slug(&scenario.libc));
     }
@@ -321,7 +324,7 @@ fn ladder_finding(decision: &Decision, group: &[usize]) -> String {
         let (rss, rate) = (told.rss_ratio?, told.throughput_ratio?);
         Some(format!(
             "{}, MALLOC_ARENA_MAX={limit}: {objective} {}, throughput {}",
-            words::plural(u64::from(scenario.threads), "thread"),
+            words::threads(scenario.threads),
             words::change(rss.estimate),
             words::change(rate.estimate)
         ))

@@ -139,13 +139,20 @@ pub fn status(status: Status) -> &'static str {
     }
 }
 
-/// `larson, 4 threads`; with the C library where it is not the host's.
+/// `larson, 4 threads`; with the C library where it is not the host's. A program that makes as many threads as
+/// it wants is called by its name alone.
 pub fn scenario(workload: &str, threads: u32, libc: &str) -> String {
-    let threads = plural(u64::from(threads), "thread");
+    let threads =
+        if threads == 0 { String::new() } else { format!(", {}", plural(u64::from(threads), "thread")) };
     match libc {
-        "host" | "" => format!("{workload}, {threads}"),
-        libc => format!("{workload}, {threads}, libc {libc}"),
+        "host" | "" => format!("{workload}{threads}"),
+        libc => format!("{workload}{threads}, libc {libc}"),
     }
+}
+
+/// `4 threads`, or `its own threads` of a program that makes as many as it wants.
+pub fn threads(threads: u32) -> String {
+    if threads == 0 { "its own threads".to_owned() } else { plural(u64::from(threads), "thread") }
 }
 
 /// `1 round`, `2 rounds`.

@@ -121,6 +121,8 @@ pub struct Ending {
     pub stopped: bool,
     /// Whether it was killed, as its grace time was over.
     pub killed: bool,
+    /// Whether all its processes had ended by themselves or when asked.
+    pub alone: bool,
     /// Seconds from its start to the end of its own process.
     pub wall_s: f64,
     /// CPU, faults and switches of the process and all its descendants.
@@ -185,7 +187,7 @@ pub fn main() -> std::io::Result<()> {
     say(&Report::Started { pid: child.id().cast_signed() })?;
 
     let mut ending = attend(&job, pid, &woken, begin);
-    ending.strays = end_descendants(pid, &woken);
+    ending.strays = if ending.alone { 0 } else { end_descendants(pid, &woken) };
     (ending.max_rss, ending.usage) = usage(libc::RUSAGE_CHILDREN);
     ending.least_max_rss = usage(libc::RUSAGE_SELF).0;
     if let Some(scratch) = job.scratch.filter(|_| ending.abandoned) {
@@ -304,7 +306,10 @@ fn attend(job: &Job, pid: Pid, woken: &Receiver<Wake>, begin: Instant) -> Ending
                 limit = Instant::now() + Duration::from_millis(grace_ms);
             }
             Ok(Wake::Told(_) | Wake::Reaped(..)) => {}
-            Ok(Wake::NoChildren) | Err(RecvTimeoutError::Disconnected) => return ending,
+            Ok(Wake::NoChildren) | Err(RecvTimeoutError::Disconnected) => {
+                ending.alone = true;
+                return ending;
+            }
             Err(RecvTimeoutError::Timeout) => {
                 let kill = ending.timed_out || ending.stopped;
                 ending.killed |= kill;

@@ -146,7 +146,7 @@ pub fn best_mean(seen: &Observations, question: &Question) -> usize {
                     rss += figures.rss[0]?.ln();
                     count += 1.0;
                 }
-                Some(Cell::Unfinished(_)) => return None,
+                Some(Cell::Unfinished(_) | Cell::Unsupported(_)) => return None,
                 None => {}
             }
         }

@@ -114,6 +114,7 @@ pub(super) fn unfinished(seen: &Observations, arm: usize, rounds: usize) -> Opti
     let all = seen.scenarios.iter().flat_map(|scenario| scenario.rounds.iter().take(rounds));
     all.filter_map(|round| round.cells.get(arm)?.as_ref()).find_map(|cell| match cell {
         Cell::Unfinished(status) => Some(status.clone()),
+        Cell::Unsupported(why) => Some(why.clone()),
         Cell::Measured(_) => None,
     })
 }

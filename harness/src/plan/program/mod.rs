@@ -200,8 +200,7 @@ pub enum Take {
 pub const TAKES: [(&str, Take); 4] =
     [("last", Take::Last), ("first", Take::First), ("sum", Take::Sum), ("mean", Take::Mean)];
 
-/// Units of latency with their nanoseconds.
-pub const LATENCY_UNITS: [(&str, f64); 4] = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)];
+pub use crate::format::trial::LATENCY_UNITS;
 
 impl Program {
     /// A batch job with nothing said but its command.

@@ -87,7 +87,7 @@ impl Ladder {
         top: f64,
     ) {
         let look = Lettering::new(theme::NORMAL, theme::INK).bold();
-        canvas.text((left - 44.0, top + 14.0), &words::plural(u64::from(column.threads), "thread"), look);
+        canvas.text((left - 44.0, top + 14.0), &words::threads(column.threads), look);
         let upper = Panel { left, right, top: top + 46.0, bottom: top + 190.0 };
         let most = most(column, |r| r.rss);
         let unit = byte_unit(most);

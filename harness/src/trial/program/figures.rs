@@ -3,7 +3,7 @@
 use super::look::Look;
 use super::{Broken, Playing, Story};
 use crate::format::trial::Rss;
-use crate::plan::program::{Figure, From, LATENCY_UNITS, Throughput, read};
+use crate::plan::program::{Figure, From, Throughput, read};
 use crate::trial::sampler::{self, Sample};
 
 /// The most that is read of what was printed, bytes.
@@ -73,11 +73,6 @@ fn text_of(path: &std::path::Path) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// A latency in nanoseconds.
-pub fn nanoseconds(value: f64, unit: &str) -> f64 {
-    LATENCY_UNITS.iter().find(|(name, _)| *name == unit).map_or(f64::NAN, |(_, factor)| value * factor)
-}
-
 /// Memory of the whole tree; `None` where it was never seen.
 ///
 /// Resident sizes are sampled; what more than one process shares, or shares with others on the host, is in each
@@ -89,8 +84,7 @@ pub fn rss(story: &Story) -> Option<Rss> {
     let corrected = |sample: &Sample| sample.rss.saturating_sub(shared(sample.at_s)).max(1);
     let samples = &story.seen.samples;
     let (from, to) = story.work?;
-    let lone = story.seen.most <= 1;
-    let (high_water, peak_source) = high_water(story, lone);
+    let (high_water, peak_source) = high_water(story);
     let at_peak = looks.first().map_or(0, |look| look.rss().saturating_sub(look.pss()));
     let sampled = samples.iter().map(corrected).max().unwrap_or(0);
     let exact = looks.iter().map(|look| look.pss()).max().unwrap_or(0);
@@ -139,17 +133,20 @@ pub fn shared(story: &Story) -> impl Fn(f64) -> u64 {
     }
 }
 
-/// The kernel's own mark, where there was one process alone: of several, their marks need not be of one instant.
-fn high_water(story: &Story, lone: bool) -> (u64, &'static str) {
+/// The largest mark of the kernel's own of any one process: exact where there was one process alone, and of
+/// several, whose marks need not be of one instant, a bound from below.
+fn high_water(story: &Story) -> (u64, &'static str) {
     let ending = &story.ending;
     let of_looks = [&story.end, &story.drained].into_iter().flatten();
     let marked =
         of_looks.flat_map(|look| look.rows.iter().filter_map(|row| row.exact.peak)).max().unwrap_or(0);
-    match lone {
-        true if ending.max_rss > ending.least_max_rss => {
-            (ending.max_rss.max(story.seen.high_water).max(marked), "ru_maxrss")
-        }
-        true if story.seen.high_water.max(marked) > 0 => (story.seen.high_water.max(marked), "VmHWM"),
-        _ => (0, "the largest sample of all processes together (a shorter peak between samples is not seen)"),
+    let reaped = Some(ending.max_rss).filter(|reaped| *reaped > ending.least_max_rss).unwrap_or(0);
+    let largest = marked.max(reaped).max(story.seen.high_water);
+    match story.seen.most {
+        0 | 1 if largest > 0 => (largest, "the kernel's high-water mark of its one process"),
+        _ => (
+            largest,
+            "the largest sample of all processes together (a shorter peak between samples is not seen)",
+        ),
     }
 }

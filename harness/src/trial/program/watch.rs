@@ -20,6 +20,8 @@ use crate::trial::tree;
 const RESCAN: Duration = Duration::from_millis(50);
 /// When a batch job is first looked at exactly.
 const FIRST_LOOK: Duration = Duration::from_millis(20);
+/// The same for exact looks, of which there are few: their times double.
+const LOOK_SHARE: u32 = 20;
 /// The most of the time that any kind of watching takes: one part in so many.
 const SHARE: u32 = 100;
 
@@ -164,8 +166,7 @@ impl Watcher {
                 self.seen(|seen| seen.fallen.push(Fallen { command: known.command, signal }));
             }
         }
-        // An exec changes the name; of a lone process the kernel's own high-water mark is the peak.
-        let high_water = if self.known.len() == 1 { self.refresh_only() } else { 0 };
+        let high_water = self.refresh_largest();
         let count = self.known.len() as u32;
         self.seen(|seen| {
             seen.most = seen.most.max(count);
@@ -173,8 +174,10 @@ impl Watcher {
         });
     }
 
-    fn refresh_only(&mut self) -> u64 {
-        let Some((pid, known)) = self.known.iter_mut().next() else { return 0 };
+    /// The kernel's high-water mark of the largest process, whose name may have been changed by an exec.
+    fn refresh_largest(&mut self) -> u64 {
+        let largest = self.known.iter_mut().max_by_key(|(_, known)| resident(&known.statm).unwrap_or(0));
+        let Some((pid, known)) = largest else { return 0 };
         let Ok(status) = Process::new(*pid).and_then(|process| process.status()) else { return 0 };
         known.command.clone_from(&status.name);
         status.vmhwm.unwrap_or(0) * 1024
@@ -204,7 +207,7 @@ impl Watcher {
         let start = Instant::now();
         let looked = look(self.launcher, &mut self.elves, self.begin);
         let took = start.elapsed();
-        self.look = Some(Instant::now() + self.begin.elapsed().max(took * SHARE));
+        self.look = Some(Instant::now() + self.begin.elapsed().max(took * LOOK_SHARE));
         if let Some(looked) = looked.filter(|look| look.rows.iter().any(|row| row.exact.rss > 0)) {
             self.seen(|seen| {
                 seen.looking_s += took.as_secs_f64();
