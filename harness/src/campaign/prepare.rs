@@ -80,12 +80,12 @@ pub fn manifest(made_from: Ingredients) -> Manifest {
 /// A file that a campaign runs, or puts into what it runs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
+    /// A program of the user's: its label, and its executable by the name it was given.
+    Program(String, String),
     /// The workload binary with an allocator.
     Engine(&'static str),
     /// The library that puts an allocator in front of a program's own.
     Library(&'static str),
-    /// A program of the user's: its label, and its executable by the name it was given.
-    Program(String, String),
 }
 
 impl Part {

@@ -84,7 +84,7 @@ fn lines_of(pairs: &[Pair], line: impl Fn(&Pair) -> String) -> String {
 
 fn note(allocator: &str, env: &BTreeMap<String, String>) -> String {
     match (allocator, env.is_empty()) {
-        ("glibc", true) => "Nothing to set: the C library's defaults are the choice.".to_owned(),
+        ("glibc", true) => "Nothing to set: the defaults are the choice.".to_owned(),
         ("glibc", false) => {
             "The variables must be in the environment before the program starts; setuid programs ignore them."
                 .to_owned()

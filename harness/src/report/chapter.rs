@@ -20,6 +20,8 @@ pub struct Chapter {
     pub title: String,
     /// Its own outcome in words.
     pub verdict: String,
+    /// What the baseline is of a program of the user's, in a sentence; empty for a built-in workload.
+    pub program: String,
     /// The twin in words.
     pub twin: String,
     /// Whether the twin gives no reason to doubt.
@@ -113,6 +115,7 @@ fn chapter(
         anchor: format!("scenario-{}", index + 1),
         title: words::clean(&title),
         verdict: words::clean(&format!("{}{choice}", words::verdict(scenario.verdict))),
+        program: own.and_then(|own| own.served).map(|served| program(decision, served)).unwrap_or_default(),
         twin: twin(decision, scenario.twin.as_ref()),
         trusted: scenario.twin.is_none_or(|t| t.trustworthy),
         figures: Vec::new(),
@@ -122,6 +125,11 @@ fn chapter(
         unfinished: own.map(unfinished).unwrap_or_default(),
         unverified: own.map(unverified).unwrap_or_default(),
     }
+}
+
+/// What the baseline is of a program of the user's.
+fn program(decision: &Decision, (by, how): (&str, &str)) -> String {
+    words::clean(&format!("{} is the program as it is, and {by} serves its malloc: {how}", decision.baseline))
 }
 
 /// The twin in words.

@@ -21,6 +21,8 @@ pub struct Evidence<'a> {
     pub unverified: BTreeMap<(&'a str, &'a str), u64>,
     /// What did not finish: status, candidate, reason, with counts.
     pub unfinished: BTreeMap<(&'static str, &'a str, &'a str), u64>,
+    /// What serves `malloc` in a program of the user's as it is, and how that is known.
+    pub served: Option<(&'a str, &'a str)>,
     psi: Vec<f64>,
     steal: Vec<f64>,
     foreign: Vec<f64>,
@@ -45,6 +47,9 @@ impl<'a> Evidence<'a> {
         let reason = trial.reason.as_deref().unwrap_or("no reason given");
         if trial.status == Status::Ok {
             self.ok += 1;
+            if let Some(served) = trial.allocator.as_ref().filter(|_| trial.program.is_some() && trial.twin) {
+                self.served = Some((&served.name, &served.how));
+            }
             if trial.effect.verified {
                 self.verified += 1;
             } else {

@@ -116,6 +116,9 @@ fn open(out: &mut String, story: &Story) {
 fn evidence(out: &mut String, chapter: &Chapter) {
     let _ = writeln!(out, "### {}\n", text(&chapter.title));
     let _ = writeln!(out, "By itself: {}. Twin: {}.\n", text(&chapter.verdict), text(&chapter.twin));
+    if !chapter.program.is_empty() {
+        let _ = writeln!(out, "{}.\n", text(&chapter.program));
+    }
     let cell = |text_: &str, verdict: Option<&str>| match verdict {
         Some(verdict) => format!("{} **{verdict}**", text(text_)),
         None => text(text_),

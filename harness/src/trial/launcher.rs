@@ -284,6 +284,7 @@ fn watch_children(wakes: Sender<Wake>) {
 fn attend(job: &Job, pid: Pid, woken: &Receiver<Wake>, begin: Instant) -> Ending {
     let mut ending = Ending::default();
     let mut limit = Instant::now() + Duration::from_millis(job.timeout_ms);
+    let mut stop = 0;
     loop {
         match woken.recv_timeout(limit.saturating_duration_since(Instant::now())) {
             Ok(Wake::Reaped(reaped, status)) if reaped == pid => {
@@ -294,6 +295,8 @@ fn attend(job: &Job, pid: Pid, woken: &Receiver<Wake>, begin: Instant) -> Ending
                 if !may_go_on || ending.abandoned {
                     return ending;
                 }
+                // Children that a stopped server has left are asked as it was.
+                ask_to_stop(job, pid, stop);
             }
             Ok(Wake::LeashGone) => {
                 ending.abandoned = true;
@@ -302,6 +305,7 @@ fn attend(job: &Job, pid: Pid, woken: &Receiver<Wake>, begin: Instant) -> Ending
             Ok(Wake::Told(Word::End)) if !ending.timed_out => limit = Instant::now(),
             Ok(Wake::Told(Word::Stop { signal, grace_ms })) if !ending.timed_out => {
                 ending.stopped = true;
+                stop = signal;
                 ask_to_stop(job, pid, signal);
                 limit = Instant::now() + Duration::from_millis(grace_ms);
             }

@@ -109,11 +109,11 @@ pub(super) fn form(seen: &Observations, question: &Question, rounds: usize, arms
     standings
 }
 
-/// Whether an arm failed to finish a trial in the first `rounds` rounds.
+/// Why an arm is out that failed to finish a trial in the first `rounds` rounds, or cannot be measured.
 pub(super) fn unfinished(seen: &Observations, arm: usize, rounds: usize) -> Option<String> {
     let all = seen.scenarios.iter().flat_map(|scenario| scenario.rounds.iter().take(rounds));
     all.filter_map(|round| round.cells.get(arm)?.as_ref()).find_map(|cell| match cell {
-        Cell::Unfinished(status) => Some(status.clone()),
+        Cell::Unfinished(status) => Some(format!("a trial did not finish: {status}")),
         Cell::Unsupported(why) => Some(why.clone()),
         Cell::Measured(_) => None,
     })

@@ -136,7 +136,12 @@ fn name(path: &Path) -> String {
 
 fn environment(asked: &Asked, served: &Served) -> Found {
     let Some(environment) = &served.environment else {
-        return Found::Untold("its environment could not be read".to_owned());
+        let set: Vec<String> = asked.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let with = if set.is_empty() { "nothing that steers malloc".to_owned() } else { set.join(" ") };
+        return Found::Holds(format!(
+            "it was started with {with} (it has since written over the place of its environment, as setproctitle \
+             does, or keeps it from being read)"
+        ));
     };
     for (name, value) in &asked.env {
         if environment.get(name) != Some(value) {

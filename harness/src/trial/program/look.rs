@@ -175,9 +175,17 @@ fn served(process: &Process, maps: &[MemoryMap], elves: &mut Elves) -> Served {
         facts,
         executable,
         secure: secure(process),
-        environment,
+        environment: environment.filter(|all| !overwritten(all)),
         managed,
     }
+}
+
+/// Whether a program has written over the place of its environment, as `setproctitle` does to show a title:
+/// what stands there is then no environment.
+fn overwritten(environment: &BTreeMap<String, String>) -> bool {
+    let odd = |name: &String| name.is_empty() || name.contains(|c: char| c.is_control() || c == ' ');
+    // Every trial is started with a PATH, unless arenalab itself has none.
+    !environment.contains_key("PATH") || environment.keys().any(odd)
 }
 
 /// The allocator's library among the mapped files: the one that is preloaded, else one that is known.

@@ -294,7 +294,8 @@ impl Playing<'_> {
         self.story.usage = Some(between(&used, &tree::usage(&tree::below(leash.launcher()))));
         self.story.wall_s = Some(ending.wall_s);
         self.story.driver_cpu_s = ending.usage.user_s + ending.usage.system_s;
-        Ok(())
+        watch.rescan();
+        self.still_there(leash, watch, Duration::ZERO)
     }
 
     fn stand_idle(&mut self, leash: &Leash, watch: &Watch) -> Result<(), Broken> {

@@ -51,10 +51,18 @@ pub struct Seen {
     pub looking_s: f64,
 }
 
+/// What the thread is asked besides.
+enum Ask {
+    /// To see at once who came and went, and to answer when that is done.
+    Rescan(Sender<()>),
+    /// To end.
+    Stop,
+}
+
 /// A thread that watches until it is stopped.
 pub struct Watch {
     seen: Arc<Mutex<Seen>>,
-    stop: Sender<()>,
+    ask: Sender<Ask>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -62,16 +70,31 @@ impl Watch {
     /// Starts to watch the processes below a launcher; `looking` for exact looks at doubling times.
     pub fn start(launcher: i32, begin: Instant, looking: bool) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));
-        let (stop, stopped) = channel();
+        let (ask, asked) = channel();
         let shared = Arc::clone(&seen);
         let thread = std::thread::spawn(move || {
             let mut watcher = Watcher::new(launcher, begin, looking, shared);
             let mut wait = Duration::ZERO;
-            while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                wait = watcher.step();
+            loop {
+                match asked.recv_timeout(wait) {
+                    Err(RecvTimeoutError::Timeout) => wait = watcher.step(),
+                    Ok(Ask::Rescan(done)) => {
+                        watcher.rescan();
+                        let _ = done.send(());
+                    }
+                    Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                }
             }
         });
-        Self { seen, stop, thread: Some(thread) }
+        Self { seen, ask, thread: Some(thread) }
+    }
+
+    /// Sees at once who came and went.
+    pub fn rescan(&self) {
+        let (done, wait) = channel();
+        if self.ask.send(Ask::Rescan(done)).is_ok() {
+            let _ = wait.recv();
+        }
     }
 
     /// What is asked of what was seen so far.
@@ -81,7 +104,7 @@ impl Watch {
 
     /// Ends watching and gives what was seen.
     pub fn finish(mut self) -> Seen {
-        let _ = self.stop.send(());
+        let _ = self.ask.send(Ask::Stop);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -93,6 +116,21 @@ struct Known {
     statm: File,
     handle: Option<Handle>,
     command: String,
+    /// Whether its end by a signal is told already.
+    fallen: bool,
+}
+
+/// CPU time of this thread: what watching costs, also on a host that is busy with other things.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+}
+
+/// The signal that ended a process which its parent has not reaped.
+fn zombie(pid: i32) -> Option<i32> {
+    let stat = Process::new(pid).and_then(|process| process.stat()).ok()?;
+    let signal = stat.exit_code? & 0x7f;
+    (stat.state == 'Z' && signal != 0).then_some(signal)
 }
 
 struct Watcher {
@@ -127,14 +165,14 @@ impl Watcher {
 
     /// One sample, and what else is due. Gives the time to wait.
     fn step(&mut self) -> Duration {
-        let start = Instant::now();
-        if start >= self.rescan {
+        if Instant::now() >= self.rescan {
+            let before = cpu_time();
             self.rescan();
-            self.rescan = Instant::now() + RESCAN.max(start.elapsed() * SHARE);
+            self.rescan = Instant::now() + RESCAN.max((cpu_time() - before) * SHARE);
         }
-        let sampling = Instant::now();
+        let before = cpu_time();
         self.sample();
-        let wait = self.interval.max(sampling.elapsed() * SHARE);
+        let wait = self.interval.max((cpu_time() - before) * SHARE);
         if self.look.is_some_and(|due| Instant::now() >= due) {
             self.look_exactly();
         }
@@ -151,7 +189,7 @@ impl Watcher {
             let command = Process::new(member.pid).and_then(|p| p.stat()).map(|stat| stat.comm);
             let statm = File::open(format!("/proc/{}/statm", member.pid));
             if let (Ok(statm), Ok(command)) = (statm, command) {
-                self.known.insert(member.pid, Known { statm, handle, command });
+                self.known.insert(member.pid, Known { statm, handle, command, fallen: false });
             }
         }
         let gone: Vec<i32> = self
@@ -162,9 +200,20 @@ impl Watcher {
             .collect();
         for pid in gone {
             let Some(known) = self.known.remove(&pid) else { continue };
-            if let Some(signal) = known.handle.and_then(|handle| handle.signal()) {
-                self.seen(|seen| seen.fallen.push(Fallen { command: known.command, signal }));
-            }
+            let signal = known.handle.and_then(|handle| handle.signal()).filter(|_| !known.fallen);
+            self.fell(known.command, signal);
+        }
+        // What its parent has not reaped yet.
+        let ended = self.known.iter_mut().filter(|(_, known)| !known.fallen && resident(&known.statm).is_none());
+        let ended: Vec<_> = ended
+            .filter_map(|(pid, known)| {
+                let signal = zombie(*pid)?;
+                known.fallen = true;
+                Some((known.command.clone(), signal))
+            })
+            .collect();
+        for (command, signal) in ended {
+            self.fell(command, Some(signal));
         }
         let high_water = self.refresh_largest();
         let count = self.known.len() as u32;
@@ -172,6 +221,12 @@ impl Watcher {
             seen.most = seen.most.max(count);
             seen.high_water = seen.high_water.max(high_water);
         });
+    }
+
+    fn fell(&self, command: String, signal: Option<i32>) {
+        if let Some(signal) = signal {
+            self.seen(|seen| seen.fallen.push(Fallen { command, signal }));
+        }
     }
 
     /// The kernel's high-water mark of the largest process, whose name may have been changed by an exec.

@@ -55,8 +55,8 @@ pub(super) fn walk(seen: &Observations, question: &Question, effort: &Effort) ->
     while boundary <= done {
         out.append(&mut eliminated);
         alive.retain(|arm| match unfinished(seen, *arm, boundary) {
-            Some(status) => {
-                eliminated.push(dropped(seen, *arm, format!("a trial did not finish: {status}"), None));
+            Some(why) => {
+                eliminated.push(dropped(seen, *arm, why, None));
                 false
             }
             None => true,
