@@ -209,7 +209,11 @@ fn a_program_that_ends_before_it_is_ready_is_a_row_with_its_last_words() {
     let plan = plan(parent.path(), ("", ""), READY, "");
     let broken = std::fs::read_to_string(&plan).unwrap().replace("\"{port}\", \"\"]", "\"not-a-port\"]");
     std::fs::write(&plan, broken).unwrap();
-    all_are(&rows(&dir, &["--plan", text(&plan)]), "failed", "before it was ready: the program exited with code 1");
+    all_are(
+        &rows(&dir, &["--plan", text(&plan)]),
+        "failed",
+        "before it was ready: the program exited with code 1",
+    );
 }
 
 #[test]
@@ -248,7 +252,8 @@ fn nothing_that_is_printed_is_lost_silently() {
 
 fn compile(dir: &Path, source: &str, flags: &[&str]) -> PathBuf {
     let (code, program) = (write(dir, "program.c", source), dir.join("program"));
-    let done = Command::new("cc").args(["-O1", "-pthread", "-o"]).args([&program, &code]).args(flags).output();
+    let done =
+        Command::new("cc").args(["-O1", "-pthread", "-o"]).args([&program, &code]).args(flags).output();
     let done = done.expect("cc is there");
     assert!(done.status.success(), "{}", both(&done));
     program
@@ -339,7 +344,9 @@ int main(void) {
     assert!(reason.starts_with("no-op: ") && reason.contains("linked statically"), "{reason}");
     for row in of_baseline {
         assert_eq!(row["status"], "ok", "{row}");
-        let (end, rss) = (row["rss"]["end"].as_f64().unwrap(), |at: usize| row["program"]["processes"][at]["rss"].as_f64());
+        let (end, rss) = (row["rss"]["end"].as_f64().unwrap(), |at: usize| {
+            row["program"]["processes"][at]["rss"].as_f64()
+        });
         // 64 MiB once and 8 MiB three times; by resident size it would be four times 64 MiB.
         assert!((end - f64::from(88 << 20)).abs() < f64::from(2 << 20), "{row}");
         assert!(rss(3).unwrap() > f64::from(60 << 20), "{row}");
@@ -388,18 +395,60 @@ int main(void) {
 fn flags_and_keys_mean_the_same_and_a_plan_is_read_back() {
     let (parent, _) = fresh();
     let flags = [
-        "sweep", "--print-plan", "--name", "echo", "--driver", "load 'a b' {port}", "--ready", "tcp=127.0.0.1:{port}",
-        "--ready-timeout", "3s", "--stop", "INT", "--stop-grace", "2s", "--setup", "make db", "--teardown", "rm db",
-        "--directory", "{dir}", "--env", "A=b c", "--throughput-regex", "rate: ([0-9.]+)", "--throughput-take", "sum",
-        "--throughput-unit", "requests/s", "--latency-json", "/p99", "--latency-unit", "us", "--memory-limit", "2GiB",
-        "--threads", "2", "--", "server", "-p", "{port}", "-t", "{threads}",
+        "sweep",
+        "--print-plan",
+        "--name",
+        "echo",
+        "--driver",
+        "load 'a b' {port}",
+        "--ready",
+        "tcp=127.0.0.1:{port}",
+        "--ready-timeout",
+        "3s",
+        "--stop",
+        "INT",
+        "--stop-grace",
+        "2s",
+        "--setup",
+        "make db",
+        "--teardown",
+        "rm db",
+        "--directory",
+        "{dir}",
+        "--env",
+        "A=b c",
+        "--throughput-regex",
+        "rate: ([0-9.]+)",
+        "--throughput-take",
+        "sum",
+        "--throughput-unit",
+        "requests/s",
+        "--latency-json",
+        "/p99",
+        "--latency-unit",
+        "us",
+        "--memory-limit",
+        "2GiB",
+        "--threads",
+        "2",
+        "--",
+        "server",
+        "-p",
+        "{port}",
+        "-t",
+        "{threads}",
     ];
     let printed = common::run_expecting(0, &flags);
     let path = write(parent.path(), "p.toml", &String::from_utf8(printed.stdout.clone()).unwrap());
     let again = common::run_expecting(0, &["sweep", "--print-plan", "--plan", text(&path)]);
     assert_eq!(String::from_utf8_lossy(&printed.stdout), String::from_utf8_lossy(&again.stdout));
     let plan = String::from_utf8(printed.stdout).unwrap();
-    for key in ["driver = [\"load\", \"a b\", \"{port}\"]", "signal = \"INT\"", "take = \"sum\"", "memory_limit = \"2GiB\""] {
+    for key in [
+        "driver = [\"load\", \"a b\", \"{port}\"]",
+        "signal = \"INT\"",
+        "take = \"sum\"",
+        "memory_limit = \"2GiB\"",
+    ] {
         assert!(plan.contains(key), "{plan}");
     }
 }
@@ -409,12 +458,27 @@ fn mistakes_in_a_definition_are_told_with_line_and_nearest_key() {
     let (parent, _) = fresh();
     for (keys, expected) in [
         ("comand = [\"x\"]", "there is no workload 'mine'"),
-        ("command = [\"x\"]\nredy = { tcp = \"a:1\" }", ":4: unknown key 'redy' in this [[workload]]; did you mean ready"),
-        ("command = [\"x\", \"{prot}\"]", ":3: command: there is no placeholder '{prot}'; did you mean {port}?"),
+        (
+            "command = [\"x\"]\nredy = { tcp = \"a:1\" }",
+            ":4: unknown key 'redy' in this [[workload]]; did you mean ready",
+        ),
+        (
+            "command = [\"x\", \"{prot}\"]",
+            ":3: command: there is no placeholder '{prot}'; did you mean {port}?",
+        ),
         ("command = \"x y\"", ":3: command: 'x y' is one text; write a list of words"),
-        ("command = [\"x\"]\nready = { tcp = \"a:1\" }", ":4: ready: there is nothing to do once it is ready"),
-        ("command = [\"x\"]\nenv = { MALLOC_ARENA_MAX = \"1\" }", ":4: env: MALLOC_ARENA_MAX steers the allocator"),
-        ("command = [\"x\"]\nthroughput = { regex = \"(\", unit = \"a/s\" }", ":4: throughput: '(' is no regular expression"),
+        (
+            "command = [\"x\"]\nready = { tcp = \"a:1\" }",
+            ":4: ready: there is nothing to do once it is ready",
+        ),
+        (
+            "command = [\"x\"]\nenv = { MALLOC_ARENA_MAX = \"1\" }",
+            ":4: env: MALLOC_ARENA_MAX steers the allocator",
+        ),
+        (
+            "command = [\"x\"]\nthroughput = { regex = \"(\", unit = \"a/s\" }",
+            ":4: throughput: '(' is no regular expression",
+        ),
         ("command = [\"x\"]\nthroughput = { regx = \"a\" }", "did you mean regex?"),
         ("driver = [\"x\"]", ":3: driver is for a program of your own, which needs a command"),
     ] {
@@ -431,7 +495,8 @@ fn mistakes_in_a_definition_are_told_with_line_and_nearest_key() {
 fn a_memory_limit_is_a_row_with_a_reason_or_a_clear_refusal() {
     let (_parent, dir) = fresh();
     let hungry = "x = bytearray(b'x') * (200 << 20); print(len(x))";
-    let limited = ["--rounds", "1", "--allocators", "glibc", "--arena-max", "default", "--memory-limit", "64MiB", "--"];
+    let limited =
+        ["--rounds", "1", "--allocators", "glibc", "--arena-max", "default", "--memory-limit", "64MiB", "--"];
     let (output, mark) = sweep(&dir, &[&limited[..], &[&python(), "-c", hungry]].concat());
     nothing_is_left(&mark);
     if output.status.code() == Some(1) {

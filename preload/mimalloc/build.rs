@@ -34,7 +34,7 @@ fn main() {
     without_std();
 }
 
-/// Nothing of Rust unwinds here. Without its personality routine nothing needs std, nor then libgcc_s, and
+/// Nothing of Rust unwinds here. Without its personality routine nothing needs std, nor then `libgcc_s`, and
 /// the linker leaves both out.
 fn without_std() {
     println!("cargo:rustc-link-arg-cdylib=-Wl,--defsym=rust_eh_personality=0");

@@ -1,5 +1,5 @@
 //! gperftools' tcmalloc, as it is met as a preloaded library: what can be set through `TCMALLOC_*`. Sources:
-//! docs/tcmalloc, src/thread_cache.cc and src/page_heap.cc of gperftools.
+//! `docs/tcmalloc`, `src/thread_cache.cc` and `src/page_heap.cc` of gperftools.
 //!
 //! An unknown `TCMALLOC_*` variable is ignored without a word.
 

@@ -204,7 +204,8 @@ impl Watcher {
             self.fell(known.command, signal);
         }
         // What its parent has not reaped yet.
-        let ended = self.known.iter_mut().filter(|(_, known)| !known.fallen && resident(&known.statm).is_none());
+        let ended =
+            self.known.iter_mut().filter(|(_, known)| !known.fallen && resident(&known.statm).is_none());
         let ended: Vec<_> = ended
             .filter_map(|(pid, known)| {
                 let signal = zombie(*pid)?;
