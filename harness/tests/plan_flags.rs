@@ -6,7 +6,7 @@ use arenalab::plan::Plan;
 use clap::{CommandFactory, Parser};
 
 fn parse(line: &str) -> Result<Command, String> {
-    let words = std::iter::once("arenalab").chain(line.split_whitespace());
+    let words = std::iter::once("arenalab".to_owned()).chain(shlex::split(line).unwrap());
     Cli::try_parse_from(words).map(|cli| cli.command).map_err(|error| one_line(&error))
 }
 

@@ -259,7 +259,7 @@ fn compile(dir: &Path, source: &str, flags: &[&str]) -> PathBuf {
     program
 }
 
-/// Makes arenas, says how many malloc_info counts, and stands still until it is told to end.
+/// Makes arenas, says how many `malloc_info` counts, and stands still until it is told to end.
 const ARENAS: &str = "
 #define _GNU_SOURCE
 #include <malloc.h>

@@ -55,7 +55,11 @@ pub enum Command {
                            churn --arena-max default,1,2\n  arenalab sweep churn --candidate \
                            glibc:arena_max=2,trim_threshold=128KiB --candidate jemalloc:background_thread=true\n  \
                            arenalab sweep mail-server --print-plan > plan.toml\n  arenalab sweep --plan plan.toml \
-                           --rounds 30 --out results/trial"
+                           --rounds 30 --out results/trial\n\nA program of your own, as it is:\n  arenalab sweep \
+                           --allocators glibc --work 250000 --throughput-unit docs/s -- ./indexer corpus/\n  arenalab sweep \
+                           --driver 'redis-benchmark -p {port} -t set -n 200000 -q' --ready tcp=127.0.0.1:{port} \
+                           --throughput-regex 'SET: ([0-9.]+)' --throughput-unit requests/s -- redis-server --port \
+                           {port} --dir {dir}"
     )]
     Sweep(Box<SweepArgs>),
     /// Measure adaptively until the choice is certain
@@ -64,7 +68,8 @@ pub enum Command {
                       until the choice is certain, no gain above --tolerance is left, or --time-budget ends. Then it \
                       chooses, as choose does. --rounds is the most rounds it may take.",
         after_long_help = "Examples:\n  arenalab tune mail-server --threads 16\n  arenalab tune larson churn --time-budget \
-                           10m --max-throughput-loss 3%\n  arenalab tune --resume --out results/mine\n\nExit codes: 0 \
+                           10m --max-throughput-loss 3%\n  arenalab tune --resume --out results/mine\n  arenalab tune --plan \
+                           plans/redis.toml\n  arenalab tune --allocators glibc -- ./indexer corpus/\n\nExit codes: 0 \
                            chosen; 3 no candidate meets the constraints; 4 undecided; 130 interrupted."
     )]
     Tune(Box<TuneArgs>),
@@ -165,6 +170,10 @@ pub struct ChooseArgs {
     /// What must hold, where it differs from the campaign's plan.
     #[command(flatten)]
     pub choice: ChoiceArgs,
+    /// Show what memory buys on a host with so much, in bytes with a unit such as 64GiB: instances that fit,
+    /// by the upper bound of the RSS, and throughput for each GiB
+    #[arg(long, value_name = "BYTES")]
+    pub host_memory: Option<String>,
     /// What is printed.
     #[command(flatten)]
     pub show: ShowArgs,

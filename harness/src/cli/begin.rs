@@ -79,7 +79,10 @@ fn create(
         libc_version,
     });
     let store = store::create(dir, &manifest)?;
-    Ok((store, Campaign { manifest, trials: Vec::new(), series: Vec::new(), notes: Vec::new() }))
+    Ok((
+        store,
+        Campaign { manifest, trials: Vec::new(), series: Vec::new(), steps: Vec::new(), notes: Vec::new() },
+    ))
 }
 
 /// A memory limit needs rights, which is told before the first trial.

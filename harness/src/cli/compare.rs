@@ -13,6 +13,7 @@ use crate::decide::from_trials::from_trials;
 use crate::decide::gate::{Gate, Passage};
 use crate::format::compare::{Compared, Entry, Metric};
 use crate::format::decision::Comparison;
+use crate::format::manifest::Scenario;
 use crate::units::{format_change, format_share};
 
 /// Runs the subcommand.
@@ -58,7 +59,8 @@ fn verdict(gates: &[Gate], compared: &Compared) -> u8 {
 }
 
 fn label(entry: &Entry) -> String {
-    format!("{}, {} threads, {}, {}", entry.workload, entry.threads, entry.candidate, name(entry.metric))
+    let scenario = Scenario::words(&entry.workload, entry.threads);
+    format!("{scenario}, {}, {}", entry.candidate, name(entry.metric))
 }
 
 fn name(metric: Metric) -> &'static str {

@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::format::FORMAT;
 use crate::format::compare::{Compared, Entry, Metric};
 use crate::format::decision::Comparison;
-use crate::format::manifest::Manifest;
+use crate::format::manifest::{Manifest, Scenario};
 use crate::statistics::Interval;
 use crate::statistics::estimator::Estimator;
 use crate::statistics::power::resolvable;
@@ -103,7 +103,7 @@ fn same_work(a: &ScenarioData, b: &ScenarioData, before: &Side, after: &Side) ->
 }
 
 fn label(scenario: &ScenarioData) -> String {
-    format!("{}, {} threads, {}", scenario.workload, scenario.threads, scenario.libc)
+    format!("{}, {}", Scenario::words(&scenario.workload, scenario.threads), scenario.libc)
 }
 
 fn check_libc(side: &Side) -> Result<(), Refusal> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::format::manifest::Manifest;
-use crate::format::trial::{Status, TrialRecord};
+use crate::format::trial::{OwnProgram, Status, TrialRecord};
 
 use super::observations::{Arm, Cell, Figures, Observations, RoundData, ScenarioData};
 use super::rung::rung;
@@ -115,7 +115,7 @@ fn measured(trial: &TrialRecord) -> Cell {
         .as_ref()
         .map_or([None; 4], |rss| [Some(rss.peak), Some(rss.mean), Some(rss.end), rss.drained].map(bytes));
     let malloc = trial.latency_ns.as_ref().and_then(|latency| latency.malloc.as_ref());
-    let printed = trial.program.as_ref().and_then(|program| program.latency_ns());
+    let printed = trial.program.as_ref().and_then(OwnProgram::latency_ns);
     Cell::Measured(Figures {
         throughput,
         rss,

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::format::decision::{Comparison, Feasible, Level, Ratio, Standing, Twin};
+use crate::format::manifest::Scenario;
 use crate::statistics::Interval;
 use crate::statistics::estimator::Estimator;
 use crate::statistics::power::resolvable;
 use crate::statistics::summary::Summary;
 
+use super::cost;
 use super::feasibility::{Bounds, Check, Limit, Tails};
 use super::logs::{Logs, Metric};
 use super::observations::{Cell, Observations, ScenarioData};
@@ -94,8 +96,7 @@ pub(super) fn examine(
 
 /// `larson, 4 threads`, with the libc where there are several.
 fn label(seen: &Observations, scenario: &ScenarioData) -> String {
-    let threads = if scenario.threads == 1 { "thread" } else { "threads" };
-    let mut label = format!("{}, {} {threads}", scenario.workload, scenario.threads);
+    let mut label = Scenario::words(&scenario.workload, scenario.threads);
     if seen.scenarios.iter().any(|other| other.libc != scenario.libc) {
         label.push_str(", ");
         label.push_str(&scenario.libc);
@@ -153,11 +154,11 @@ fn unfinished(scenario: &ScenarioData, arm: usize) -> BTreeMap<String, u32> {
 /// What cannot be measured, or cannot have an effect, cannot be chosen; the reason is the trial's own.
 fn unsupported(scenario: &ScenarioData, arm: usize) -> Option<Check> {
     let cells = scenario.rounds.iter().filter_map(|round| round.cells.get(arm)?.as_ref());
-    let why = cells.filter_map(|cell| match cell {
+    let mut why = cells.filter_map(|cell| match cell {
         Cell::Unsupported(why) => Some(why),
         Cell::Measured(_) | Cell::Unfinished(_) => None,
     });
-    why.last().map(|why| Check::broken(why.clone(), None))
+    why.next().map(|why| Check::broken(why.clone(), None))
 }
 
 /// A candidate must finish every trial, and at least one.
@@ -182,12 +183,12 @@ pub(super) fn standings(
     front: &[usize],
     estimator: &mut Estimator,
 ) -> Vec<Standing> {
-    let mut level = |metric, arm| -> Option<Level> {
+    let level = |metric, arm, estimator: &mut Estimator| -> Option<Level> {
         let interval = estimator.interval(&panel.logs.levels(metric, arm), tails.plain)?;
         let Interval { estimate, low, high } = interval.map(f64::exp);
         Some(Level { estimate, low, high })
     };
-    let standing = |examined: &Examined| {
+    let mut standing = |examined: &Examined| {
         let arm = examined.arm;
         let is_baseline = arm == seen.baseline;
         let same = is_baseline.then_some(Ratio { estimate: 1.0, low: 1.0, high: 1.0 });
@@ -197,12 +198,15 @@ pub(super) fn standings(
             Some(bounds) => compare(&bounds.plain, question.margin(), good, panel.trusted()),
             None => Comparison::Undecided,
         };
+        let rss = level(Metric::Rss, arm, estimator);
         Standing {
+            per_gib: cost::per_gib(&panel.logs, arm, tails.plain, estimator),
+            instances: question.host_memory.zip(rss).map(|(memory, rss)| cost::instances(memory, &rss)),
             candidate: seen.arms[arm].name.clone(),
             rounds: examined.rounds,
             unfinished: examined.unfinished.clone(),
-            throughput: level(Metric::Throughput, arm),
-            rss: level(Metric::Rss, arm),
+            throughput: level(Metric::Throughput, arm, estimator),
+            rss,
             throughput_ratio: plain(&examined.throughput),
             rss_ratio: plain(&examined.rss),
             p99_ratio: plain(&examined.p99),
@@ -218,7 +222,7 @@ pub(super) fn standings(
             mechanism: Vec::new(),
         }
     };
-    panel.arms.iter().map(standing).collect()
+    panel.arms.iter().map(&mut standing).collect()
 }
 
 /// Where the host is not trusted only what did not finish is held against a candidate.

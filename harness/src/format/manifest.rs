@@ -62,6 +62,17 @@ pub struct Scenario {
     pub threads: u32,
 }
 
+impl Scenario {
+    /// `larson, 4 threads`; of a program that makes as many threads as it wants the workload alone.
+    pub fn words(workload: &str, threads: u32) -> String {
+        match threads {
+            0 => workload.to_owned(),
+            1 => format!("{workload}, 1 thread"),
+            many => format!("{workload}, {many} threads"),
+        }
+    }
+}
+
 /// A candidate as measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CandidateEntry {

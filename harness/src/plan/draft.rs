@@ -34,6 +34,8 @@ pub struct Draft {
     pub workloads: Vec<PlannedWorkload>,
     /// Thread counts.
     pub threads: Option<Vec<u32>>,
+    /// What the others are compared with.
+    pub baseline: Option<Candidate>,
     /// What candidates are made of.
     pub axes: Axes,
     /// Rounds.
@@ -83,6 +85,7 @@ impl Draft {
         Self {
             workloads: if self.workloads.is_empty() { below.workloads } else { self.workloads },
             threads: self.threads.or(below.threads),
+            baseline: self.baseline.or(below.baseline),
             axes: if self.axes == Axes::default() { below.axes } else { self.axes },
             rounds: self.rounds.or(below.rounds),
             objective: self.objective.or(below.objective),
@@ -117,14 +120,16 @@ impl Draft {
         let workloads = without_repeats(self.workloads);
         each_name_once(&workloads)?;
         let mut candidates = self.axes.candidates()?;
-        let baseline_added = !candidates.contains(&Candidate::baseline());
+        let baseline = self.baseline.unwrap_or_else(Candidate::baseline);
+        let baseline_added = !candidates.contains(&baseline);
         if baseline_added {
-            candidates.insert(0, Candidate::baseline());
+            candidates.insert(0, baseline.clone());
         }
         Ok(Plan {
             workloads,
             sweep: Sweep {
                 threads: without_repeats(self.threads.unwrap_or_else(|| vec![DEFAULT_THREADS])),
+                baseline,
                 candidates,
                 baseline_added,
             },

@@ -129,7 +129,11 @@ fn chapter(
 
 /// What the baseline is of a program of the user's.
 fn program(decision: &Decision, (by, how): (&str, &str)) -> String {
-    words::clean(&format!("{} is the program as it is, and {by} serves its malloc: {how}", decision.baseline))
+    let baseline = &decision.baseline;
+    words::clean(&match baseline.as_str() {
+        "glibc" => format!("glibc is the program as it is, and {by} serves its malloc: {how}"),
+        _ => format!("Under the baseline, {baseline}, {by} serves the program's malloc: {how}"),
+    })
 }
 
 /// The twin in words.

@@ -4,6 +4,7 @@
 use crate::format::decision::{
     Comparison, Constraints, Decision, Feasible, Level, Objective, Ratio, Verdict,
 };
+use crate::format::manifest::Scenario;
 use crate::format::trial::Status;
 use crate::units;
 
@@ -139,14 +140,18 @@ pub fn status(status: Status) -> &'static str {
     }
 }
 
+/// What the knee of a front tells.
+pub fn knee(candidate: &str) -> String {
+    format!("Knee of the front: {}; beyond it more throughput costs the most memory", clean(candidate))
+}
+
 /// `larson, 4 threads`; with the C library where it is not the host's. A program that makes as many threads as
 /// it wants is called by its name alone.
 pub fn scenario(workload: &str, threads: u32, libc: &str) -> String {
-    let threads =
-        if threads == 0 { String::new() } else { format!(", {}", plural(u64::from(threads), "thread")) };
+    let named = Scenario::words(workload, threads);
     match libc {
-        "host" | "" => format!("{workload}{threads}"),
-        libc => format!("{workload}{threads}, libc {libc}"),
+        "host" | "" => named,
+        libc => format!("{named}, libc {libc}"),
     }
 }
 

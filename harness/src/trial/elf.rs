@@ -17,6 +17,8 @@ const MARKS: [(&str, &[&str]); 3] = [
 ];
 
 /// What was found in an executable.
+// Each flag is a fact of its own, and several may hold.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Whether no dynamic loader is asked for.
@@ -53,7 +55,7 @@ fn of(bytes: &[u8]) -> Result<Facts, String> {
     let section = |name: &str| elf.section_by_name(name);
     let interpreter = section(".interp").and_then(|section| section.data().ok()).map(String::from_utf8_lossy);
     let names: Vec<&str> = (elf.symbols().chain(elf.dynamic_symbols()))
-        .filter(|symbol| symbol.is_definition())
+        .filter(ObjectSymbol::is_definition)
         .filter_map(|symbol| symbol.name().ok())
         .collect();
     let has = |name: &str| names.contains(&name);

@@ -77,7 +77,7 @@ impl Drop for Group {
         for _ in 0..50 {
             match std::fs::remove_dir(&self.dir) {
                 Err(e) if e.kind() == ErrorKind::ResourceBusy => {
-                    std::thread::sleep(Duration::from_millis(10))
+                    std::thread::sleep(Duration::from_millis(10));
                 }
                 _ => return,
             }

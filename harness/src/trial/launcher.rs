@@ -96,6 +96,8 @@ pub enum Report {
 }
 
 /// How a trial's process ended.
+// Each flag is a fact of its own, and several may hold.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ending {
     /// Exit code, where it exited.

@@ -140,7 +140,7 @@ impl Leash {
         let output = self.reports.get_ref();
         let mut watched = [rustix::event::PollFd::new(output, rustix::event::PollFlags::IN)];
         let timeout = rustix::event::Timespec {
-            tv_sec: patience.as_secs() as i64,
+            tv_sec: patience.as_secs().cast_signed(),
             tv_nsec: i64::from(patience.subsec_nanos()),
         };
         matches!(rustix::event::poll(&mut watched, Some(&timeout)), Ok(ready) if ready > 0)

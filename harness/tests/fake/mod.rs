@@ -68,6 +68,8 @@ pub fn finished(spec: &TrialSpec) -> TrialRecord {
             version: "2.39".to_owned(),
             how: "gnu_get_libc_version, and malloc lies in libc.so.6".repeat(2),
         }),
+        program: None,
+        memory_group: None,
         effect: Effect { verified: true, how: "what was checked, and what was seen; ".repeat(10) },
         noise: Noise { psi_cpu_some_pct: Some(12.34), steal_s: Some(0.01), foreign_cpu_s: Some(0.02) },
         started_at: "2026-11-22T01:02:03.456789012Z".to_owned(),

@@ -181,6 +181,8 @@ fn trial(
         arenas: Some(Arenas { limit: None, observed: Some(5) }),
         anatomy: Some(Anatomy { free: Some(bytes(0.25)), metadata: Some(bytes(0.01)), ..Anatomy::default() }),
         allocator: None,
+        program: None,
+        memory_group: None,
         effect: Effect { verified: true, how: "arenas counted".into() },
         noise: Disturbance { psi_cpu_some_pct: Some(12.0), steal_s: Some(0.0), foreign_cpu_s: Some(0.1) },
         started_at: "2026-11-22T10:00:00Z".into(),
@@ -247,6 +249,8 @@ fn scenario(workload: &str, threads: u32, shape: &Shape) -> ScenarioDecision {
             let (rss, rate) = truth(candidate, threads);
             let (rss_ratio, rate_ratio) = (ratio(rss / base.0, 0.015), ratio(rate / base.1, 0.022));
             Standing {
+                per_gib: None,
+                instances: None,
                 candidate: candidate.clone(),
                 rounds: shape.rounds,
                 unfinished: BTreeMap::new(),
@@ -279,6 +283,7 @@ fn scenario(workload: &str, threads: u32, shape: &Shape) -> ScenarioDecision {
     }
     let front = standings.iter().filter(|s| s.on_front).map(|s| s.candidate.clone()).collect();
     ScenarioDecision {
+        knee: None,
         workload: workload.to_owned(),
         threads,
         libc: "host".into(),
@@ -322,6 +327,7 @@ fn decision(scenarios: Vec<ScenarioDecision>, trials_run: u64) -> Decision {
     let choice = of_choice.candidate.clone();
     let (rss_ratio, throughput_ratio) = (of_choice.rss_ratio, of_choice.throughput_ratio);
     Decision {
+        host_memory: None,
         format: FORMAT,
         baseline: first.standings[0].candidate.clone(),
         objective: Objective::Peak,

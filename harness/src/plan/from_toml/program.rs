@@ -60,13 +60,10 @@ impl Reader<'_> {
             "command" => said.command = Some(self.words(key, value)?),
             "directory" => said.directory = Some(self.text(key, value)?),
             "driver" => said.driver = Some(self.words(key, value)?),
-            "env" => {
-                said.env = self.each(value, key, None, |reader, name, value| reader.text(name, value))?
-            }
+            "env" => said.env = self.each(value, key, None, Self::text)?,
             "latency" => said.latency = Some(self.figure(key, value)?),
             "ready" => {
-                let kinds =
-                    self.each(value, key, Some(&READY), |reader, name, value| reader.words(name, value))?;
+                let kinds = self.each(value, key, Some(&READY), Self::words)?;
                 said.ready = kinds.into_iter().collect();
             }
             "ready_timeout" => said.ready_timeout = Some(self.text(key, value)?),
@@ -84,7 +81,7 @@ impl Reader<'_> {
     }
 
     fn figure(&self, key: &str, value: &Value<'_>) -> Result<SaidFigure, PlanError> {
-        let mut all = self.each(value, key, Some(&FIGURE), |reader, name, value| reader.text(name, value))?;
+        let mut all = self.each(value, key, Some(&FIGURE), Self::text)?;
         Ok(SaidFigure {
             from: all.remove("from"),
             path: all.remove("path"),
@@ -97,8 +94,7 @@ impl Reader<'_> {
     }
 
     fn stop(&self, value: &Value<'_>) -> Result<SaidStop, PlanError> {
-        let mut all =
-            self.each(value, "stop", Some(&STOP), |reader, name, value| reader.words(name, value))?;
+        let mut all = self.each(value, "stop", Some(&STOP), Self::words)?;
         let mut line = |key: &str| match all.remove(key) {
             Some(Words::List(_)) => {
                 Err(self.error(value.span().start, format!("stop: {key} takes one text, not a list")))

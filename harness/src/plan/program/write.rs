@@ -29,7 +29,7 @@ pub fn write(out: &mut String, program: &Program) {
     }
     if let Some(driver) = &program.driver {
         key("driver", &command(driver));
-        key("stop", &stop(program, &command));
+        key("stop", &stop(program, command));
     }
     key("throughput", &throughput(&program.throughput));
     if let Some(latency) = &program.latency {

@@ -25,7 +25,7 @@ impl Playing<'_> {
         limit: Duration,
         output: Option<PathBuf>,
     ) -> Result<Ending, Broken> {
-        let output = output.or_else(|| self.output(what));
+        let output = Some(output.unwrap_or_else(|| self.output(what)));
         // A teardown runs also when the harness was asked to stop.
         let heed = what != "teardown";
         self.help_while(what, words, limit, output, &mut || if heed { self.go_on() } else { Ok(()) })

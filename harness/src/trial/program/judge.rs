@@ -56,9 +56,8 @@ pub fn no_op(asked: &Asked, served: &Served) -> Option<String> {
         (Some(_), by) if served.facts.own_malloc => {
             format!("{executable} defines malloc itself ({by}), which comes before any library's")
         }
-        (None, "glibc" | "unknown") => return None,
+        (None, "glibc" | "unknown") | (Some(_), _) => return None,
         (None, by) => format!("glibc's malloc does not serve this program, {by} does: {}", served.how),
-        (Some(_), _) => return None,
     };
     Some(format!("no-op: {what} has no effect, as {why}{}", hint(asked, served)))
 }

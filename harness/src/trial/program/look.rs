@@ -85,7 +85,7 @@ pub fn look(launcher: i32, elves: &mut Elves, begin: Instant) -> Option<Look> {
     let start = Instant::now();
     let at_s = begin.elapsed().as_secs_f64();
     let members = tree::below(launcher);
-    let mut rows: Vec<Row> = members.iter().filter_map(|member| row(member, &members, launcher)).collect();
+    let mut rows: Vec<Row> = members.iter().filter_map(|member| row(*member, &members, launcher)).collect();
     let size = |row: &Row| row.exact.pss.unwrap_or(row.exact.rss);
     rows.sort_by_key(|row| (row.role, std::cmp::Reverse(size(row)), row.pid));
     let largest = rows.iter().max_by_key(|row| size(row))?.pid;
@@ -97,7 +97,7 @@ pub fn look(launcher: i32, elves: &mut Elves, begin: Instant) -> Option<Look> {
     Some(Look { at_s, rows, served, arenas, took_s: start.elapsed().as_secs_f64() })
 }
 
-fn row(member: &Member, all: &[Member], launcher: i32) -> Option<Row> {
+fn row(member: Member, all: &[Member], launcher: i32) -> Option<Row> {
     let process = Process::new(member.pid).ok()?;
     let stat = process.stat().ok()?;
     if stat.state == 'Z' {
@@ -162,7 +162,7 @@ fn served(process: &Process, maps: &[MemoryMap], elves: &mut Elves) -> Served {
     let library = library(&files, preloaded.as_deref());
     let libc = files.iter().find(|path| {
         let file = name(path);
-        file.starts_with("libc.so.") || (file.starts_with("libc-2.") && file.ends_with(".so"))
+        file.starts_with("libc.so.") || file.starts_with("libc-2.")
     });
     let (by, how) = by(&facts, library.as_ref(), libc, &executable);
     let managed = files.iter().map(name).find_map(|file| managed_heap(&file));

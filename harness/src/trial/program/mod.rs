@@ -190,7 +190,7 @@ impl Playing<'_> {
             timeout_ms: (self.left() + self.spec.idle + self.program.stop.grace).as_millis() as u64,
             grace_ms: self.program.stop.grace.as_millis() as u64,
             directory: self.directory(),
-            output: self.output("program"),
+            output: Some(self.output("program")),
             whole: self.program.is_service(),
             stop_group: self.program.shell,
             scratch: Some(self.place.places.dir.clone()),
@@ -212,7 +212,7 @@ impl Playing<'_> {
 
     /// A file that keeps what a job prints; named after the trial, and in the trial's own directory where
     /// nothing is to be kept.
-    fn output(&mut self, of: &str) -> Option<PathBuf> {
+    fn output(&mut self, of: &str) -> PathBuf {
         let TrialSpec { workload, threads, round, attempt, position, .. } = self.spec;
         let libc = if self.spec.libc == "host" { String::new() } else { format!("-{}", self.spec.libc) };
         let threads = if *threads == 0 { String::new() } else { format!("-{threads}t") };
@@ -222,7 +222,7 @@ impl Playing<'_> {
         let _ = std::fs::create_dir_all(dir);
         let path = dir.join(name);
         self.story.output.push(path.clone());
-        Some(path)
+        path
     }
 
     fn left(&self) -> Duration {
@@ -286,7 +286,7 @@ impl Playing<'_> {
         let before = noise::mark();
         let from = self.now_s();
         let left = self.left();
-        let ending = self.help_while("driver", &driver, left, output, &mut || {
+        let ending = self.help_while("driver", &driver, left, Some(output), &mut || {
             self.still_there(leash, watch, Duration::ZERO)
         })?;
         self.story.work = Some((from, self.now_s()));

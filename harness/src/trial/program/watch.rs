@@ -168,11 +168,11 @@ impl Watcher {
         if Instant::now() >= self.rescan {
             let before = cpu_time();
             self.rescan();
-            self.rescan = Instant::now() + RESCAN.max((cpu_time() - before) * SHARE);
+            self.rescan = Instant::now() + RESCAN.max(cpu_time().saturating_sub(before) * SHARE);
         }
         let before = cpu_time();
         self.sample();
-        let wait = self.interval.max((cpu_time() - before) * SHARE);
+        let wait = self.interval.max(cpu_time().saturating_sub(before) * SHARE);
         if self.look.is_some_and(|due| Instant::now() >= due) {
             self.look_exactly();
         }

@@ -21,6 +21,7 @@ mod plan;
 mod sieve;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::format::decision::{Decision, Eliminated};
 
@@ -31,7 +32,7 @@ use crate::decide::observations::Observations;
 use crate::decide::question::Question;
 use crate::decide::standings::candidates;
 
-use confirm::Confirmed;
+use confirm::{Confirmed, Past};
 use judge::State;
 use plan::{Plan, Stage};
 use sieve::Sieved;
@@ -41,21 +42,22 @@ use sieve::Sieved;
 pub struct ScreenAndConfirm {
     question: Question,
     effort: Effort,
-    memo: Option<Sieved>,
+    memo: Option<Arc<Sieved>>,
+    past: Past,
 }
 
 impl ScreenAndConfirm {
     /// A search for the answer to `question`.
     pub fn new(question: Question, effort: Effort) -> Self {
-        Self { question, effort, memo: None }
+        Self { question, effort, memo: None, past: Past::default() }
     }
 
-    fn sieved(&mut self, seen: &Observations) -> Sieved {
+    fn sieved(&mut self, seen: &Observations) -> Arc<Sieved> {
         match &self.memo {
-            Some(sieved) if sieved.still_holds(seen) => sieved.clone(),
+            Some(sieved) if sieved.still_holds(seen) => Arc::clone(sieved),
             _ => {
-                let sieved = sieve::walk(seen, &self.question, &self.effort);
-                self.memo = sieved.plan.is_some().then(|| sieved.clone());
+                let sieved = Arc::new(sieve::walk(seen, &self.question, &self.effort));
+                self.memo = sieved.plan.is_some().then(|| Arc::clone(&sieved));
                 sieved
             }
         }
@@ -73,7 +75,7 @@ impl Strategy for ScreenAndConfirm {
         }
         let sieved = self.sieved(seen);
         let Some(plan) = &sieved.plan else {
-            let (arms, eliminated) = (sieved.arms, sieved.eliminated);
+            let (arms, eliminated) = (sieved.arms.clone(), sieved.eliminated.clone());
             return match self.effort.exhausted(seen) {
                 Some(why) => Step::Stop { why, eliminated },
                 None => request(seen, arms, "sieve", eliminated),
@@ -121,10 +123,10 @@ struct Course {
 }
 
 impl ScreenAndConfirm {
-    fn course(&self, seen: &Observations, plan: &Plan) -> Course {
-        let confirmed = confirm::walk(seen, &self.question, &self.effort, plan);
+    fn course(&mut self, seen: &Observations, plan: &Plan) -> Course {
+        let confirmed = confirm::walk(seen, &self.question, &self.effort, plan, &mut self.past);
         if let Some(second) = self.second(seen, plan, &confirmed) {
-            let again = confirm::walk(seen, &self.question, &self.effort, &second);
+            let again = confirm::walk(seen, &self.question, &self.effort, &second, &mut self.past);
             let fresh = complete_rounds(seen) == second.start;
             let newly_out = if fresh { confirmed.newly_out } else { again.newly_out.clone() };
             let mut before = confirmed.finalists;
