@@ -46,6 +46,12 @@ fn bad_candidates_are_told_what_would_be_right() {
         ("preload=/a b.so", "LD_PRELOAD cannot carry a path with a space; link the library to another place"),
         ("preload=/a.so:LD_PRELOAD=/b.so", "LD_PRELOAD is set by the candidate itself and cannot be given"),
         ("preload=/a.so:2X=1", "'2X=1' is no KEY=VALUE"),
+        ("preload=/libjemalloc.so.2:naremas=4", "jemalloc has no setting 'naremas'; did you mean narenas"),
+        ("preload=/libjemalloc.so.2:narenas=0", "narenas is 0, but must be from 1 to 4094"),
+        (
+            "preload=/libtcmalloc.so.4:release_rate=1,TCMALLOC_RELEASE_RATE=2",
+            "release_rate and TCMALLOC_RELEASE_RATE, which carries it, are both given",
+        ),
         ("glibc\u{1b}[31m", "it holds a control character"),
     ] {
         let told = text.parse::<Candidate>().unwrap_err().to_string();
@@ -70,7 +76,12 @@ fn candidates_have_one_canonical_form() {
             "preload=/usr/lib/libjemalloc.so.2:ZZ=1,MALLOC_CONF=narenas:4,tcache:false",
             "preload=/usr/lib/libjemalloc.so.2:MALLOC_CONF=narenas:4,tcache:false,ZZ=1",
         ),
+        (
+            "preload=/usr/lib/libmimalloc.so.2:purge_delay=1s,MIMALLOC_VERBOSE=1",
+            "preload=/usr/lib/libmimalloc.so.2:MIMALLOC_VERBOSE=1,purge_delay=1000",
+        ),
         ("preload=/a.so:B=1\\,C=2", "preload=/a.so:B=1\\,C=2"),
+        ("preload=/a.so:narenas=01", "preload=/a.so:narenas=01"),
     ] {
         assert_eq!(text.parse::<Candidate>().unwrap().to_string(), canonical);
     }
@@ -95,6 +106,10 @@ fn the_environment_of_a_candidate() {
     assert_eq!(jemalloc, ["MALLOC_CONF=background_thread:true,narenas:4"]);
     let mimalloc = env("mimalloc:purge_delay=0,arena_reserve=64MiB");
     assert_eq!(mimalloc, ["MIMALLOC_ARENA_RESERVE=65536KiB", "MIMALLOC_PURGE_DELAY=0"]);
+    let known = env("preload=/x/libjemalloc.so.2:narenas=4,tcache=false,B=c");
+    assert_eq!(known, ["B=c", "LD_PRELOAD=/x/libjemalloc.so.2", "MALLOC_CONF=narenas:4,tcache:false"]);
+    let tcmalloc = env("preload=/x/libtcmalloc.so.4:max_total_thread_cache_bytes=1MiB");
+    assert_eq!(tcmalloc, ["LD_PRELOAD=/x/libtcmalloc.so.4", "TCMALLOC_MAX_TOTAL_THREAD_CACHE_BYTES=1048576"]);
     assert_eq!(env("preload=/x/lib.so:A=b,c,D=e"), ["A=b,c", "D=e", "LD_PRELOAD=/x/lib.so"]);
 }
 

@@ -11,6 +11,7 @@ use crate::format::FORMAT;
 use crate::format::manifest::Host;
 use crate::trial::companions::{self, WORKLOADS};
 use crate::trial::host::{self, Tree};
+use crate::trial::libraries;
 
 pub mod judge;
 
@@ -57,6 +58,7 @@ fn examine(args: &DoctorArgs, around: &Surroundings) -> Evidence {
         space: host::space(&args.out).map_err(|error| error.to_string()),
         steering: around.steering(),
         companions: companions(around),
+        libraries: libraries::found(&around.companions, &around.scrubbed()),
     }
 }
 

@@ -12,6 +12,7 @@ use super::surroundings::Surroundings;
 use crate::format::FORMAT;
 use crate::format::manifest::Libc;
 use crate::knowledge::{self, Kind, Passing, Setting};
+use crate::trial::libraries::{self, Library};
 
 mod tables;
 
@@ -23,6 +24,8 @@ struct Lists {
     workloads: Option<Vec<&'static Description>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     allocators: Option<Vec<AllocatorView>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    libraries: Option<Vec<LibraryView>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     libcs: Option<Vec<Libc>>,
 }
@@ -38,6 +41,38 @@ pub(crate) struct AllocatorView {
     /// Why there is no version.
     problem: Option<String>,
     settings: Vec<SettingView>,
+}
+
+/// An allocator that can be preloaded, as it is listed.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LibraryView {
+    /// The allocator that it should be, by its file name.
+    allocator: &'static str,
+    /// Ready for `--candidate`.
+    candidate: String,
+    path: String,
+    /// Whether it came with arenalab.
+    bundled: bool,
+    /// Its version, by its own word.
+    version: Option<String>,
+    /// Why there is no version.
+    problem: Option<String>,
+    /// The settings that it takes, by their keys.
+    settings: Vec<SettingView>,
+}
+
+impl LibraryView {
+    fn of(library: &Library) -> Self {
+        Self {
+            allocator: library.allocator,
+            candidate: library.candidate(),
+            path: library.path.display().to_string(),
+            bundled: library.bundled,
+            version: library.identity.as_ref().ok().map(|identity| identity.version.clone()),
+            problem: library.identity.as_ref().err().cloned(),
+            settings: knowledge::settings(library.allocator).iter().map(SettingView::of).collect(),
+        }
+    }
 }
 
 /// A setting as it is listed.
@@ -103,6 +138,10 @@ pub fn run(args: &ListArgs, around: &Surroundings, out: &mut dyn Write) -> anyho
         workloads: wanted(Listed::Workloads)
             .then(|| catalogue::all().iter().filter(|workload| !workload.hidden).collect()),
         allocators: wanted(Listed::Allocators).then(|| allocators(&found)),
+        libraries: wanted(Listed::Allocators).then(|| {
+            let found = libraries::found(&around.companions, &around.scrubbed());
+            found.iter().map(LibraryView::of).collect()
+        }),
         libcs: wanted(Listed::Libcs).then(|| vec![host_libc(&found)]),
     };
     if args.json {
@@ -118,6 +157,9 @@ pub fn run(args: &ListArgs, around: &Surroundings, out: &mut dyn Write) -> anyho
     if let Some(allocators) = &lists.allocators {
         text +=
             &if briefly { tables::allocators_briefly(allocators) } else { tables::allocators(allocators) };
+    }
+    if let Some(libraries) = &lists.libraries {
+        text += &tables::libraries(libraries);
     }
     if let Some(libcs) = &lists.libcs {
         text += &tables::libcs(libcs);

@@ -1,10 +1,10 @@
 //! What is known about allocators: their settings, how each is passed, what each libc makes of it, and
 //! where that is written. Pure data and rules; nothing here looks at the system.
 //!
-//! One file an allocator: [`glibc`], [`jemalloc`], [`mimalloc`], and [`preload`] for any other. A setting is
-//! a [`Setting`]; [`value`] reads and writes its values. [`arena_limit`] has glibc's rule for the number of
-//! arenas, by version; [`behaviour`] what else it does, [`releases`] who ships which, and [`mod@predict`] what
-//! follows. [`scrub`] names the variables that must not leak into a trial.
+//! One file an allocator: [`glibc`], [`jemalloc`], [`mimalloc`], [`tcmalloc`], and [`preload`] for any other. A
+//! setting is a [`Setting`]; [`value`] reads and writes its values. [`arena_limit`] has glibc's rule for the
+//! number of arenas, by version; [`behaviour`] what else it does, [`releases`] who ships which, and
+//! [`mod@predict`] what follows. [`scrub`] names the variables that must not leak into a trial.
 
 pub mod arena_limit;
 pub mod behaviour;
@@ -15,6 +15,7 @@ pub mod predict;
 pub mod preload;
 pub mod releases;
 pub mod scrub;
+pub mod tcmalloc;
 pub mod value;
 pub mod version;
 
@@ -100,13 +101,20 @@ impl Setting {
     }
 }
 
-/// The allocators that have settings of their own here, with these settings.
+/// The allocators that come with arenalab, with these settings.
 pub const ALLOCATORS: [(&str, &[Setting]); 3] =
     [("glibc", glibc::SETTINGS), ("jemalloc", jemalloc::SETTINGS), ("mimalloc", mimalloc::SETTINGS)];
 
+/// An allocator that is known, but only met as a preloaded library.
+pub const PRELOADED: (&str, &[Setting]) = ("tcmalloc", tcmalloc::SETTINGS);
+
 /// The settings of an allocator by its name; empty for one that has none.
 pub fn settings(allocator: &str) -> &'static [Setting] {
-    ALLOCATORS.iter().find(|(name, _)| *name == allocator).map_or(&[], |(_, settings)| settings)
+    ALLOCATORS
+        .iter()
+        .chain([&PRELOADED])
+        .find(|(name, _)| *name == allocator)
+        .map_or(&[], |(_, settings)| settings)
 }
 
 /// One setting.
@@ -120,7 +128,7 @@ mod tests {
 
     #[test]
     fn every_setting_is_described_and_its_default_is_in_range() {
-        for (allocator, settings) in ALLOCATORS {
+        for (allocator, settings) in ALLOCATORS.into_iter().chain([PRELOADED]) {
             let mut keys: Vec<_> = settings.iter().map(|setting| setting.key).collect();
             keys.dedup();
             assert!(keys.is_sorted() && keys.len() == settings.len(), "{allocator}: {keys:?}");

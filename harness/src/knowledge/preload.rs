@@ -1,5 +1,25 @@
-//! Any other allocator, put in front of the system's with `LD_PRELOAD`. Nothing is known of its settings:
-//! what follows the path are environment variables, passed as they are.
+//! Any other allocator, put in front of the system's with `LD_PRELOAD`. What follows the path are environment
+//! variables, passed as they are. A jemalloc, mimalloc or tcmalloc, known by its file name, takes the keys of
+//! its settings besides.
+
+use std::path::Path;
+
+/// Allocators by what their libraries' names begin with: upstream's (`libjemalloc.so.2`,
+/// `libtcmalloc_minimal.so.4`) and those of this workspace.
+const NAMES: [(&str, &str); 6] = [
+    ("libarenalab_jemalloc.", "jemalloc"),
+    ("libarenalab_mimalloc.", "mimalloc"),
+    ("libjemalloc.", "jemalloc"),
+    ("libmimalloc.", "mimalloc"),
+    ("libtcmalloc.", "tcmalloc"),
+    ("libtcmalloc_minimal.", "tcmalloc"),
+];
+
+/// The allocator that a library should be, by its file name; `None` for one that is not known.
+pub fn recognise(library: &Path) -> Option<&'static str> {
+    let name = library.file_name()?.to_str()?;
+    NAMES.iter().find(|(begin, _)| name.starts_with(begin)).map(|(_, allocator)| *allocator)
+}
 
 /// Names that a candidate may not set: they decide what is preloaded at all.
 pub const RESERVED: [&str; 2] = ["LD_PRELOAD", "LD_AUDIT"];
@@ -54,4 +74,22 @@ pub fn is_name(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_recognised_by_their_names() {
+        let recognised = |path: &str| recognise(Path::new(path));
+        assert_eq!(recognised("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"), Some("jemalloc"));
+        assert_eq!(recognised("/a/libmimalloc.so.2.0"), Some("mimalloc"));
+        assert_eq!(recognised("/a/libtcmalloc_minimal.so.4.5.10"), Some("tcmalloc"));
+        assert_eq!(recognised("/a/libarenalab_mimalloc.so"), Some("mimalloc"));
+        assert_eq!(recognised("/a/libmimalloc-secure.so.2"), None);
+        assert_eq!(recognised("/a/libtcmalloc_minimal_debug.so.4"), None);
+        assert_eq!(recognised("/libjemalloc.so.2/"), Some("jemalloc"));
+        assert_eq!(recognised("/"), None);
+    }
 }

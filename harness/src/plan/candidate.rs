@@ -36,6 +36,15 @@ impl Allocator {
         }
     }
 
+    /// The allocator whose settings it takes, by the name of those: of a preloaded library, as far as its file
+    /// name tells.
+    fn known_as(&self) -> &'static str {
+        match self {
+            Self::Preload(path) => preload::recognise(path).unwrap_or("preload"),
+            other => other.name(),
+        }
+    }
+
     /// The workload binary that it runs in: `glibc` for a preloaded library.
     pub const fn binary(&self) -> &'static str {
         match self {
@@ -125,9 +134,9 @@ impl Candidate {
         self.settings.get(key)
     }
 
-    /// The settings with what is known of them; empty for a preloaded library.
+    /// The settings with what is known of them; none of a preloaded library's variables.
     pub fn known_settings(&self) -> impl Iterator<Item = (&'static Setting, &Value)> {
-        let allocator = self.allocator.name();
+        let allocator = self.allocator.known_as();
         self.settings.iter().filter_map(move |(key, value)| Some((knowledge::find(allocator, key)?, value)))
     }
 
@@ -225,7 +234,7 @@ impl Candidate {
     }
 
     fn spelt_settings(&self) -> String {
-        let allocator = self.allocator.name();
+        let allocator = self.allocator.known_as();
         let spelt = self.settings.iter().map(|(key, value)| match (knowledge::find(allocator, key), value) {
             (Some(setting), value) => format!("{key}={}", setting.spell(value)),
             (None, Value::Text(text)) => format!("{key}={}", escape(text)),
@@ -277,18 +286,32 @@ fn read(text: &str) -> Result<Candidate, String> {
             return Err(format!("{key} is given twice"));
         }
     }
-    Ok(candidate)
+    match given_both_ways(&candidate) {
+        Some(setting) => {
+            Err(format!("{} and {}, which carries it, are both given", setting.key, setting.variable()))
+        }
+        None => Ok(candidate),
+    }
+}
+
+/// A setting of a preloaded library whose variable is given as such, too.
+fn given_both_ways(candidate: &Candidate) -> Option<&'static Setting> {
+    let settings = candidate.known_settings().map(|(setting, _)| setting);
+    settings.into_iter().find(|setting| candidate.settings.contains_key(setting.variable()))
 }
 
 fn read_setting(allocator: &Allocator, key: &str, value: &str) -> Result<Value, String> {
-    if let Allocator::Preload(_) = allocator {
+    let known_as = allocator.known_as();
+    if let Some(setting) = knowledge::find(known_as, key) {
+        return setting.parse(value);
+    }
+    // Variables are written in capitals; of an allocator that is not known, anything may be one.
+    let variable = known_as == "preload" || !key.contains(|c: char| c.is_ascii_lowercase());
+    if matches!(allocator, Allocator::Preload(_)) && variable {
         preload::check_name(key)?;
         return Ok(Value::Text(value.to_owned()));
     }
-    match knowledge::find(allocator.name(), key) {
-        Some(setting) => setting.parse(value),
-        None => Err(unknown_key(allocator.name(), key)),
-    }
+    Err(unknown_key(known_as, key))
 }
 
 fn unknown_key(allocator: &str, key: &str) -> String {

@@ -17,6 +17,9 @@ pub const WORKLOADS: [(&str, &str); 3] = [
     ("mimalloc", "arenalab-workload-mimalloc"),
 ];
 
+/// The allocators whose libraries put them in front of the C library's in any program.
+pub const LIBRARIES: [&str; 2] = ["jemalloc", "mimalloc"];
+
 /// A companion that is not there. Displays as one line that says how to get it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -61,8 +64,12 @@ impl Companions {
     /// # Errors
     /// When it is in none of the places.
     pub fn find(&self, name: &str) -> Result<PathBuf, Missing> {
-        let runnable = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
-        let found = self.places.iter().map(|place| place.join(name)).find(runnable);
+        self.find_with(name, Access::EXEC_OK)
+    }
+
+    fn find_with(&self, name: &str, right: Access) -> Result<PathBuf, Missing> {
+        let usable = |path: &PathBuf| path.is_file() && access(path, right).is_ok();
+        let found = self.places.iter().map(|place| place.join(name)).find(usable);
         found.ok_or_else(|| Missing { name: name.to_owned(), looked_in: self.places.clone() })
     }
 
@@ -73,9 +80,7 @@ impl Companions {
     /// When it is in none of the places.
     pub fn library(&self, allocator: &str) -> Result<PathBuf, Missing> {
         let name = crate::knowledge::preload::library(allocator);
-        let readable = |path: &PathBuf| path.is_file() && access(path, Access::READ_OK).is_ok();
-        let found = self.places.iter().map(|place| place.join(&name)).find(readable);
-        found.ok_or_else(|| Missing { name, looked_in: self.places.clone() })
+        self.find_with(&name, Access::READ_OK)
     }
 
     /// Finds the workload binary of an allocator ([`crate::plan::Allocator::binary`]).

@@ -56,9 +56,7 @@ pub struct Weighed {
 pub fn weigh(asked: &Asked, identity: &Identity, seen: &Seen) -> Weighed {
     let mut found = vec![allocator(asked, identity), environment(asked, seen)];
     found.extend(asked.settings.iter().map(|(setting, value)| one(asked, setting, value, identity, seen)));
-    if asked.allocator == "preload" && asked.env.len() > 1 {
-        found.push(Found::Untold("the preloaded library cannot be asked for its settings".to_owned()));
-    }
+    found.extend(bare_variables(asked));
     let verified = found.iter().all(|found| matches!(found, Found::Holds(_)));
     let disproved = found.iter().any(|found| matches!(found, Found::Fails(_)));
     let words = found.into_iter().map(|found| match found {
@@ -73,6 +71,15 @@ fn allocator(asked: &Asked, identity: &Identity) -> Found {
         Ok(()) => Found::Holds(format!("{} {}: {}", identity.name, identity.version, identity.how)),
         Err(reason) => Found::Fails(reason),
     }
+}
+
+/// What a preloaded library makes of variables that are passed to it as they are.
+fn bare_variables(asked: &Asked) -> Option<Found> {
+    let of_setting = |name: &String| asked.settings.iter().any(|(setting, _)| setting.variable() == name);
+    let bare = asked.env.keys().any(|name| name != "LD_PRELOAD" && !of_setting(name));
+    let untold =
+        || Found::Untold("what the preloaded library makes of its variables cannot be told".to_owned());
+    (asked.allocator == "preload" && bare).then(untold)
 }
 
 /// The environment has what was asked for, and nothing else that an allocator reads.

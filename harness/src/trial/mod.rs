@@ -12,6 +12,7 @@ pub mod fingerprint;
 pub mod group;
 pub mod host;
 pub mod launcher;
+pub mod libraries;
 pub mod program;
 pub mod real;
 pub mod record;

@@ -1,7 +1,6 @@
 //! An allocator that was put in place of the C library's with `LD_PRELOAD`.
 
-use std::collections::BTreeMap;
-use std::ffi::{c_char, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::io;
 
 use arenalab_wire::message::{Identity, Inspection};
@@ -36,9 +35,30 @@ fn mimalloc_functions() -> Option<Functions> {
     }
 }
 
-/// An allocator that cannot be asked more than its name.
+/// An allocator that is not known, or gperftools' tcmalloc, which can be asked for a few figures.
 struct Stranger {
     path: String,
+}
+
+/// Settings of tcmalloc by the key of a candidate, with the property that tells the effective value
+/// (gperftools, `malloc_extension.h`).
+const TCMALLOC: [(&str, &CStr); 2] = [
+    ("aggressive_decommit", c"tcmalloc.aggressive_memory_decommit"),
+    ("max_total_thread_cache_bytes", c"tcmalloc.max_total_thread_cache_bytes"),
+];
+
+/// A figure of tcmalloc's; `None` where it, or this figure of it, does not exist.
+fn tcmalloc_figure(property: &CStr) -> Option<u64> {
+    type GetNumericProperty = unsafe extern "C" fn(*const c_char, *mut usize) -> c_int;
+    let mut value = 0;
+    // SAFETY: the type of this function, a name of gperftools' alone; it writes one size_t where it returns 1.
+    let known = unsafe {
+        function::<GetNumericProperty>(c"MallocExtension_GetNumericProperty")?(
+            property.as_ptr(),
+            &raw mut value,
+        )
+    };
+    (known != 0).then_some(value as u64)
 }
 
 impl Allocator for Stranger {
@@ -52,12 +72,20 @@ impl Allocator for Stranger {
             version,
             how: format!("malloc resolves to {}, which is not the C library", self.path),
             libc_version: libc_version(),
-            settings: BTreeMap::new(),
+            settings: (TCMALLOC.iter())
+                .filter_map(|(key, property)| {
+                    Some(((*key).to_owned(), tcmalloc_figure(property)?.to_string()))
+                })
+                .collect(),
         }
     }
 
     fn inspect(&self) -> io::Result<Inspection> {
-        Ok(Inspection::default())
+        Ok(Inspection {
+            allocated: tcmalloc_figure(c"generic.current_allocated_bytes"),
+            free: tcmalloc_figure(c"tcmalloc.pageheap_free_bytes"),
+            ..Inspection::default()
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::format::manifest::Host;
 use crate::trial::host::{Activity, Readings, Space};
+use crate::trial::libraries::Library;
 use crate::units::format_bytes;
 
 /// How serious a finding is.
@@ -71,6 +72,8 @@ pub struct Evidence {
     pub steering: Vec<String>,
     /// The workload binaries.
     pub companions: Vec<Companion>,
+    /// Allocators that can be preloaded.
+    pub libraries: Vec<Library>,
 }
 
 const MIB: u64 = 1 << 20;
@@ -107,6 +110,7 @@ fn bad(check: &'static str, found: String, advice: &str) -> Finding {
 /// All findings, in the order in which they are best read.
 pub fn findings(evidence: &Evidence) -> Vec<Finding> {
     let mut findings: Vec<Finding> = evidence.companions.iter().map(companion).collect();
+    findings.extend(evidence.libraries.iter().map(library));
     findings.extend(host(&evidence.host));
     findings.push(space(&evidence.space));
     findings.push(steering(&evidence.steering));
@@ -135,6 +139,14 @@ fn companion(companion: &Companion) -> Finding {
         // Without glibc there is no baseline; the others can be left out of a plan.
         Err(why) if check == "glibc" => bad(check, why.clone(), "without it there is no baseline"),
         Err(why) => warn(check, why.clone(), "until then leave it out with --allocators"),
+    }
+}
+
+fn library(library: &Library) -> Finding {
+    let candidate = library.candidate();
+    match &library.identity {
+        Ok(identity) => ok("preload", format!("{} {}: {candidate}", identity.name, identity.version)),
+        Err(why) => warn("preload", format!("{candidate}: {why}"), "until then leave it out"),
     }
 }
 

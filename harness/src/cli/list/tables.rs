@@ -4,7 +4,7 @@ use arenalab_workloads::catalogue::Description;
 use arenalab_workloads::spec;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
-use super::{AllocatorView, SettingView};
+use super::{AllocatorView, LibraryView, SettingView};
 use crate::format::manifest::Libc;
 
 /// Width where the output is no terminal.
@@ -80,10 +80,7 @@ pub(super) fn allocators_briefly(allocators: &[AllocatorView]) -> String {
     for allocator in allocators {
         table.add_row([allocator.name.to_owned(), state(allocator)]);
     }
-    table.add_row([
-        "preload=/path/lib.so",
-        "any other, put in front with LD_PRELOAD; its settings are variables",
-    ]);
+    table.add_row(["preload=/path/lib.so", "any other, put in front with LD_PRELOAD"]);
     format!("Allocators (arenalab list allocators has their settings)\n{}\n", text(table))
 }
 
@@ -99,13 +96,31 @@ pub(super) fn allocators(allocators: &[AllocatorView]) -> String {
         format!("{} {}\n{binary}{}\n", allocator.name, state(allocator), text(table))
     };
     let listed: String = allocators.iter().map(one).collect();
-    let preload =
-        "any other allocator, put in front of the C library's with LD_PRELOAD; what follows are variables";
+    let preload = "any other allocator, put in front of the C library's with LD_PRELOAD; what follows are \
+                   variables, or the settings of jemalloc, mimalloc and tcmalloc, known by the library's name";
     format!(
         "{listed}preload=/path/lib.so[:NAME=VALUE,...]\n{}\nWrite ALLOCATOR:KEY=VALUE,..., for example \
          glibc:arena_max=2,trim_threshold=128KiB. Sources: arenalab list allocators --json\n",
         paragraph(preload)
     )
+}
+
+/// Allocators that can be preloaded, ready to be given as candidates.
+pub(super) fn libraries(libraries: &[LibraryView]) -> String {
+    if libraries.is_empty() {
+        return String::new();
+    }
+    let mut table = table();
+    for library in libraries {
+        let (version, problem) = (library.version.as_ref(), library.problem.as_ref());
+        // jemalloc's goes on with the commit that it was built from.
+        let brief = |version: &String| {
+            version.split_once("-0-g").map_or(version.clone(), |(brief, _)| brief.to_owned())
+        };
+        let version = version.map(|version| format!("{} {}", library.allocator, brief(version)));
+        table.add_row([library.candidate.clone(), version.or(problem.cloned()).unwrap_or_default()]);
+    }
+    format!("Libraries to preload, found on this host\n{}\n", text(table))
 }
 
 /// What a setting does, takes, defaults to, and how it is passed.

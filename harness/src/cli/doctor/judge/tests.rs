@@ -45,6 +45,7 @@ fn quiet() -> Evidence {
         space: Ok(Space { directory: PathBuf::from("/r"), free: 1 << 40, writable: true }),
         steering: Vec::new(),
         companions: ["glibc", "jemalloc", "mimalloc"].map(companion_of).to_vec(),
+        libraries: Vec::new(),
     }
 }
 
