@@ -10,10 +10,9 @@ use arenalab_wire::message::Border;
 use arenalab_wire::telemetry::Page;
 use arenalab_workloads::catalogue::{self, Description, Kind};
 use arenalab_workloads::engine::Conductor;
-use arenalab_workloads::engine::crew::Run;
 use arenalab_workloads::heap::{Heap, LibcHeap};
 use arenalab_workloads::spec::Spec;
-use arenalab_workloads::workload;
+use arenalab_workloads::workload::{self, Run};
 use proptest::prelude::*;
 
 /// What is live in [`Watched`], by address.

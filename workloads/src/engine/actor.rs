@@ -3,12 +3,13 @@
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arenalab_wire::message::Failure;
-use arenalab_wire::telemetry;
+use arenalab_wire::telemetry::{self, Stage};
 
 use super::gate::Gate;
-use super::latency::{Collected, Sampler};
+use super::latency::{Collected, Completions, Sampler};
 use crate::heap::{Heap, Object, Touch};
 use crate::random::Rng;
 
@@ -27,6 +28,7 @@ pub struct Actor<H> {
     sequence: u64,
     mallocs: Sampler,
     frees: Sampler,
+    completions: Completions,
 }
 
 /// What all seats have handed in at a border.
@@ -36,7 +38,10 @@ pub struct Records {
     pub mallocs: Collected,
     /// Latency of calls that free.
     pub frees: Collected,
-    /// Fingerprint of the sizes asked for; the same however the threads were scheduled.
+    /// Latency of operations that were to start at a given time.
+    pub completions: Collected,
+    /// Fingerprint of what the seats asked for, in order, and of how far each has come in its random choices: sizes,
+    /// lifetimes and hand-offs all follow from these. The same however the threads were scheduled.
     pub sequence: u64,
 }
 
@@ -52,6 +57,12 @@ fn signed(size: usize) -> i64 {
     size.cast_signed() as i64
 }
 
+/// Nothing is written to what must not be touched.
+#[inline]
+fn touchable<H: Heap>(touch: Touch) -> Touch {
+    if H::TOUCHABLE { touch } else { Touch::Nothing }
+}
+
 impl<H: Heap> Actor<H> {
     /// The actor of seat `index`, which publishes in `cell`.
     pub fn new(
@@ -63,10 +74,22 @@ impl<H: Heap> Actor<H> {
         gate: Arc<Gate>,
         workload: &'static str,
     ) -> Self {
-        let touch = if H::TOUCHABLE { touch } else { Touch::Nothing };
+        let touch = touchable::<H>(touch);
         let sequence = crate::random::mix(u64::from(index));
         let (mallocs, frees) = (Sampler::new(index * 2 + 1), Sampler::new(!index));
-        Self { rng, left: 0, heap, touch, cell, gate, workload, sequence, mallocs, frees }
+        Self {
+            rng,
+            left: 0,
+            heap,
+            touch,
+            cell,
+            gate,
+            workload,
+            sequence,
+            mallocs,
+            frees,
+            completions: Completions::default(),
+        }
     }
 
     /// `malloc(size)`, touched. Does not return when memory is out.
@@ -150,6 +173,23 @@ impl<H: Heap> Actor<H> {
         object
     }
 
+    /// What is written to new memory from now on.
+    #[inline]
+    pub fn touch_as(&mut self, touch: Touch) {
+        self.touch = touchable::<H>(touch);
+    }
+
+    /// Says where the seat stands with regard to bursts.
+    pub fn stage(&self, stage: Stage) {
+        self.cell.set_stage(stage);
+    }
+
+    /// An operation has ended so long after it was to start.
+    #[inline]
+    pub fn completed(&mut self, took: Duration) {
+        self.completions.record(took);
+    }
+
     /// Counts an operation of the workload.
     #[inline]
     pub fn operation(&mut self) {
@@ -166,7 +206,9 @@ impl<H: Heap> Actor<H> {
     pub fn hand_in(&mut self, records: &mut Records) {
         self.mallocs.take_into(&mut records.mallocs);
         self.frees.take_into(&mut records.frees);
-        records.sequence = records.sequence.wrapping_add(self.sequence);
+        self.completions.take_into(&mut records.completions);
+        let choices = self.rng.fingerprint();
+        records.sequence = records.sequence.wrapping_add(crate::random::mix(self.sequence ^ choices));
     }
 
     #[cold]
