@@ -83,6 +83,7 @@ fn spec(program: &Path, sampled: bool, seed: u32) -> TrialSpec {
         },
         unsupported: None,
         timeout: Duration::from_secs(60),
+        trim: false,
         idle: Duration::ZERO,
         sampled,
         keep_series: false,

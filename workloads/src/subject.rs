@@ -14,7 +14,7 @@ use crate::workload::{self, Run};
 const THREADS: u32 = 4;
 
 /// What a run is of.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// A coded workload with its parameters.
     Spec(Spec),

@@ -170,7 +170,7 @@ fn threads_of_a_role_may_come_and_go() {
 
 #[test]
 fn what_does_not_fit_or_cannot_be_read_is_refused_in_one_line() {
-    let large = simple("\"1GiB\"", "\"1M\"").replace("[[role]]", "memory = \"60TiB\"\n[[role]]");
+    let large = simple("\"1GiB\"", "10000").replace("[[role]]", "memory = \"60TiB\"\n[[role]]");
     let limited = simple("\"1MiB\"", "\"1M\"");
     let wrong = simple("\"1MiB\"", "forever");
     for (arguments, expected) in [

@@ -81,6 +81,15 @@ unsafe impl Heap for Watched {
         // SAFETY: the caller's promise.
         unsafe { LibcHeap.free(address) };
     }
+
+    unsafe fn usable_size(self, address: *mut u8) -> usize {
+        check(
+            with_live(|live| live.contains_key(&(address as usize))),
+            "the size of something that is not live",
+        );
+        // SAFETY: the caller's promise.
+        unsafe { LibcHeap.usable_size(address) }
+    }
 }
 
 /// Goes on at once, and keeps the borders.

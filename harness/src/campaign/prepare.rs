@@ -144,11 +144,13 @@ fn template(
         twin,
         program: program.clone(),
         seed: 0,
-        args: ["run", &workload.to_string(), "--threads", &threads.to_string()].map(str::to_owned).to_vec(),
+        args: [vec!["run".to_owned()], workload.args(), vec!["--threads".to_owned(), threads.to_string()]]
+            .concat(),
         asked: asked(candidate),
         unsupported: version.and_then(|version| candidate.unsupported_by(version)),
         timeout: plan.measure.timeout,
         idle: plan.measure.idle,
+        trim: plan.measure.trim,
         sampled: true,
         keep_series: false,
     })

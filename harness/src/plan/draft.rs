@@ -42,6 +42,8 @@ pub struct Draft {
     pub objective: Option<Objective>,
     /// Idle wait after the drain.
     pub idle: Option<Duration>,
+    /// Whether the allocator is asked to give memory back in the end.
+    pub trim: Option<bool>,
     /// Time limit of a trial.
     pub timeout: Option<Duration>,
     /// Seed.
@@ -85,6 +87,7 @@ impl Draft {
             rounds: self.rounds.or(below.rounds),
             objective: self.objective.or(below.objective),
             idle: self.idle.or(below.idle),
+            trim: self.trim.or(below.trim),
             timeout: self.timeout.or(below.timeout),
             seed: self.seed.or(below.seed),
             max_throughput_loss: self.max_throughput_loss.or(below.max_throughput_loss),
@@ -110,22 +113,25 @@ impl Draft {
                 names.join(", ")
             )));
         }
+        let workloads = without_repeats(self.workloads);
+        // A model by itself runs with the threads that it names.
+        let own = if let [only] = workloads.as_slice() { only.own_threads() } else { None };
+        let threads = self.threads.unwrap_or_else(|| vec![own.unwrap_or(DEFAULT_THREADS)]);
+        let threads = without_repeats(threads);
+        workloads.iter().try_for_each(|workload| workload.check(&threads))?;
         let mut candidates = self.axes.candidates()?;
         let baseline_added = !candidates.contains(&Candidate::baseline());
         if baseline_added {
             candidates.insert(0, Candidate::baseline());
         }
         Ok(Plan {
-            workloads: without_repeats(self.workloads),
-            sweep: Sweep {
-                threads: without_repeats(self.threads.unwrap_or_else(|| vec![DEFAULT_THREADS])),
-                candidates,
-                baseline_added,
-            },
+            workloads,
+            sweep: Sweep { threads, candidates, baseline_added },
             measure: Measure {
                 rounds: self.rounds.unwrap_or(DEFAULT_ROUNDS),
                 objective: self.objective.unwrap_or_default(),
                 idle: self.idle.unwrap_or_default(),
+                trim: self.trim.unwrap_or_default(),
                 timeout: self.timeout.unwrap_or(DEFAULT_TIMEOUT),
                 seed: self.seed.unwrap_or(DEFAULT_SEED),
                 strategy: self.strategy.unwrap_or_default(),

@@ -63,6 +63,8 @@ pub struct Measure {
     pub objective: Objective,
     /// Idle wait after the drain.
     pub idle: Duration,
+    /// Whether the allocator is asked to give memory back after the last reading, and RSS is read once more.
+    pub trim: bool,
     /// Time limit of a trial, without its idle wait.
     pub timeout: Duration,
     /// Seed of orders, resampling and workloads.

@@ -43,6 +43,8 @@ pub struct TrialSpec {
     pub timeout: Duration,
     /// Idle wait after the drain.
     pub idle: Duration,
+    /// Whether the allocator is asked to give memory back after that.
+    pub trim: bool,
     /// Whether RSS is sampled while it runs. Only the benchmark of the sampling itself goes without.
     pub sampled: bool,
     /// Whether a series is wanted.

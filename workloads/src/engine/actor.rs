@@ -137,6 +137,18 @@ impl<H: Heap> Actor<H> {
         self.add_live(-signed(size));
     }
 
+    /// `malloc_usable_size(object)`. It differs from allocator to allocator: nothing that is asked for may follow from it.
+    #[inline]
+    pub fn usable_size(&mut self, object: &Object) -> usize {
+        let (heap, address) = (self.heap, object.address.as_ptr());
+        // SAFETY: an object is the only handle on memory of this heap, and is borrowed here.
+        let usable = unsafe { heap.usable_size(address) };
+        if usable < object.size {
+            self.give_up(format!("malloc_usable_size says {usable} of an object of {} bytes", object.size));
+        }
+        usable
+    }
+
     /// Frees the object in a slot, and then puts a new one there.
     #[inline]
     pub fn replace(&mut self, slot: &mut Object, fresh: impl FnOnce(&mut Self) -> Object) {

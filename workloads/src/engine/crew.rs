@@ -345,6 +345,10 @@ mod tests {
         }
 
         unsafe fn free(self, _address: *mut u8) {}
+
+        unsafe fn usable_size(self, _address: *mut u8) -> usize {
+            0
+        }
     }
 
     #[test]

@@ -65,6 +65,15 @@ impl Model {
         }
     }
 
+    /// A class's longest life in operations of one of `seats` threads of its owner.
+    pub(super) fn longest_in_ops(&self, class: &Class, seats: u32) -> f64 {
+        match &class.life {
+            Life::Ops(life) => life.max().ceil(),
+            Life::Time(life) => (life.max() * self.rate_of_a_seat(class.role, seats)).ceil(),
+            Life::Run(_) => 0.0,
+        }
+    }
+
     /// Operations a second of one of `seats` threads of a role; 0 without a rate.
     pub(super) fn rate_of_a_seat(&self, role: usize, seats: u32) -> f64 {
         self.roles[role].rate.unwrap_or(0.0) / f64::from(seats.max(1))
@@ -97,6 +106,8 @@ impl Model {
         let heaviest = |place: usize| self.phases.iter().map(|p| p.load[place]).fold(0.0, f64::max);
         let in_flight = f64::from(threads) * (super::inbox::CAPACITY + super::play::OUTBOX) as f64;
         let mut sum = Sum::default();
+        // What cannot be passed at all; for few and large objects it is less than what chance allows.
+        let mut certain = 0.0;
         let mut nodes = 0.0;
         for (place, class) in self.classes.iter().enumerate() {
             let mut alive = self.alive(class, heaviest(place), shares[class.role]);
@@ -105,7 +116,14 @@ impl Model {
                 alive += in_flight;
             }
             // Those that one operation makes and frees again.
-            alive += (class.per_op * heaviest(place)).ceil() * f64::from(shares[class.role]);
+            let births = (class.per_op * heaviest(place)).ceil() * f64::from(shares[class.role]);
+            alive += births;
+            let handed = if class.to.is_some() { in_flight } else { 0.0 };
+            let most = match class.life {
+                Life::Run(_) => alive,
+                _ => births * (self.longest_in_ops(class, shares[class.role]) + 1.0) + handed,
+            };
+            certain += most * class.size.max();
             sum = sum.and(Sum {
                 mean: alive * class.size.mean(),
                 variance: alive * class.size.square_mean(),
@@ -113,7 +131,7 @@ impl Model {
             });
         }
         let mean = self.phases.iter().map(|phase| self.implied(phase, threads)).fold(0.0, f64::max);
-        Bound { mean, live: sum.bound(), engine: nodes * NODE + f64::from(threads) * SEAT }
+        Bound { mean, live: sum.bound().min(certain), engine: nodes * NODE + f64::from(threads) * SEAT }
     }
 
     /// Whether it fits into its own limit, and into a host with so much memory.

@@ -38,7 +38,7 @@ pub const MOST_TEXT: usize = 64 << 10;
 pub const DEFAULT_MEMORY: u64 = 4 << 30;
 
 /// A model as read and found sound.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Model {
     name: String,
     text: String,
@@ -140,6 +140,15 @@ pub enum Length {
     Time(f64),
 }
 
+/// All that is read follows from name and text.
+impl PartialEq for Model {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.text) == (&other.name, &other.text)
+    }
+}
+
+impl Eq for Model {}
+
 fn digest(text: &str) -> String {
     Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -233,10 +242,11 @@ impl Model {
 
 /// A file's name without folder and ending, with anything but letters, digits, `-`, `_` and `.` replaced.
 fn stem(file: &str) -> String {
-    let stem =
-        Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let last =
+        Path::new(file).file_name().map(|last| last.to_string_lossy().into_owned()).unwrap_or_default();
     // The canonical form is no name of a file, but must give the same name again.
-    let stem = stem.split('@').next().unwrap_or_default().trim_start_matches(PREFIX).to_owned();
+    let stem =
+        last.split('@').next().unwrap_or_default().trim_start_matches(PREFIX).trim_end_matches(".toml");
     let fine = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
     let name: String = stem.chars().map(fine).take(40).collect();
     if name.is_empty() { "model".to_owned() } else { name }

@@ -314,16 +314,14 @@ fn phases(model: &Model) -> Vec<Part> {
 fn wheel(model: &Model, role: usize, seats: u32) -> (u64, usize) {
     let (mut longest, mut objects) = (0.0f64, 0.0);
     for (place, class) in model.classes.iter().enumerate().filter(|(_, class)| class.role == role) {
-        let max = match &class.life {
-            Life::Ops(life) => life.max(),
-            Life::Time(life) => life.max() * model.rate_of_a_seat(role, seats),
-            Life::Run(_) => continue,
-        };
-        longest = longest.max(max);
+        if matches!(class.life, Life::Run(_)) {
+            continue;
+        }
+        longest = longest.max(model.longest_in_ops(class, seats));
         let load = model.phases.iter().map(|phase| phase.load[place]).fold(0.0, f64::max);
         objects += most(model.alive(class, load, seats) / f64::from(seats));
     }
-    (longest.ceil() as u64 + 1, objects.ceil() as usize + 64)
+    (longest as u64 + 1, objects.ceil() as usize + 64)
 }
 
 impl Pattern for Play {
