@@ -1,6 +1,7 @@
 //! One seat's hands: makes the measured calls, touches what they return, counts and samples them.
 
 use std::hint::black_box;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub struct Actor<H> {
     mallocs: Sampler,
     frees: Sampler,
     completions: Completions,
+    /// The main thread has these hands: it cannot be parked when it fails.
+    on_main: bool,
 }
 
 /// What all seats have handed in at a border.
@@ -89,6 +92,7 @@ impl<H: Heap> Actor<H> {
             mallocs,
             frees,
             completions: Completions::default(),
+            on_main: false,
         }
     }
 
@@ -185,6 +189,29 @@ impl<H: Heap> Actor<H> {
         object
     }
 
+    /// Lets the main thread work, before others start.
+    ///
+    /// # Errors
+    /// When it could not go on.
+    pub fn on_main_thread(&mut self, work: impl FnOnce(&mut Self)) -> Result<(), Failure> {
+        self.on_main = true;
+        let result = catch_unwind(AssertUnwindSafe(|| work(self)));
+        self.on_main = false;
+        result.map_err(|thrown| match thrown.downcast::<Failure>() {
+            Ok(failure) => *failure,
+            Err(panic) => resume_unwind(panic),
+        })
+    }
+
+    /// Ends the run. A seat's thread is parked; the main thread finds its way back to [`Actor::on_main_thread`].
+    #[cold]
+    fn fail(&self, failure: Failure) -> ! {
+        if self.on_main {
+            resume_unwind(Box::new(failure));
+        }
+        self.gate.fail(failure)
+    }
+
     /// What is written to new memory from now on.
     #[inline]
     pub fn touch_as(&mut self, touch: Touch) {
@@ -227,11 +254,11 @@ impl<H: Heap> Actor<H> {
     #[inline(never)]
     fn out_of_memory(&self, call: &str, size: usize) -> ! {
         let reason = format!("{call}({size}) failed in {}", self.workload);
-        self.gate.fail(Failure { out_of_memory: true, reason })
+        self.fail(Failure { out_of_memory: true, reason })
     }
 
     /// Ends the run with `reason`.
     pub fn give_up(&self, reason: String) -> ! {
-        self.gate.fail(Failure { out_of_memory: false, reason })
+        self.fail(Failure { out_of_memory: false, reason })
     }
 }

@@ -88,10 +88,14 @@ pub fn perform<P: Pattern, H: Heap>(
     let records = Mutex::new(Records::default());
     let threads = (0..run.threads).map(|_| Mutex::new(None)).collect();
     let crew = Arc::new(Crew { pattern, gate, records, threads, warmup: run.warmup, steady: run.steady });
-    let members: Vec<_> = (0..run.threads).map(|index| Box::new(enlist(&crew, run, heap, index))).collect();
+    let mut members: Vec<_> =
+        (0..run.threads).map(|index| Box::new(enlist(&crew, run, heap, index))).collect();
     conductor.begin().map_err(Stop::Deserted)?;
 
     let started = Instant::now();
+    if let Some(first) = members.first_mut() {
+        first.actor.on_main_thread(|actor| crew.pattern.prepare(actor)).map_err(Stop::Failed)?;
+    }
     for member in members {
         start(&crew, member).map_err(Stop::Failed)?;
     }

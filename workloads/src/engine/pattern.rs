@@ -20,6 +20,9 @@ pub trait Pattern: Send + Sync + 'static {
     /// Operations after which the thread of seat `index` is replaced, 1 or more.
     fn lifetime(&self, index: u32) -> u64;
 
+    /// What the main thread does before any other starts, with the first seat's hands.
+    fn prepare<H: Heap>(&self, actor: &mut Actor<H>);
+
     /// Builds the live set of a seat.
     fn setup<H: Heap>(&self, seat: &mut Self::Seat, actor: &mut Actor<H>);
 

@@ -356,6 +356,8 @@ impl Pattern for Play {
         self.lifetimes[self.places[index as usize].role]
     }
 
+    fn prepare<H: Heap>(&self, _actor: &mut Actor<H>) {}
+
     /// Builds what would be alive at any moment of the first phase, with what is left of each life.
     fn setup<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
         let all = &self.goods[seat.place.role];

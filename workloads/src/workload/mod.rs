@@ -86,6 +86,10 @@ pub trait Workload: Send + Sync + 'static {
         u64::MAX
     }
 
+    /// What the main thread allocates before any other thread starts, with the first seat's actor; nothing by
+    /// default. It then takes no further part, but what it has allocated lies in its arena.
+    fn prepare<H: Heap>(&self, _actor: &mut Actor<H>) {}
+
     /// Builds the live set of a seat.
     fn setup<H: Heap>(&self, seat: &mut Self::Seat, actor: &mut Actor<H>);
 
@@ -109,6 +113,10 @@ impl<W: Workload> Pattern for W {
 
     fn lifetime(&self, index: u32) -> u64 {
         Workload::lifetime(self, index)
+    }
+
+    fn prepare<H: Heap>(&self, actor: &mut Actor<H>) {
+        Workload::prepare(self, actor);
     }
 
     fn setup<H: Heap>(&self, seat: &mut Self::Seat, actor: &mut Actor<H>) {
