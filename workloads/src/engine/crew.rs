@@ -94,7 +94,8 @@ pub fn perform<P: Pattern, H: Heap>(
 
     let started = Instant::now();
     if let Some(first) = members.first_mut() {
-        first.actor.on_main_thread(|actor| crew.pattern.prepare(actor)).map_err(Stop::Failed)?;
+        let prepared = first.actor.on_main_thread(|actor| crew.pattern.prepare(actor));
+        prepared.map_err(|failure| Stop::Failed(with_live(failure, run.page)))?;
     }
     for member in members {
         start(&crew, member).map_err(Stop::Failed)?;
