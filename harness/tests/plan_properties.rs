@@ -48,14 +48,16 @@ fn any_plan() -> impl Strategy<Value = Plan> {
     let candidates =
         prop::collection::vec(prop_oneof![4 => known_candidate(), 1 => preloaded_candidate()], 1..6);
     let threads = prop::collection::btree_set(1..=4096u32, 1..4);
-    (workloads, candidates, threads, any_measure(), any_choose()).prop_map(
-        |(workloads, mut candidates, threads, measure, choose)| {
-            let baseline_added = !candidates.contains(&Candidate::baseline());
+    let baseline = prop_oneof![Just(Candidate::baseline()), known_candidate()];
+    (workloads, candidates, threads, baseline, any_measure(), any_choose()).prop_map(
+        |(workloads, mut candidates, threads, baseline, measure, choose)| {
+            let baseline_added = !candidates.contains(&baseline);
             if baseline_added {
-                candidates.insert(0, Candidate::baseline());
+                candidates.insert(0, baseline.clone());
             }
             let workloads = workloads.iter().map(|text| PlannedWorkload::BuiltIn(text.parse().unwrap()));
-            let sweep = Sweep { threads: threads.into_iter().collect(), candidates, baseline_added };
+            let threads = threads.into_iter().collect();
+            let sweep = Sweep { threads, baseline, candidates, baseline_added };
             Plan { workloads: workloads.collect(), sweep, measure, choose }
         },
     )

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use arenalab::format::{
-    compare::Compared, decision::Decision, manifest::Manifest, series::Series, trial::TrialRecord,
+    compare::Compared, decision::Decision, manifest::Manifest, series::Series, step::Step, trial::TrialRecord,
 };
 use schemars::{JsonSchema, schema_for};
 
@@ -32,6 +32,11 @@ fn of_a_trial() {
 #[test]
 fn of_a_series() {
     is_committed::<Series>("series");
+}
+
+#[test]
+fn of_a_step() {
+    is_committed::<Step>("step");
 }
 
 #[test]

@@ -20,12 +20,45 @@ fn a_search_decides_as_choose_does_later() {
     let chosen = run(&["choose", text(&dir), "--json"]);
     assert_eq!(json(&chosen), decision);
     assert_eq!(chosen.status.code(), tuned.status.code());
+    // Every step is journaled, with what it dropped.
+    let journal = dir.join("steps.jsonl");
+    let steps = std::fs::read_to_string(&journal).unwrap();
+    let lines: Vec<serde_json::Value> =
+        steps.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["round"], 0);
+    assert_eq!(lines[0]["phase"], "sieve");
+    assert!(lines.last().unwrap()["stopped"].is_string(), "{steps}");
+    assert!(lines.is_sorted_by_key(|line| line["round"].as_u64()));
     // There is nothing left to measure, and nothing else is decided.
     let again = run(&["tune", "--resume", "--json", "--out", text(&dir)]);
     assert_eq!(json(&again), decision, "{}", both(&again));
     assert_eq!(trials(&dir).len(), measured.len());
+    assert_eq!(std::fs::read_to_string(&journal).unwrap(), steps);
     // Another command must not go on with it.
     run_expecting(2, &["sweep", "--resume", "--out", text(&dir)]);
+}
+
+#[test]
+fn candidates_are_compared_with_the_baseline_that_was_named_and_counted_on_a_host() {
+    let (_parent, dir) = fresh();
+    let sweep = ["sweep", "larson:ops=5k", "--threads", "2", "--rounds", "4", "--candidate", "glibc"];
+    let named = ["--baseline", "glibc:arena_max=1", "--json", "--out", text(&dir)];
+    let swept = run(&[&sweep[..], &named].concat());
+    assert!(swept.status.success(), "{}", both(&swept));
+    assert!(trials(&dir).iter().all(|t| t["twin"] == false || t["candidate"] == "glibc:arena_max=1"));
+    let decision = json(&run(&["choose", text(&dir), "--json", "--host-memory", "64GiB"]));
+    assert_eq!(decision["baseline"], "glibc:arena_max=1");
+    assert_eq!(decision["host_memory"], 64u64 << 30);
+    for standing in decision["scenarios"][0]["standings"].as_array().unwrap() {
+        let fit = standing["instances"].as_u64().unwrap();
+        let largest = standing["rss"]["high"].as_f64().unwrap();
+        assert_eq!(fit, ((64u64 << 30) as f64 / largest) as u64);
+        assert!(standing["per_gib"]["low"].as_f64() <= standing["per_gib"]["estimate"].as_f64());
+    }
+    let shown = both(&run(&["choose", text(&dir), "--host-memory", "64GiB"]));
+    assert!(shown.contains("in 64 GiB of memory") || shown.contains("in 64.0 GiB of memory"), "{shown}");
+    run_expecting(2, &["choose", text(&dir), "--host-memory", "0"]);
+    run_expecting(2, &["sweep", "larson", "--baseline", "glibk"]);
 }
 
 #[test]

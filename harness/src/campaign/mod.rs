@@ -8,5 +8,6 @@ pub mod run;
 pub mod schedule;
 pub mod search;
 pub mod standing;
+pub mod steps;
 pub mod store;
 mod validate;

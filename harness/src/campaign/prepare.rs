@@ -44,7 +44,7 @@ pub fn manifest(made_from: Ingredients) -> Manifest {
         reach: plan.reach(),
         bundled: true,
     };
-    let baseline = Candidate::baseline();
+    let baseline = plan.sweep.baseline.clone();
     let classes = canonical::classes(&plan.sweep.candidates, &baseline, &[facts]);
     let entry = |class: canonical::Class| CandidateEntry {
         candidate: class.candidate.to_string(),

@@ -10,10 +10,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::schedule::{self, Slot};
+use super::steps::Steps;
 use super::store::Store;
 use crate::decide::from_trials;
 use crate::decide::noisy::Rule;
 use crate::decide::strategy::{RoundRequest, Step, Strategy};
+use crate::format;
 use crate::format::decision::Eliminated;
 use crate::format::manifest::Manifest;
 use crate::format::trial::{Effect, Status, TrialRecord};
@@ -153,6 +155,7 @@ pub(super) fn slim(mut record: TrialRecord) -> TrialRecord {
 
 impl Run<'_> {
     fn all_rounds(&mut self, strategy: &mut dyn Strategy) -> Result<Ended, String> {
+        let mut steps = Steps::default();
         for round in 0.. {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(Ended::Interrupted);
@@ -160,7 +163,12 @@ impl Run<'_> {
             let mut observations = from_trials::from_trials(&self.seen, self.setup.manifest);
             // The twin is there from the first round on, also before its first trial.
             observations.twin = observations.arms.len().checked_sub(1);
-            match strategy.next(&observations) {
+            let step = strategy.next(&observations);
+            let arms: Vec<String> = observations.arms.into_iter().map(|arm| arm.name).collect();
+            if let Some(line) = steps.line(round, &step, &arms) {
+                self.journal(&line)?;
+            }
+            match step {
                 Step::Stop { why, eliminated } => {
                     self.tell_eliminated(&eliminated);
                     (self.on)(&Event::Stopped { why: &why });
@@ -175,6 +183,15 @@ impl Run<'_> {
             }
         }
         Ok(Ended::Complete)
+    }
+
+    /// Journals a step, unless that was done before the campaign was taken up again.
+    fn journal(&mut self, line: &format::step::Step) -> Result<(), String> {
+        if self.store.last_step.is_some_and(|last| line.round <= last) {
+            return Ok(());
+        }
+        let appended = self.store.steps.append(line);
+        appended.map_err(|e| self.cannot_write(self.store.steps.path(), &e))
     }
 
     fn tell_eliminated(&mut self, eliminated: &[Eliminated]) {

@@ -11,6 +11,7 @@ use super::{run, validate};
 use crate::format::FORMAT;
 use crate::format::manifest::Manifest;
 use crate::format::series::Series;
+use crate::format::step::Step;
 use crate::format::trial::TrialRecord;
 
 /// The manifest's file name.
@@ -19,6 +20,9 @@ pub const MANIFEST: &str = "manifest.json";
 pub const TRIALS: &str = "trials.jsonl";
 /// The series' file name.
 pub const SERIES: &str = "series.jsonl";
+
+/// The search's file name.
+pub const STEPS: &str = "steps.jsonl";
 
 /// Largest manifest that is read, bytes.
 const MAX_MANIFEST: u64 = 16 << 20;
@@ -71,6 +75,10 @@ pub struct Store {
     pub trials: Journal,
     /// The series.
     pub series: Journal,
+    /// The steps of the search.
+    pub steps: Journal,
+    /// The round before which the last of them was decided.
+    pub last_step: Option<u32>,
     _lock: File,
 }
 
@@ -83,6 +91,8 @@ pub struct Campaign {
     pub trials: Vec<TrialRecord>,
     /// RSS and live bytes over time of some of them.
     pub series: Vec<Series>,
+    /// The steps of the search.
+    pub steps: Vec<Step>,
     /// What a reader should be told about the files.
     pub notes: Vec<String>,
 }
@@ -99,7 +109,7 @@ pub fn create(dir: &Path, manifest: &Manifest) -> Result<Store, StoreError> {
         return Err(StoreError::Exists(dir.to_owned()));
     }
     write_whole(&path, manifest)?;
-    open_journals(dir, lock, 0, 0)
+    open_journals(dir, lock, [0; 3])
 }
 
 /// Opens a campaign to go on with it. Of its trials only what a strategy looks at is held.
@@ -114,8 +124,10 @@ pub fn resume(dir: &Path) -> Result<(Store, Campaign), StoreError> {
     let manifest = read_manifest(dir)?;
     let trials = journal::read_each(&dir.join(TRIALS), run::slim).map_err(StoreError::Corrupt)?;
     let series = journal::read(&dir.join(SERIES)).map_err(StoreError::Corrupt)?;
-    let store = open_journals(dir, lock, trials.length, series.length)?;
-    let campaign = assemble(manifest, trials, series);
+    let steps = journal::read(&dir.join(STEPS)).map_err(StoreError::Corrupt)?;
+    let mut store = open_journals(dir, lock, [trials.length, series.length, steps.length])?;
+    store.last_step = steps.lines.last().map(|step: &Step| step.round);
+    let campaign = assemble(manifest, trials, series, steps);
     Ok((store, campaign))
 }
 
@@ -127,13 +139,15 @@ pub fn read(dir: &Path) -> Result<Campaign, StoreError> {
     let manifest = read_manifest(dir)?;
     let trials = journal::read(&dir.join(TRIALS)).map_err(StoreError::Corrupt)?;
     let series = journal::read(&dir.join(SERIES)).map_err(StoreError::Corrupt)?;
-    Ok(assemble(manifest, trials, series))
+    let steps = journal::read(&dir.join(STEPS)).map_err(StoreError::Corrupt)?;
+    Ok(assemble(manifest, trials, series, steps))
 }
 
 fn assemble(
     manifest: Manifest,
     trials: journal::Read<TrialRecord>,
     series: journal::Read<Series>,
+    steps: journal::Read<Step>,
 ) -> Campaign {
     let mut notes = Vec::new();
     if trials.truncated {
@@ -142,10 +156,10 @@ fn assemble(
             trials.lines.len()
         ));
     }
-    Campaign { manifest, trials: trials.lines, series: series.lines, notes }
+    Campaign { manifest, trials: trials.lines, series: series.lines, steps: steps.lines, notes }
 }
 
-fn open_journals(dir: &Path, lock: File, trials: u64, series: u64) -> Result<Store, StoreError> {
+fn open_journals(dir: &Path, lock: File, [trials, series, steps]: [u64; 3]) -> Result<Store, StoreError> {
     let open = |name: &str, length| {
         let path = dir.join(name);
         Journal::open(&path, length).map_err(io("open", &path))
@@ -153,6 +167,8 @@ fn open_journals(dir: &Path, lock: File, trials: u64, series: u64) -> Result<Sto
     Ok(Store {
         trials: open(TRIALS, trials)?,
         series: open(SERIES, series)?,
+        steps: open(STEPS, steps)?,
+        last_step: None,
         dir: dir.to_owned(),
         _lock: lock,
     })

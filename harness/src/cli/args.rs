@@ -163,6 +163,10 @@ pub struct ChooseArgs {
     /// What must hold, where it differs from the campaign's plan.
     #[command(flatten)]
     pub choice: ChoiceArgs,
+    /// Show what memory buys on a host with so much, in bytes with a unit such as 64GiB: instances that fit,
+    /// by the upper bound of the RSS, and throughput for each GiB
+    #[arg(long, value_name = "BYTES")]
+    pub host_memory: Option<String>,
     /// What is printed.
     #[command(flatten)]
     pub show: ShowArgs,

@@ -88,7 +88,10 @@ fn create(
         libc_version,
     });
     let store = store::create(dir, &manifest)?;
-    Ok((store, Campaign { manifest, trials: Vec::new(), series: Vec::new(), notes: Vec::new() }))
+    Ok((
+        store,
+        Campaign { manifest, trials: Vec::new(), series: Vec::new(), steps: Vec::new(), notes: Vec::new() },
+    ))
 }
 
 /// Opens a campaign to go on with it. What is given besides must be what the campaign was begun with.

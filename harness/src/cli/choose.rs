@@ -10,14 +10,24 @@ use crate::decide::question::Question;
 use crate::format::decision::Decision;
 use crate::format::manifest::Manifest;
 use crate::report;
+use crate::units;
 
 /// Runs the subcommand.
 pub fn run(args: &ChooseArgs) -> Result<u8, CliError> {
     let campaign = store::read(&args.campaign)?;
-    let question = question(&args.choice, &campaign.manifest)?;
+    let host_memory = args.host_memory.as_deref().map(host_memory).transpose()?;
+    let question = Question { host_memory, ..question(&args.choice, &campaign.manifest)? };
     let decision = decision::decide(&campaign, &question);
     show(&decision, args.show)?;
     Ok(exit::of_verdict(decision.verdict))
+}
+
+/// Memory of a host: 1 byte and more.
+fn host_memory(text: &str) -> Result<u64, CliError> {
+    match units::parse_bytes(text) {
+        Ok(0) => Err(CliError::Usage("--host-memory: nothing fits in 0 bytes".to_owned())),
+        read => read.map_err(|why| CliError::Usage(format!("--host-memory: {why}"))),
+    }
 }
 
 /// Prints a decision.

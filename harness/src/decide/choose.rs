@@ -12,9 +12,10 @@
 //! somewhere is passed only if that one scenario errs (an intersection-union test).
 
 use crate::format::FORMAT;
-use crate::format::decision::{Decision, ScenarioDecision};
+use crate::format::decision::{Decision, ScenarioDecision, Standing};
 use crate::statistics::estimator::Estimator;
 
+use super::cost;
 use super::feasibility::{Check, Tails};
 use super::front::front;
 use super::logs::Logs;
@@ -98,6 +99,7 @@ impl<'a> Ground<'a> {
             objective: question.objective,
             constraints: question.constraints,
             confidence: 1.0 - question.alpha(),
+            host_memory: question.host_memory,
             verdict: settled.verdict,
             choice: settled.choice.map(name),
             reason: settled.reason,
@@ -119,7 +121,10 @@ impl<'a> Ground<'a> {
         let (data, panel) = (&seen.scenarios[index], &self.panels[index]);
         let panels = std::slice::from_ref(panel);
         let front = on_front(&panel.logs, seen, panels, question, &mut self.estimator);
+        let standings = standings(panel, seen, question, tails, &front, &mut self.estimator);
+        let front: Vec<String> = front.into_iter().map(|arm| seen.arms[arm].name.clone()).collect();
         ScenarioDecision {
+            knee: knee_of(&front, &standings),
             workload: data.workload.clone(),
             threads: data.threads,
             libc: data.libc.clone(),
@@ -127,10 +132,18 @@ impl<'a> Ground<'a> {
             verdict: settled.verdict,
             choice: settled.choice.map(|arm| seen.arms[arm].name.clone()),
             twin: panel.twin,
-            standings: standings(panel, seen, question, tails, &front, &mut self.estimator),
-            front: front.into_iter().map(|arm| seen.arms[arm].name.clone()).collect(),
+            standings,
+            front,
         }
     }
+}
+
+/// The candidate at the knee of a front.
+fn knee_of(front: &[String], standings: &[Standing]) -> Option<String> {
+    let standing = |name: &String| standings.iter().find(|standing| standing.candidate == *name);
+    let point = |standing: &Standing| Some((standing.rss?.estimate, standing.throughput?.estimate));
+    let points: Vec<(f64, f64)> = front.iter().map(|name| point(standing(name)?)).collect::<Option<_>>()?;
+    cost::knee(&points).map(|index| front[index].clone())
 }
 
 /// The front of what finished every trial.

@@ -1,55 +1,29 @@
 //! What memory buys: throughput per GiB, instances that fit in a host, and the knee of the front.
 
 use crate::format::decision::Level;
-use crate::statistics::Interval;
 use crate::statistics::estimator::Estimator;
 
 use super::logs::{Logs, Metric};
-use super::observations::Observations;
-use super::question::Question;
-use super::standings::candidates;
 
 const GIB: f64 = (1u64 << 30) as f64;
 
-/// What a candidate's memory buys in one scenario.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cost {
-    /// Canonical candidate.
-    pub candidate: String,
-    /// Work per second and GiB of the objective's RSS.
-    pub per_gib: Level,
-    /// Instances that fit in the host's memory, by the upper bound of the RSS; `None` where no memory was
-    /// given.
-    pub instances: Option<u64>,
+/// Work per second for each GiB of the objective's RSS, with an interval that errs with `tail` on each
+/// side. `None` below two rounds.
+pub(super) fn per_gib(logs: &Logs, arm: usize, tail: f64, estimator: &mut Estimator) -> Option<Level> {
+    let per_byte = logs.quotients(Metric::Throughput, Metric::Rss, arm);
+    let interval = estimator.interval(&per_byte, tail)?.map(|log| log.exp() * GIB);
+    Some(Level { estimate: interval.estimate, low: interval.low, high: interval.high })
 }
 
-/// The costs in each scenario, in the order of the scenarios: every candidate with two rounds or more, the
-/// baseline first. `host_memory` in bytes.
-pub fn costs(seen: &Observations, question: &Question, host_memory: Option<u64>) -> Vec<Vec<Cost>> {
-    let mut estimator = Estimator::new(question.seed);
-    let tail = question.alpha() / 2.0;
-    let of_scenario = |scenario| {
-        let logs = Logs::of(scenario, seen.arms.len(), question.objective);
-        let cost = |arm: usize| {
-            let per_byte = logs.quotients(Metric::Throughput, Metric::Rss, arm);
-            let Interval { estimate, low, high } =
-                estimator.interval(&per_byte, tail)?.map(|log| log.exp() * GIB);
-            let rss = estimator.interval(&logs.levels(Metric::Rss, arm), tail)?;
-            Some(Cost {
-                candidate: seen.arms[arm].name.clone(),
-                per_gib: Level { estimate, low, high },
-                instances: host_memory.map(|memory| (memory as f64 / rss.high.exp()) as u64),
-            })
-        };
-        candidates(seen).into_iter().filter_map(cost).collect()
-    };
-    seen.scenarios.iter().map(of_scenario).collect()
+/// Instances that fit in `memory` bytes, by the upper bound of the RSS.
+pub(super) fn instances(memory: u64, rss: &Level) -> u64 {
+    (memory as f64 / rss.high) as u64
 }
 
 /// The knee of a front: of points (RSS, throughput), both above 0, the one that lies furthest above the
 /// line between the leanest and the fastest, both axes being logarithms. Beyond it throughput costs most.
 /// `None` below 3 points, or where none lies above.
-pub fn knee(points: &[(f64, f64)]) -> Option<usize> {
+pub(super) fn knee(points: &[(f64, f64)]) -> Option<usize> {
     let logs: Vec<(f64, f64)> = points.iter().map(|(rss, throughput)| (rss.ln(), throughput.ln())).collect();
     if logs.len() < 3 || logs.iter().any(|(rss, throughput)| !rss.is_finite() || !throughput.is_finite()) {
         return None;
@@ -69,6 +43,8 @@ pub fn knee(points: &[(f64, f64)]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::choose::choose;
+    use crate::decide::question::Question;
     use crate::decide::simulate::campaign::{begin, run_round};
     use crate::decide::simulate::host::Chance;
     use crate::decide::simulate::landscape::Kind;
@@ -91,10 +67,12 @@ mod tests {
         for _ in 0..20 {
             run_round(&landscape, &[0, 1, 2], &mut seen, &mut chance);
         }
-        let costs = costs(&seen, &Question::default(), Some(10_500_000_000));
-        let ratio = costs[0][1].per_gib.estimate / costs[0][0].per_gib.estimate;
+        let question = Question { host_memory: Some(10_500_000_000), ..Question::default() };
+        let decision = choose(&seen, &question);
+        let [baseline, lean] = &decision.scenarios[0].standings[..] else { panic!("{decision:?}") };
+        let ratio = lean.per_gib.unwrap().estimate / baseline.per_gib.unwrap().estimate;
         assert!((ratio - 2.0).abs() < 0.1, "{ratio}");
-        let instances = (costs[0][0].instances.unwrap(), costs[0][1].instances.unwrap());
-        assert!((95..=105).contains(&instances.0) && (195..=210).contains(&instances.1), "{instances:?}");
+        let fit = (baseline.instances.unwrap(), lean.instances.unwrap());
+        assert!((95..=105).contains(&fit.0) && (195..=210).contains(&fit.1), "{fit:?}");
     }
 }

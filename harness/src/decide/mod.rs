@@ -14,7 +14,7 @@
 
 pub mod choose;
 pub mod compare;
-pub mod cost;
+mod cost;
 mod feasibility;
 pub mod from_trials;
 mod front;

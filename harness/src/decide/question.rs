@@ -20,6 +20,8 @@ pub struct Question {
     pub equivalence_margin: f64,
     /// Gains of RSS up to this share are not worth further search: default 0.02.
     pub tolerance: f64,
+    /// Memory of the host that instances are to fit in, in bytes.
+    pub host_memory: Option<u64>,
     /// Seed of the resampling.
     pub seed: u64,
 }
@@ -32,6 +34,7 @@ impl Default for Question {
             confidence: 0.95,
             equivalence_margin: 0.03,
             tolerance: 0.02,
+            host_memory: None,
             seed: 1,
         }
     }

@@ -8,6 +8,7 @@ use crate::statistics::estimator::Estimator;
 use crate::statistics::power::resolvable;
 use crate::statistics::summary::Summary;
 
+use super::cost;
 use super::feasibility::{Bounds, Check, Limit, Tails};
 use super::logs::{Logs, Metric};
 use super::observations::{Cell, Observations, ScenarioData};
@@ -170,12 +171,12 @@ pub(super) fn standings(
     front: &[usize],
     estimator: &mut Estimator,
 ) -> Vec<Standing> {
-    let mut level = |metric, arm| -> Option<Level> {
+    let level = |metric, arm, estimator: &mut Estimator| -> Option<Level> {
         let interval = estimator.interval(&panel.logs.levels(metric, arm), tails.plain)?;
         let Interval { estimate, low, high } = interval.map(f64::exp);
         Some(Level { estimate, low, high })
     };
-    let standing = |examined: &Examined| {
+    let mut standing = |examined: &Examined| {
         let arm = examined.arm;
         let is_baseline = arm == seen.baseline;
         let same = is_baseline.then_some(Ratio { estimate: 1.0, low: 1.0, high: 1.0 });
@@ -185,12 +186,15 @@ pub(super) fn standings(
             Some(bounds) => compare(&bounds.plain, question.margin(), good, panel.trusted()),
             None => Comparison::Undecided,
         };
+        let rss = level(Metric::Rss, arm, estimator);
         Standing {
+            per_gib: cost::per_gib(&panel.logs, arm, tails.plain, estimator),
+            instances: question.host_memory.zip(rss).map(|(memory, rss)| cost::instances(memory, &rss)),
             candidate: seen.arms[arm].name.clone(),
             rounds: examined.rounds,
             unfinished: examined.unfinished.clone(),
-            throughput: level(Metric::Throughput, arm),
-            rss: level(Metric::Rss, arm),
+            throughput: level(Metric::Throughput, arm, estimator),
+            rss,
             throughput_ratio: plain(&examined.throughput),
             rss_ratio: plain(&examined.rss),
             p99_ratio: plain(&examined.p99),
@@ -206,7 +210,7 @@ pub(super) fn standings(
             mechanism: Vec::new(),
         }
     };
-    panel.arms.iter().map(standing).collect()
+    panel.arms.iter().map(&mut standing).collect()
 }
 
 /// Where the host is not trusted only what did not finish is held against a candidate.

@@ -134,6 +134,11 @@ pub struct Standing {
     pub throughput_verdict: Comparison,
     /// Verdict on the objective's RSS: less is better.
     pub rss_verdict: Comparison,
+    /// Work per second for each GiB of the objective's RSS.
+    pub per_gib: Option<Level>,
+    /// Instances that fit in the host's memory by the upper bound of the objective's RSS; `null` where no
+    /// memory was given.
+    pub instances: Option<u64>,
     /// Smallest loss of throughput that these data could have shown, as a fraction.
     pub resolvable: Option<f64>,
     /// Whether the constraints hold.
@@ -165,6 +170,9 @@ pub struct ScenarioDecision {
     pub standings: Vec<Standing>,
     /// Candidates that no other beats in both figures, in rising order of RSS.
     pub front: Vec<String>,
+    /// The knee of the front: the candidate beyond which more throughput costs the most memory; `null` where
+    /// the front has none.
+    pub knee: Option<String>,
 }
 
 /// A candidate that the data do not settle.
@@ -217,6 +225,8 @@ pub struct Decision {
     pub constraints: Constraints,
     /// Stated confidence.
     pub confidence: f64,
+    /// Memory of the host that instances are counted for, in bytes; `null` where none was given.
+    pub host_memory: Option<u64>,
     /// The outcome over all scenarios.
     pub verdict: Verdict,
     /// The setting to ship; `null` unless `verdict` is `chosen` or `keep-baseline`.

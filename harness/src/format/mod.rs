@@ -5,6 +5,7 @@ pub mod compare;
 pub mod decision;
 pub mod manifest;
 pub mod series;
+pub mod step;
 pub mod trial;
 
 /// Version of the manifest, of trial lines and of decisions. Raised by any change that an older reader

@@ -34,6 +34,8 @@ pub struct Draft {
     pub workloads: Vec<PlannedWorkload>,
     /// Thread counts.
     pub threads: Option<Vec<u32>>,
+    /// What the others are compared with.
+    pub baseline: Option<Candidate>,
     /// What candidates are made of.
     pub axes: Axes,
     /// Rounds.
@@ -83,6 +85,7 @@ impl Draft {
         Self {
             workloads: if self.workloads.is_empty() { below.workloads } else { self.workloads },
             threads: self.threads.or(below.threads),
+            baseline: self.baseline.or(below.baseline),
             axes: if self.axes == Axes::default() { below.axes } else { self.axes },
             rounds: self.rounds.or(below.rounds),
             objective: self.objective.or(below.objective),
@@ -120,13 +123,14 @@ impl Draft {
         let threads = without_repeats(threads);
         workloads.iter().try_for_each(|workload| workload.check(&threads))?;
         let mut candidates = self.axes.candidates()?;
-        let baseline_added = !candidates.contains(&Candidate::baseline());
+        let baseline = self.baseline.unwrap_or_else(Candidate::baseline);
+        let baseline_added = !candidates.contains(&baseline);
         if baseline_added {
-            candidates.insert(0, Candidate::baseline());
+            candidates.insert(0, baseline.clone());
         }
         Ok(Plan {
             workloads,
-            sweep: Sweep { threads, candidates, baseline_added },
+            sweep: Sweep { threads, baseline, candidates, baseline_added },
             measure: Measure {
                 rounds: self.rounds.unwrap_or(DEFAULT_ROUNDS),
                 objective: self.objective.unwrap_or_default(),

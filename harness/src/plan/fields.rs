@@ -9,6 +9,7 @@ use crate::knowledge::value::Value;
 use crate::units;
 
 use super::Strategy;
+use super::candidate::{Candidate, CandidateError};
 
 /// Most threads of a workload.
 pub const MOST_THREADS: u32 = 4096;
@@ -65,6 +66,14 @@ pub fn arena_max(text: &str) -> Result<Option<u32>, String> {
         Value::Number(number) => Ok(u32::try_from(number).ok()),
         _ => Err("arena_max is no number".to_owned()),
     }
+}
+
+/// A candidate.
+///
+/// # Errors
+/// What it takes.
+pub fn candidate(text: &str) -> Result<Candidate, String> {
+    text.parse().map_err(|why: CandidateError| why.to_string())
 }
 
 /// The figure that is minimised.

@@ -13,7 +13,7 @@ use super::draft::Draft;
 use super::{PlanError, PlannedWorkload, fields};
 
 const SECTIONS: [&str; 4] = ["choose", "measure", "sweep", "workload"];
-const SWEEP: [&str; 4] = ["allocators", "arena_max", "candidates", "threads"];
+const SWEEP: [&str; 5] = ["allocators", "arena_max", "baseline", "candidates", "threads"];
 const MEASURE: [&str; 8] =
     ["idle", "objective", "rounds", "seed", "strategy", "time_budget", "timeout", "trim"];
 const CHOOSE: [&str; 5] = ["confidence", "max_p99_loss", "max_rss", "max_throughput_loss", "tolerance"];
@@ -260,6 +260,7 @@ fn sweep(draft: &mut Draft, key: &str, items: &Items) -> Result<(), Wrong> {
     match key {
         "threads" => draft.threads = items.all(key, fields::threads)?,
         "allocators" => draft.axes.allocators = items.all(key, str::parse::<Allocator>)?,
+        "baseline" => draft.baseline = items.one(key, fields::candidate)?,
         "arena_max" => draft.axes.arena_max = items.all(key, fields::arena_max)?,
         _ => draft.axes.candidates = items.all(key, str::parse::<Candidate>)?,
     }

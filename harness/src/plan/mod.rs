@@ -48,6 +48,8 @@ pub struct Plan {
 pub struct Sweep {
     /// Threads of every workload; at least one, no two alike.
     pub threads: Vec<u32>,
+    /// What the others are compared with.
+    pub baseline: Candidate,
     /// Candidates in the order they were named, repeats included; the baseline is among them.
     pub candidates: Vec<Candidate>,
     /// Whether the baseline was not named and has been put in front.
@@ -117,7 +119,10 @@ impl Plan {
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.sweep.baseline_added {
-            notes.push("glibc with nothing set is the baseline and is measured too".to_owned());
+            let nothing_set =
+                if self.sweep.baseline == Candidate::baseline() { " with nothing set" } else { "" };
+            let baseline = &self.sweep.baseline;
+            notes.push(format!("{baseline}{nothing_set} is the baseline and is measured too"));
         }
         if self.measure.objective == Objective::Drained && self.measure.idle < DECAY {
             notes.push(format!(

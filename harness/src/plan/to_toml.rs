@@ -61,8 +61,9 @@ fn write_sweep(out: &mut String, sweep: &Sweep) {
     heading(out, "[sweep]", "Every workload at every thread count, under every candidate.");
     let threads: Vec<_> = sweep.threads.iter().map(ToString::to_string).collect();
     entry(out, "threads", format!("[{}]", threads.join(", ")), "1 to 4096 each");
+    entry(out, "baseline", quoted(&sweep.baseline), "what the others are compared with");
     let comment = "Shorter, instead of single candidates: allocators = [\"glibc\", \"jemalloc\", \"mimalloc\"]\n\
-                   and arena_max = [\"default\", 1, 2, 4, 8], which spreads glibc out. The baseline, glibc, is\n\
+                   and arena_max = [\"default\", 1, 2, 4, 8], which spreads glibc out. The baseline is\n\
                    always measured, named or not.";
     for line in comment.lines() {
         let _ = writeln!(out, "# {line}");

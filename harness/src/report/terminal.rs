@@ -117,7 +117,44 @@ fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, 
         if scenario.twin.is_some_and(|t| !t.trustworthy) { " (twin differs: not to be trusted)" } else { "" };
     let table = table.to_string();
     let lines: Vec<&str> = table.lines().map(str::trim_end).collect();
-    format!("{title}{trust}\n{}", lines.join("\n"))
+    let mut out = format!("{title}{trust}\n{}", lines.join("\n"));
+    if let Some(knee) = &scenario.knee {
+        let _ = write!(out, "\n{}", wrapped(&words::knee(knee), width));
+    }
+    if let Some(memory) = decision.host_memory {
+        let _ = write!(out, "\n{}", costs(decision, scenario, memory));
+    }
+    out
+}
+
+/// What memory buys, on a host with so many bytes of it.
+fn costs(decision: &Decision, scenario: &ScenarioDecision, memory: u64) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
+    let per_gib = format!("{} for each GiB", words::clean(&scenario.unit));
+    table.set_header(["", "candidate", &per_gib, "instances", "more"]);
+    let of_baseline = scenario.standings.iter().find(|s| s.candidate == decision.baseline);
+    let baseline = of_baseline.and_then(|standing| standing.instances);
+    for standing in &scenario.standings {
+        let rate = standing.per_gib.map_or("–".to_owned(), |l| units::format_rate(l.estimate, ""));
+        let more = standing.instances.zip(baseline).map(|(fit, base)| fit.cast_signed() - base.cast_signed());
+        table.add_row([
+            "",
+            &words::clean(&standing.candidate),
+            rate.trim_end(),
+            &standing.instances.map_or("–".to_owned(), |fit| fit.to_string()),
+            &more
+                .filter(|_| standing.candidate != decision.baseline)
+                .map_or("–".to_owned(), |m| format!("{m:+}")),
+        ]);
+    }
+    for index in [2, 3, 4] {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let lines: Vec<String> = table.to_string().lines().map(|line| line.trim_end().to_owned()).collect();
+    format!("in {} of memory:\n{}", units::format_bytes(memory as f64), lines.join("\n"))
 }
 
 fn table_row(decision: &Decision, standing: &Standing, most: f64) -> Vec<Cell> {

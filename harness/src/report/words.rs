@@ -139,6 +139,11 @@ pub fn status(status: Status) -> &'static str {
     }
 }
 
+/// What the knee of a front tells.
+pub fn knee(candidate: &str) -> String {
+    format!("Knee of the front: {}; beyond it more throughput costs the most memory", clean(candidate))
+}
+
 /// `larson, 4 threads`; with the C library where it is not the host's.
 pub fn scenario(workload: &str, threads: u32, libc: &str) -> String {
     let threads = plural(u64::from(threads), "thread");

@@ -250,6 +250,8 @@ fn scenario(workload: &str, threads: u32, shape: &Shape) -> ScenarioDecision {
             let (rss, rate) = truth(candidate, threads);
             let (rss_ratio, rate_ratio) = (ratio(rss / base.0, 0.015), ratio(rate / base.1, 0.022));
             Standing {
+                per_gib: None,
+                instances: None,
                 candidate: candidate.clone(),
                 rounds: shape.rounds,
                 unfinished: BTreeMap::new(),
@@ -282,6 +284,7 @@ fn scenario(workload: &str, threads: u32, shape: &Shape) -> ScenarioDecision {
     }
     let front = standings.iter().filter(|s| s.on_front).map(|s| s.candidate.clone()).collect();
     ScenarioDecision {
+        knee: None,
         workload: workload.to_owned(),
         threads,
         libc: "host".into(),
@@ -325,6 +328,7 @@ fn decision(scenarios: Vec<ScenarioDecision>, trials_run: u64) -> Decision {
     let choice = of_choice.candidate.clone();
     let (rss_ratio, throughput_ratio) = (of_choice.rss_ratio, of_choice.throughput_ratio);
     Decision {
+        host_memory: None,
         format: FORMAT,
         baseline: first.standings[0].candidate.clone(),
         objective: Objective::Peak,

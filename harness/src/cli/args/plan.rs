@@ -43,6 +43,10 @@ pub struct PlanArgs {
     /// preload=/path/lib.so:NAME=value. `arenalab list allocators` has the keys and their ranges.
     #[arg(long = "candidate", value_name = "SPEC")]
     pub candidates: Vec<String>,
+    /// What the others are compared with; its second run in each round tells whether the host can be trusted
+    /// [default: glibc, as it is]
+    #[arg(long, value_name = "SPEC")]
+    pub baseline: Option<String>,
     /// Rounds, 1 to 100000; each runs every candidate once, in a new order [default: 16]
     #[arg(long, value_name = "N")]
     pub rounds: Option<String>,
@@ -110,6 +114,7 @@ impl PlanArgs {
         Ok(Draft {
             workloads: workloads.unwrap_or_default(),
             threads: list(&self.threads, fields::threads).map_err(|why| why.of_flag("threads"))?,
+            baseline: read(self.baseline.as_ref(), "baseline", fields::candidate)?,
             axes: Axes {
                 allocators: list(&self.allocators, str::parse).map_err(|why| why.of_flag("allocators"))?,
                 arena_max: list(&self.arena_max, fields::arena_max)

@@ -10,6 +10,8 @@ use crate::decide::observations::{Cell, Observations};
 use crate::decide::question::Question;
 use crate::statistics::summary::{normal_cdf, t_quantile};
 
+use super::neighbours;
+
 /// A normal belief.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Belief {
@@ -69,12 +71,10 @@ impl Standing {
 }
 
 /// Values of the arms in one figure: mean over rounds and variance of that mean; `None` where not seen.
-type Means = Vec<Option<Belief>>;
+pub(super) type Means = Vec<Option<Belief>>;
 
-/// A belief is never surer than this about how alike neighbours are: 1 %.
-const LEAST_SPREAD: f64 = 0.01;
-/// A ladder of fewer rungs says nothing about its shape.
-const FEWEST_RUNGS: usize = 4;
+/// Degrees of freedom from which on the arms' own values say enough about their noise.
+const ENOUGH_FREEDOM: usize = 32;
 
 /// The beliefs about all arms in `arms` that have been seen, from the first `rounds` rounds. Arms not in
 /// `arms` still inform their neighbours.
@@ -92,7 +92,7 @@ pub(super) fn form(seen: &Observations, question: &Question, rounds: usize, arms
     let constraints = slacks.iter().map(Vec::len).max().unwrap_or(0);
     let (rss, _) = against_reference(seen, &mean, Metric::Rss);
     // Arms are compared with each other here, and what they share falls out.
-    let rss = lean_on_others(seen, &rss, 0.0);
+    let rss = neighbours::lean_on_others(seen, &rss, 0.0);
     let standing = |arm: &usize| {
         let slacks = slacks[*arm].clone();
         if slacks.len() < constraints {
@@ -128,8 +128,7 @@ fn chance_of_best(standings: &[Standing], place: usize) -> f64 {
 
 fn add_slacks(seen: &Observations, question: &Question, logs: &Logs, slacks: &mut [Vec<Slack>]) {
     let mut add = |(means, noise): (Means, f64), side: f64, limit: f64| {
-        let shared = if seen.twin.is_some() { 1.0 / 3.0 } else { 1.0 / 2.0 };
-        let beliefs = lean_on_others(seen, &means, shared);
+        let beliefs = neighbours::lean_on_others(seen, &means, shared(seen));
         for (arm, belief) in beliefs.iter().enumerate() {
             if let Some(Belief { mean, variance }) = *belief {
                 let belief = Belief { mean: side * (mean - limit), variance };
@@ -148,17 +147,25 @@ fn add_slacks(seen: &Observations, question: &Question, logs: &Logs, slacks: &mu
     }
 }
 
+/// The part of a log-ratio's variance that is the reference's own, and so common to all arms of a round.
+fn shared(seen: &Observations) -> f64 {
+    if seen.twin.is_some() { 1.0 / 3.0 } else { 1.0 / 2.0 }
+}
+
 /// Mean log-ratio of each arm to the baseline (to the mean of the baseline and its twin, which is the same
 /// thing measured twice), and the deviation of a single one, pooled over all arms.
 fn against_reference(seen: &Observations, logs: &Logs, metric: Metric) -> (Means, f64) {
-    pool((0..seen.arms.len()).map(|arm| logs.against(metric, arm, seen.baseline, seen.twin)).collect())
+    let ratios = (0..seen.arms.len()).map(|arm| logs.against(metric, arm, seen.baseline, seen.twin));
+    pool(seen, ratios.collect(), shared(seen))
 }
 
 fn levels(seen: &Observations, logs: &Logs) -> (Means, f64) {
-    pool((0..seen.arms.len()).map(|arm| logs.levels(Metric::Rss, arm)).collect())
+    pool(seen, (0..seen.arms.len()).map(|arm| logs.levels(Metric::Rss, arm)).collect(), 0.0)
 }
 
-fn pool(samples: Vec<Vec<f64>>) -> (Means, f64) {
+/// Means, and the deviation of a single value: from how far each arm's values lie apart and, as long as few
+/// arms were seen twice, from how far the rungs of ladders lie from their neighbours.
+fn pool(seen: &Observations, samples: Vec<Vec<f64>>, shared: f64) -> (Means, f64) {
     let mean = |sample: &[f64]| sample.iter().sum::<f64>() / sample.len() as f64;
     let (mut squares, mut freedom) = (0.0, 0usize);
     for sample in samples.iter().filter(|sample| sample.len() > 1) {
@@ -166,96 +173,11 @@ fn pool(samples: Vec<Vec<f64>>) -> (Means, f64) {
         squares += sample.iter().map(|v| (v - centre).powi(2)).sum::<f64>();
         freedom += sample.len() - 1;
     }
-    let variance = if freedom == 0 { 0.0 } else { squares / freedom as f64 };
+    let rough = neighbours::roughness(seen, &samples) / (1.0 - shared);
+    let lent = if rough > 0.0 { ENOUGH_FREEDOM.saturating_sub(freedom) } else { 0 };
+    let variance = (squares + rough * lent as f64) / (freedom + lent).max(1) as f64;
     let belief = |sample: Vec<f64>| {
         (!sample.is_empty()).then(|| Belief { mean: mean(&sample), variance: variance / sample.len() as f64 })
     };
     (samples.into_iter().map(belief).collect(), variance.sqrt())
-}
-
-/// Combines each arm's own mean with what its group suggests: on a ladder the mean of its neighbours, else
-/// the group's median. How much a suggestion weighs is learnt from how well such suggestions predict.
-///
-/// `shared` is the part of the variance that all arms have in common, the reference's own noise: others
-/// can't help with that.
-fn lean_on_others(seen: &Observations, means: &Means, shared: f64) -> Means {
-    let scaled = |part: f64| -> Means {
-        means
-            .iter()
-            .map(|m| m.map(|Belief { mean, variance }| Belief { mean, variance: part * variance }))
-            .collect()
-    };
-    let own = &scaled(1.0 - shared);
-    let mut beliefs = own.clone();
-    for (ladder, group) in groups(seen, own) {
-        let suggested: Vec<Belief> =
-            (0..group.len()).map(|place| suggestion(own, &group, place, ladder)).collect();
-        let pairs = || group.iter().zip(&suggested).filter_map(|(arm, s)| Some((own[*arm]?, *s)));
-        let excess = |(o, s): (Belief, Belief)| (o.mean - s.mean).powi(2) - o.variance - s.variance;
-        let spread = pairs().map(excess).sum::<f64>() / group.len() as f64;
-        let spread = spread.max(LEAST_SPREAD * LEAST_SPREAD);
-        for ((own, suggested), arm) in pairs().zip(&group) {
-            let other = suggested.variance + spread;
-            let weight = other / (own.variance + other);
-            beliefs[*arm] = Some(Belief {
-                mean: weight * own.mean + (1.0 - weight) * suggested.mean,
-                variance: weight * own.variance,
-            });
-        }
-    }
-    for (belief, common) in beliefs.iter_mut().zip(scaled(shared)) {
-        if let (Some(belief), Some(common)) = (belief, common) {
-            belief.variance += common.variance;
-        }
-    }
-    beliefs
-}
-
-/// What the others of a group suggest for the one at `place`.
-fn suggestion(own: &Means, group: &[usize], place: usize, ladder: bool) -> Belief {
-    let value = |place: usize| own[group[place]].unwrap_or(Belief { mean: 0.0, variance: 0.0 });
-    if !ladder {
-        let mut means: Vec<f64> = (0..group.len()).filter(|p| *p != place).map(|p| value(p).mean).collect();
-        means.sort_unstable_by(f64::total_cmp);
-        return Belief { mean: means.get(means.len() / 2).copied().unwrap_or(0.0), variance: 0.0 };
-    }
-    let last = group.len() - 1;
-    if place == 0 || place == last {
-        return value(if place == 0 { 1 } else { last - 1 });
-    }
-    let (a, b) = (value(place - 1), value(place + 1));
-    Belief { mean: f64::midpoint(a.mean, b.mean), variance: (a.variance + b.variance) / 4.0 }
-}
-
-/// The arms that were seen, by ladder in the order of its rungs, and all others together.
-fn groups(seen: &Observations, own: &Means) -> Vec<(bool, Vec<usize>)> {
-    let mut ladders: Vec<(&str, Vec<(f64, usize)>)> = Vec::new();
-    let mut rest = Vec::new();
-    for (arm, known) in seen.arms.iter().zip(own).enumerate().map(|(i, (arm, o))| ((i, arm), o)) {
-        if known.is_none() || Some(arm.0) == seen.twin {
-            continue;
-        }
-        match &arm.1.rung {
-            Some((axis, value)) => match ladders.iter_mut().find(|(name, _)| name == axis) {
-                Some((_, rungs)) => rungs.push((*value, arm.0)),
-                None => ladders.push((axis, vec![(*value, arm.0)])),
-            },
-            None if arm.0 != seen.baseline => rest.push(arm.0),
-            None => {}
-        }
-    }
-    let mut groups = Vec::new();
-    for (_, mut rungs) in ladders {
-        rungs.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let arms = rungs.into_iter().map(|(_, arm)| arm);
-        if arms.len() >= FEWEST_RUNGS {
-            groups.push((true, arms.collect()));
-        } else {
-            rest.extend(arms.filter(|arm| *arm != seen.baseline));
-        }
-    }
-    if rest.len() >= FEWEST_RUNGS {
-        groups.push((false, rest));
-    }
-    groups
 }

@@ -2,8 +2,10 @@
 
 mod beliefs;
 mod effort;
+mod neighbours;
 mod race;
 pub mod screen;
+mod smooth;
 
 use crate::format::decision::{Decision, Eliminated};
 

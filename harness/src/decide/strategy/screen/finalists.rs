@@ -15,7 +15,7 @@ use crate::decide::strategy::Effort;
 /// Finalists, at most.
 const MOST: usize = 5;
 /// Saving of RSS (a logarithm) that one trial a candidate must promise.
-pub(super) const PRICE: f64 = 0.0025;
+pub(super) const PRICE: f64 = 0.002;
 /// Saving that a further finalist must promise.
 const LEAST_STEP: f64 = 0.002;
 /// Lengths of a confirmation that are weighed.

@@ -21,6 +21,7 @@ mod plan;
 mod sieve;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::format::decision::{Decision, Eliminated};
 
@@ -41,7 +42,7 @@ use sieve::Sieved;
 pub struct ScreenAndConfirm {
     question: Question,
     effort: Effort,
-    memo: Option<Sieved>,
+    memo: Option<Arc<Sieved>>,
 }
 
 impl ScreenAndConfirm {
@@ -50,12 +51,12 @@ impl ScreenAndConfirm {
         Self { question, effort, memo: None }
     }
 
-    fn sieved(&mut self, seen: &Observations) -> Sieved {
+    fn sieved(&mut self, seen: &Observations) -> Arc<Sieved> {
         match &self.memo {
-            Some(sieved) if sieved.still_holds(seen) => sieved.clone(),
+            Some(sieved) if sieved.still_holds(seen) => Arc::clone(sieved),
             _ => {
-                let sieved = sieve::walk(seen, &self.question, &self.effort);
-                self.memo = sieved.plan.is_some().then(|| sieved.clone());
+                let sieved = Arc::new(sieve::walk(seen, &self.question, &self.effort));
+                self.memo = sieved.plan.is_some().then(|| Arc::clone(&sieved));
                 sieved
             }
         }
@@ -73,7 +74,7 @@ impl Strategy for ScreenAndConfirm {
         }
         let sieved = self.sieved(seen);
         let Some(plan) = &sieved.plan else {
-            let (arms, eliminated) = (sieved.arms, sieved.eliminated);
+            let (arms, eliminated) = (sieved.arms.clone(), sieved.eliminated.clone());
             return match self.effort.exhausted(seen) {
                 Some(why) => Step::Stop { why, eliminated },
                 None => request(seen, arms, "sieve", eliminated),

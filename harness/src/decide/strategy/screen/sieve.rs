@@ -5,13 +5,15 @@ use crate::decide::question::Question;
 use crate::decide::standings::candidates;
 use crate::decide::strategy::beliefs::{Standing, form, unfinished};
 use crate::decide::strategy::complete_rounds;
+use crate::decide::strategy::neighbours::are_ladders;
 use crate::format::decision::Eliminated;
 
 use super::finalists;
 use super::plan::{Plan, Stage};
 use crate::decide::strategy::Effort;
 
-/// Rounds of everything before anything is set aside: spread can't be seen in one.
+/// Rounds of everything before anything is set aside: spread can't be seen in one, but on ladders, by how
+/// far rungs lie from their neighbours.
 const FULL_ROUNDS: usize = 2;
 /// Rounds of the sieve, at most.
 const MOST_ROUNDS: usize = 12;
@@ -52,6 +54,7 @@ pub(super) fn walk(seen: &Observations, question: &Question, effort: &Effort) ->
     let (mut eliminated, mut out) = (Vec::new(), Vec::new());
     let mut told: Vec<usize> = Vec::new();
     let mut boundary = 0;
+    let full_rounds = if are_ladders(seen) { 1 } else { FULL_ROUNDS };
     while boundary <= done {
         out.append(&mut eliminated);
         alive.retain(|arm| match unfinished(seen, *arm, boundary) {
@@ -61,7 +64,7 @@ pub(super) fn walk(seen: &Observations, question: &Question, effort: &Effort) ->
             }
             None => true,
         });
-        if boundary < FULL_ROUNDS.min(effort.most_rounds as usize) {
+        if boundary < full_rounds.min(effort.most_rounds as usize) {
             boundary += 1;
             continue;
         }
