@@ -93,18 +93,23 @@ pub fn perform<P: Pattern, H: Heap>(
     conductor.begin().map_err(Stop::Deserted)?;
 
     let started = Instant::now();
+    let failed = |failure| Stop::Failed(with_live(failure, run.page));
     if let Some(first) = members.first_mut() {
-        let prepared = first.actor.on_main_thread(|actor| crew.pattern.prepare(actor));
-        prepared.map_err(|failure| Stop::Failed(with_live(failure, run.page)))?;
+        first.actor.on_main_thread(|actor| crew.pattern.prepare(actor)).map_err(failed)?;
     }
+    let mut members = members.into_iter();
+    let mut own = if crew.pattern.first_on_main() { members.next() } else { None };
     for member in members {
         start(&crew, member).map_err(Stop::Failed)?;
     }
     let mut ops_before = 0;
     for phase in [Phase::Setup, Phase::Warmup, Phase::Steady, Phase::Drain] {
         crew.gate.release(phase, (phase == Phase::Setup).then_some(started));
+        if let Some(member) = &mut own {
+            serve_here(&crew, member).map_err(failed)?;
+        }
         conductor.watch(crew.gate.done()).map_err(Stop::Deserted)?;
-        let took = crew.gate.outcome().map_err(|failure| Stop::Failed(with_live(failure, run.page)))?;
+        let took = crew.gate.outcome().map_err(failed)?;
         run.page.set_engine_bytes(memory::bytes());
         let totals = run.page.totals();
         let Taken { malloc_ns, free_ns, op_ns, sequence } = crew.take_records();
@@ -196,6 +201,18 @@ fn serve<P: Pattern, H: Heap>(crew: &Arc<Crew<P>>, mut member: Box<Member<P::Sea
     }
 }
 
+/// One phase of the main thread's seat, which has been released.
+fn serve_here<P: Pattern, H: Heap>(crew: &Crew<P>, member: &mut Member<P::Seat, H>) -> Result<(), Failure> {
+    let phase = crew.gate.next(&mut member.round);
+    let ops = crew.share(phase, member.index);
+    let Member { seat, actor, .. } = member;
+    actor.on_main_thread(|actor| crew.phase(phase, ops, seat, actor))?;
+    crew.gate.arrive();
+    actor.hand_in(&mut lock(&crew.records));
+    crew.gate.settle();
+    Ok(())
+}
+
 impl<P: Pattern> Crew<P> {
     fn share(&self, phase: Phase, index: u32) -> u64 {
         match phase {
@@ -207,20 +224,20 @@ impl<P: Pattern> Crew<P> {
 
     /// Works on a phase until it or the thread's time is over; the operations left.
     fn work<H: Heap>(&self, phase: Phase, ops: u64, member: &mut Member<P::Seat, H>) -> u64 {
-        let (seat, actor) = (&mut member.seat, &mut member.actor);
+        let now = ops.min(member.breath);
+        member.actor.left = ops - now;
+        self.phase(phase, now, &mut member.seat, &mut member.actor);
+        member.breath -= now;
+        ops - now
+    }
+
+    fn phase<H: Heap>(&self, phase: Phase, ops: u64, seat: &mut P::Seat, actor: &mut Actor<H>) {
         match phase {
             Phase::Setup => self.pattern.setup(seat, actor),
+            Phase::Warmup | Phase::Steady => self.pattern.work(seat, actor, ops, phase == Phase::Steady),
             Phase::Drain => self.pattern.drain(seat, actor),
             Phase::Idle => {}
-            Phase::Warmup | Phase::Steady => {
-                let now = ops.min(member.breath);
-                actor.left = ops - now;
-                self.pattern.work(seat, actor, now, phase == Phase::Steady);
-                member.breath -= now;
-                return ops - now;
-            }
         }
-        0
     }
 
     fn take_records(&self) -> Taken {

@@ -20,6 +20,9 @@ pub trait Pattern: Send + Sync + 'static {
     /// Operations after which the thread of seat `index` is replaced, 1 or more.
     fn lifetime(&self, index: u32) -> u64;
 
+    /// Whether the first seat is the main thread's.
+    fn first_on_main(&self) -> bool;
+
     /// What the main thread does before any other starts, with the first seat's hands.
     fn prepare<H: Heap>(&self, actor: &mut Actor<H>);
 

@@ -356,6 +356,10 @@ impl Pattern for Play {
         self.lifetimes[self.places[index as usize].role]
     }
 
+    fn first_on_main(&self) -> bool {
+        false
+    }
+
     fn prepare<H: Heap>(&self, _actor: &mut Actor<H>) {}
 
     /// Builds what would be alive at any moment of the first phase, with what is left of each life.

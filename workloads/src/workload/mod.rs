@@ -90,6 +90,12 @@ pub trait Workload: Send + Sync + 'static {
     /// default. It then takes no further part, but what it has allocated lies in its arena.
     fn prepare<H: Heap>(&self, _actor: &mut Actor<H>) {}
 
+    /// Whether the main thread has the first seat, as in a program of one thread: it has an arena of its own kind. Only for
+    /// patterns whose seats neither meet nor are replaced.
+    fn first_on_main(&self) -> bool {
+        false
+    }
+
     /// Builds the live set of a seat.
     fn setup<H: Heap>(&self, seat: &mut Self::Seat, actor: &mut Actor<H>);
 
@@ -113,6 +119,10 @@ impl<W: Workload> Pattern for W {
 
     fn lifetime(&self, index: u32) -> u64 {
         Workload::lifetime(self, index)
+    }
+
+    fn first_on_main(&self) -> bool {
+        Workload::first_on_main(self)
     }
 
     fn prepare<H: Heap>(&self, actor: &mut Actor<H>) {
