@@ -12,6 +12,7 @@ use crate::knowledge::value::Value;
 
 /// One trial to run.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "four questions that have nothing to do with each other")]
 pub struct TrialSpec {
     /// Canonical workload.
     pub workload: String,

@@ -79,7 +79,7 @@ const POINTS: u32 = 512;
 /// heavy-tailed quantile functions come out right.
 pub(super) fn grid() -> impl Iterator<Item = (f64, f64)> {
     (0..TAIL).flat_map(|interval| {
-        let from = 1.0 - 0.5f64.powi(interval as i32);
+        let from = 1.0 - 0.5f64.powi(interval.cast_signed());
         let width = if interval + 1 == TAIL { 1.0 - from } else { (1.0 - from) / 2.0 };
         let step = width / f64::from(POINTS);
         (0..POINTS).map(move |point| (from + step * (f64::from(point) + 0.5), step))

@@ -150,7 +150,8 @@ impl PartialEq for Model {
 impl Eq for Model {}
 
 fn digest(text: &str) -> String {
-    Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let first = Sha256::digest(text).iter().take(6).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{first:012x}")
 }
 
 impl Model {

@@ -209,7 +209,7 @@ impl<'a> Quantity<'a> {
         let list = bins.get_ref().as_array().filter(|list| (1..=MOST_PARTS).contains(&list.len()));
         let list = list.ok_or_else(|| section.wrong_at("bins", form))?;
         let mut read = Vec::with_capacity(list.len());
-        for bin in list.iter() {
+        for bin in list {
             let at = bin.span().start;
             let wrong = |why: String| self.reader.error(at, why);
             let parts: Vec<&Value<'_>> =

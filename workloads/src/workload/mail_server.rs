@@ -368,8 +368,8 @@ mod tests {
         assert_eq!([depth(850), depth(999)], [100, 100]);
         assert_eq!([depth(1000), depth(1600), depth(1850), depth(2000)], [100, 1000, 100, 100]);
         let stages = [0, 349, 350, 1849, 1850, 1999].map(|at| stage(2, at, 2000));
-        use Stage::{After, Before, Burst};
-        assert_eq!(stages, [Before, Before, Burst, Burst, After, After]);
+        let expected = [Stage::Before, Stage::Before, Stage::Burst, Stage::Burst, Stage::After, Stage::After];
+        assert_eq!(stages, expected);
         assert_eq!(stage(0, 5, 10), Stage::None);
         assert_eq!(wanted_depth(100, 10, 0, 5, 10), 100);
         assert_eq!(wanted_depth(100, 10, 4, 1, 2), 100);
