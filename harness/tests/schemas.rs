@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use arenalab::format::{
-    compare::Compared, decision::Decision, manifest::Manifest, series::Series, step::Step, trial::TrialRecord,
+    compare::Compared, decision::Decision, manifest::Manifest, predict::Predicted, series::Series,
+    step::Step, trial::TrialRecord,
 };
 use schemars::{JsonSchema, schema_for};
 
@@ -32,6 +33,11 @@ fn of_a_trial() {
 #[test]
 fn of_a_series() {
     is_committed::<Series>("series");
+}
+
+#[test]
+fn of_a_prediction() {
+    is_committed::<Predicted>("predict");
 }
 
 #[test]

@@ -99,6 +99,16 @@ pub enum Command {
         after_long_help = "Examples:\n  arenalab list\n  arenalab list allocators\n  arenalab list workloads --json"
     )]
     List(ListArgs),
+    /// Tell what a glibc does by default, and what an upgrade changes
+    #[command(
+        long_about = "Tells what the malloc of a glibc does by default for a number of CPUs and threads: the limit on \
+                      arenas, the arenas that will exist, where the number of CPUs comes from, caches, trimming, \
+                      settings; and what differs between two. Every line has its source. It is a prediction from \
+                      glibc's sources and distributions' notes: measure before you rely on it.",
+        after_long_help = "Examples:\n  arenalab predict --from rhel8 --to rhel9 --cpus 32 --threads 100\n  arenalab \
+                           predict --from 2.17 --to 2.28\n  arenalab predict --to 2.44 --json | jq '.changes[].what'"
+    )]
+    Predict(PredictArgs),
     /// Check whether this host is fit to measure on
     #[command(
         long_about = "Looks at everything that spoils a measurement: other load, frequency scaling, limits of the \
@@ -228,6 +238,39 @@ pub enum Listed {
     Libcs,
     /// Published distributions of sizes that models may name.
     Sizes,
+}
+
+/// Arguments of `predict`.
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    /// The glibc before: a version such as 2.28, or a release such as rhel8, debian12, ubuntu24.04, amzn2
+    /// [default: this host's, where --to is given]
+    #[arg(long, value_name = "GLIBC")]
+    pub from: Option<String>,
+    /// The glibc [default: this host's]
+    #[arg(long, value_name = "GLIBC")]
+    pub to: Option<String>,
+    /// CPUs online [default: this host's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub cpus: Option<u32>,
+    /// CPUs in the affinity mask of the process [default: all that are online]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub affinity: Option<u32>,
+    /// Threads that allocate at the same time, beside the main thread
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub threads: u32,
+    /// MALLOC_ARENA_MAX, where it is set
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=65536))]
+    pub arena_max: Option<u64>,
+    /// MALLOC_ARENA_TEST, where it is set
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=65536))]
+    pub arena_test: Option<u64>,
+    /// The machine
+    #[arg(long, value_name = "ARCH", value_parser = ["x86_64", "aarch64"])]
+    pub arch: Option<String>,
+    /// Print JSON on stdout
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `doctor`.

@@ -20,6 +20,7 @@ mod completions;
 mod doctor;
 mod list;
 mod man;
+mod predict;
 mod progress;
 mod report;
 mod run;
@@ -52,6 +53,7 @@ fn dispatch(command: Command) -> Result<u8, CliError> {
         Command::Choose(args) => choose::run(&args),
         Command::Report(args) => report::run(&args),
         Command::List(args) => unless_unread(list::run(&args, &around, out).map(done)),
+        Command::Predict(args) => predict::run(&args, &around),
         Command::Doctor(args) => unless_unread(doctor::run(&args, &around, out)),
         Command::Completions(args) => {
             unless_unread(completions::run(&args, out).map(done).map_err(Into::into))

@@ -4,6 +4,7 @@
 pub mod compare;
 pub mod decision;
 pub mod manifest;
+pub mod predict;
 pub mod series;
 pub mod step;
 pub mod trial;

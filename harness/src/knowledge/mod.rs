@@ -3,13 +3,17 @@
 //!
 //! One file an allocator: [`glibc`], [`jemalloc`], [`mimalloc`], and [`preload`] for any other. A setting is
 //! a [`Setting`]; [`value`] reads and writes its values. [`arena_limit`] has glibc's rule for the number of
-//! arenas, by version. [`scrub`] names the variables that must not leak into a trial.
+//! arenas, by version; [`behaviour`] what else it does, [`releases`] who ships which, and [`mod@predict`] what
+//! follows. [`scrub`] names the variables that must not leak into a trial.
 
 pub mod arena_limit;
+pub mod behaviour;
 pub mod glibc;
 pub mod jemalloc;
 pub mod mimalloc;
+pub mod predict;
 pub mod preload;
+pub mod releases;
 pub mod scrub;
 pub mod value;
 pub mod version;

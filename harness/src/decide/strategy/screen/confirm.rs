@@ -6,7 +6,7 @@
 //! whatever is true of the others). Each look may use its own part of that. Going on or stopping at a look
 //! needs no payment, since every look's part is fixed beforehand, run or not.
 
-use crate::decide::observations::Observations;
+use crate::decide::observations::{Observations, RoundData};
 use crate::decide::question::Question;
 use crate::decide::strategy::complete_rounds;
 use crate::format::decision::Eliminated;
@@ -32,7 +32,51 @@ pub(super) struct Confirmed {
     pub(super) used: Option<usize>,
 }
 
+/// What earlier looks gave: the answer to a look depends on the rounds up to it alone, and a search is
+/// asked again after every round.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Past(Vec<Looked>);
+
+/// The looks of one plan that were followed by another.
+#[derive(Clone, Debug)]
+struct Looked {
+    plan: Plan,
+    looks: usize,
+    confirmed: Confirmed,
+    saw: Vec<Vec<RoundData>>,
+}
+
+impl Past {
+    /// How many looks of a plan are known, and what they gave.
+    fn find(&self, seen: &Observations, plan: &Plan, fresh: usize) -> Option<(usize, Confirmed)> {
+        let holds = |looked: &&Looked| {
+            looked.plan == *plan
+                && plan.looks[looked.looks - 1].rounds < fresh
+                && looked.saw.len() == seen.scenarios.len()
+                && looked.saw.iter().zip(&seen.scenarios).all(|(saw, now)| now.rounds.starts_with(saw))
+        };
+        let looked = self.0.iter().find(holds)?;
+        Some((looked.looks, Confirmed { newly_out: Vec::new(), ..looked.confirmed.clone() }))
+    }
+
+    fn keep(&mut self, seen: &Observations, plan: &Plan, looks: usize, confirmed: &Confirmed) {
+        let rounds = plan.start + plan.looks[looks - 1].rounds;
+        let saw = seen.scenarios.iter().map(|s| s.rounds[..rounds].to_vec()).collect();
+        self.0.retain(|looked| looked.plan != *plan);
+        self.0.push(Looked { plan: plan.clone(), looks, confirmed: confirmed.clone(), saw });
+        // The first plan and the second; a third is another campaign's.
+        if self.0.len() > 2 {
+            self.0.remove(0);
+        }
+    }
+}
+
 impl Confirmed {
+    fn begun(plan: &Plan) -> Self {
+        let finalists = plan.finalists.iter().map(|arm| (*arm, State::Open(Open::unseen()))).collect();
+        Self { finalists, stop: None, newly_out: Vec::new(), used: None }
+    }
+
     /// The arms to run next.
     pub(super) fn arms(&self) -> Vec<usize> {
         self.open().filter(|(_, open)| open.running).map(|(arm, _)| arm).collect()
@@ -96,11 +140,15 @@ impl Confirmed {
 ///
 /// Where time or rounds run out between two looks, a last look takes the place of the main one. That is
 /// as good as planned: when time runs out does not depend on who is ahead.
-pub(super) fn walk(seen: &Observations, question: &Question, effort: &Effort, plan: &Plan) -> Confirmed {
+pub(super) fn walk(
+    seen: &Observations,
+    question: &Question,
+    effort: &Effort,
+    plan: &Plan,
+    past: &mut Past,
+) -> Confirmed {
     let fresh = complete_rounds(seen).saturating_sub(plan.start);
-    let finalists: Vec<(usize, State)> =
-        plan.finalists.iter().map(|arm| (*arm, State::Open(Open::unseen()))).collect();
-    let mut confirmed = Confirmed { finalists, stop: None, newly_out: Vec::new(), used: None };
+    let mut confirmed = Confirmed::begun(plan);
     if plan.finalists.is_empty() {
         confirmed.stop = Some("no candidate promises to pass and to save memory".to_owned());
         confirmed.used = Some(0);
@@ -108,7 +156,11 @@ pub(super) fn walk(seen: &Observations, question: &Question, effort: &Effort, pl
     }
     let exhausted = effort.exhausted(seen);
     let looks = plan.looks_up_to(fresh, exhausted.is_some());
-    for look in &looks {
+    let mut done = 0;
+    if let Some((looked, known)) = past.find(seen, plan, fresh) {
+        (done, confirmed) = (looked, known);
+    }
+    for (index, look) in looks.iter().enumerate().skip(done) {
         let judge = Judge::new(seen, question, plan, look.rounds);
         let newly_out = judge.look(look.share, &mut confirmed.finalists);
         // What went out at an earlier look was told then.
@@ -121,6 +173,7 @@ pub(super) fn walk(seen: &Observations, question: &Question, effort: &Effort, pl
             confirmed.used = Some(look.rounds);
             break;
         }
+        past.keep(seen, plan, index + 1, &confirmed);
     }
     if looks.is_empty() && exhausted.is_some() {
         confirmed.stop = exhausted;

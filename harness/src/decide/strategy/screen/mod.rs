@@ -32,7 +32,7 @@ use crate::decide::observations::Observations;
 use crate::decide::question::Question;
 use crate::decide::standings::candidates;
 
-use confirm::Confirmed;
+use confirm::{Confirmed, Past};
 use judge::State;
 use plan::{Plan, Stage};
 use sieve::Sieved;
@@ -43,12 +43,13 @@ pub struct ScreenAndConfirm {
     question: Question,
     effort: Effort,
     memo: Option<Arc<Sieved>>,
+    past: Past,
 }
 
 impl ScreenAndConfirm {
     /// A search for the answer to `question`.
     pub fn new(question: Question, effort: Effort) -> Self {
-        Self { question, effort, memo: None }
+        Self { question, effort, memo: None, past: Past::default() }
     }
 
     fn sieved(&mut self, seen: &Observations) -> Arc<Sieved> {
@@ -122,10 +123,10 @@ struct Course {
 }
 
 impl ScreenAndConfirm {
-    fn course(&self, seen: &Observations, plan: &Plan) -> Course {
-        let confirmed = confirm::walk(seen, &self.question, &self.effort, plan);
+    fn course(&mut self, seen: &Observations, plan: &Plan) -> Course {
+        let confirmed = confirm::walk(seen, &self.question, &self.effort, plan, &mut self.past);
         if let Some(second) = self.second(seen, plan, &confirmed) {
-            let again = confirm::walk(seen, &self.question, &self.effort, &second);
+            let again = confirm::walk(seen, &self.question, &self.effort, &second, &mut self.past);
             let fresh = complete_rounds(seen) == second.start;
             let newly_out = if fresh { confirmed.newly_out } else { again.newly_out.clone() };
             let mut before = confirmed.finalists;
