@@ -3,7 +3,7 @@
 //! * `format`, `reader`, `quantity`: the file, with every mistake told by file and line.
 //! * [`distribution`], [`sampler`]: sizes and lifetimes, as described and as drawn from.
 //! * [`bound`]: the live bytes that a model implies, and what they stay below.
-//! * [`play`]: how the engine plays it; `wheel` frees what is due, `inbox` takes objects from role to role.
+//! * [`play`], `parts`: how the engine plays it, and what is prepared for that; `wheel` frees what is due, `inbox` takes objects from role to role.
 //!
 //! What a seat asks for follows from model, seed and seat alone. Time only says when: a role with a rate
 //! waits for the intended start of each operation, and lives given in time are counted in operations at that rate.
@@ -12,6 +12,7 @@ pub mod bound;
 pub mod distribution;
 mod format;
 mod inbox;
+mod parts;
 pub mod play;
 mod quantity;
 mod reader;
