@@ -85,6 +85,7 @@ fn spec(program: &Path, sampled: bool, seed: u32) -> TrialSpec {
         },
         unsupported: None,
         timeout: Duration::from_secs(60),
+        trim: false,
         idle: Duration::ZERO,
         memory_limit: None,
         sampled,

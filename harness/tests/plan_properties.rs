@@ -71,6 +71,7 @@ fn any_measure() -> impl Strategy<Value = Measure> {
     let search = (prop::sample::select(strategies), prop::option::of(1_000_000..day));
     (1..100_000u32, objective, 0..day, 10_000..day, 0..=i64::MAX as u64, search).prop_map(
         |(rounds, objective, idle, timeout, seed, (strategy, budget))| Measure {
+            trim: seed % 2 == 0,
             strategy,
             time_budget: budget.map(Duration::from_micros),
             rounds,

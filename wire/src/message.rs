@@ -32,6 +32,8 @@ pub enum FromEngine {
     Border(Border),
     /// The answer to [`ToEngine::Inspect`].
     Inspection(Inspection),
+    /// The answer to [`ToEngine::Trim`].
+    Trimmed(Trimmed),
     /// The engine cannot go on and will exit.
     Failed(Failure),
 }
@@ -44,6 +46,16 @@ pub enum ToEngine {
     Go,
     /// Ask the allocator about itself. Answered at a border only, by [`FromEngine::Inspection`].
     Inspect,
+    /// Ask the allocator to give back what it holds without need. Answered at a border only, by
+    /// [`FromEngine::Trimmed`].
+    Trim,
+}
+
+/// What was done to give memory back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trimmed {
+    /// The calls that were made and what they answered, in words; `None` where the allocator has none.
+    pub how: Option<String>,
 }
 
 /// Who the engine is.
@@ -134,6 +146,9 @@ pub struct Border {
     pub malloc_ns: Option<Quantiles>,
     /// Sampled latency of freeing calls in this phase.
     pub free_ns: Option<Quantiles>,
+    /// Of operations that were to start at a given time: from that time to their end. All of them, not a sample.
+    #[serde(default)]
+    pub op_ns: Option<Quantiles>,
 }
 
 /// One arena of glibc as `malloc_info` tells it.

@@ -37,6 +37,46 @@ pub struct Seat {
     /// Requested bytes that this seat allocated minus those it freed. Negative where the seat frees
     /// what others allocated; the sum over all seats is the live bytes.
     pub live_bytes: AtomicI64,
+    /// A [`Stage`] as a number: what the seat does with regard to bursts.
+    stage: AtomicU32,
+}
+
+/// Where a workload with bursts stands. What it holds before the first burst and after the last is alike, so that RSS
+/// may be compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Stage {
+    /// It has no bursts, or says nothing.
+    #[default]
+    None,
+    /// Before the first burst.
+    Before,
+    /// From the beginning of the first burst to the end of the last.
+    Burst,
+    /// After the last burst.
+    After,
+}
+
+impl Stage {
+    fn from_number(number: u32) -> Self {
+        match number {
+            1 => Self::Before,
+            2 => Self::Burst,
+            3 => Self::After,
+            _ => Self::None,
+        }
+    }
+}
+
+impl Seat {
+    /// Says where the seat stands.
+    pub fn set_stage(&self, stage: Stage) {
+        self.stage.store(stage as u32, Ordering::Relaxed);
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::from_number(self.stage.load(Ordering::Relaxed))
+    }
 }
 
 /// The mapped page, on either side.
@@ -171,6 +211,15 @@ impl Page {
     }
 }
 
+impl Page {
+    /// Where the workload stands: before or after the bursts when all seats that say something do, else in them.
+    pub fn stage(&self) -> Stage {
+        let mut said = self.seats().iter().map(Seat::stage).filter(|stage| *stage != Stage::None);
+        let Some(first) = said.next() else { return Stage::None };
+        if said.all(|stage| stage == first) { first } else { Stage::Burst }
+    }
+}
+
 impl Drop for Page {
     fn drop(&mut self) {
         // SAFETY: base and length are those of the mapping made in `map`, and no borrow outlives self.
@@ -190,6 +239,22 @@ pub struct Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_stage_is_that_of_all_who_say_one() {
+        let (page, _file) = Page::create(3).unwrap();
+        assert_eq!(page.stage(), Stage::None);
+        for (seat, stage, seen) in [
+            (0, Stage::Before, Stage::Before),
+            (1, Stage::Before, Stage::Before),
+            (1, Stage::Burst, Stage::Burst),
+            (0, Stage::After, Stage::Burst),
+            (1, Stage::After, Stage::After),
+        ] {
+            page.writable_seat(seat).set_stage(stage);
+            assert_eq!(page.stage(), seen);
+        }
+    }
 
     #[test]
     fn a_reader_sees_what_the_writer_stores() {

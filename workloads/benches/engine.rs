@@ -35,6 +35,7 @@ fn operation<W: Workload>(criterion: &mut Criterion) {
     let gate = Arc::new(gate);
     let mut actor = Actor::new(NullHeap, Touch::Pages, Rng::new(1, 0), 0, page.writable_seat(0), gate, name);
     let mut seat = pattern.seat(0);
+    pattern.prepare(&mut actor);
     pattern.setup(&mut seat, &mut actor);
     criterion.bench_function(&format!("{name}, one operation without a heap"), |bencher| {
         bencher.iter_custom(|iterations| {

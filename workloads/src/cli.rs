@@ -10,13 +10,12 @@ use arenalab_wire::telemetry::{MAX_SEATS, Page};
 use clap::{Parser, Subcommand};
 
 use crate::allocator::Allocator;
-use crate::engine::crew::Run;
 use crate::engine::{Conductor, Stop};
 use crate::heap::LibcHeap;
 use crate::memory::OUT_OF_MEMORY;
 use crate::session::{ByHand, Harness};
-use crate::spec::Spec;
-use crate::{catalogue, workload};
+use crate::subject::Subject;
+use crate::{catalogue, size_sets};
 
 /// Runs allocation workloads under the allocator that this program is linked with.
 ///
@@ -36,15 +35,20 @@ enum Command {
     Identify,
     /// Lists the workloads with their parameters, as JSON.
     List,
+    /// Lists the published size sets that models may name, as JSON.
+    Sets,
 }
 
 #[derive(clap::Args)]
 struct RunArguments {
-    /// The workload: NAME[:PARAMETER=VALUE,...].
-    workload: Spec,
-    /// Logical threads.
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=MAX_SEATS as i64))]
-    threads: u32,
+    /// The workload: NAME[:PARAMETER=VALUE,...] or model:FILE.
+    workload: String,
+    /// The content of the model, which is then not read from a file.
+    #[arg(long, value_name = "TOML")]
+    model: Option<String>,
+    /// Logical threads; 4, or what a model says.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=MAX_SEATS as i64))]
+    threads: Option<u32>,
     /// Seed of all choices.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -76,6 +80,7 @@ pub fn main(allocator: &dyn Allocator) -> ExitCode {
         Command::Run(run) => return perform(run, allocator),
         Command::Identify => print_json(&allocator.identity()),
         Command::List => print_json(catalogue::all()),
+        Command::Sets => print_json(size_sets::ALL),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -121,15 +126,29 @@ fn control_socket(fd: RawFd) -> io::Result<UnixStream> {
     Ok(unsafe { UnixStream::from_raw_fd(fd) })
 }
 
+/// A mistake of the one who started it.
+fn mistake(why: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("error: {why}");
+    ExitCode::from(2)
+}
+
 fn perform(arguments: RunArguments, allocator: &dyn Allocator) -> ExitCode {
-    let (page, file) = match Page::create(arguments.threads as usize) {
+    let RunArguments { workload, model, threads, seed, control_fd, json } = arguments;
+    let subject = match Subject::read(&workload, model.as_deref()) {
+        Ok(subject) => subject,
+        Err(why) => return mistake(&why),
+    };
+    let threads = threads.unwrap_or_else(|| subject.threads());
+    if let Err(why) = subject.fits(threads) {
+        return mistake(&why);
+    }
+    let (page, file) = match Page::create(threads as usize) {
         Ok(made) => made,
         Err(error) => return failed(&format!("failed to make the telemetry page: {error}")),
     };
     // Parked threads go on pointing to it until the process ends.
     let page: &'static Page = Box::leak(Box::new(page));
-    let RunArguments { workload: spec, threads, seed, control_fd, json } = arguments;
-    let run = Run { spec, threads, seed, page };
+    let run = Run { subject, threads, seed, page };
     let Some(fd) = control_fd else {
         return finish(go(&run, &mut ByHand { json, allocator }), |failure| {
             eprintln!("error: {}", failure.reason);
@@ -145,7 +164,7 @@ fn perform(arguments: RunArguments, allocator: &dyn Allocator) -> ExitCode {
     let hello = Hello {
         version: arenalab_wire::VERSION,
         pid: std::process::id(),
-        workload: run.spec.to_string(),
+        workload: run.subject.to_string(),
         threads,
         allocator: allocator.identity(),
     };
@@ -161,8 +180,15 @@ fn perform(arguments: RunArguments, allocator: &dyn Allocator) -> ExitCode {
     }
 }
 
+struct Run {
+    subject: Subject,
+    threads: u32,
+    seed: u64,
+    page: &'static Page,
+}
+
 fn go(run: &Run, conductor: &mut dyn Conductor) -> Result<(), Stop> {
-    workload::start(run, LibcHeap, conductor)
+    run.subject.start((run.threads, run.seed), run.page, LibcHeap, conductor)
 }
 
 fn finish(result: Result<(), Stop>, tell: impl FnOnce(Failure)) -> ExitCode {

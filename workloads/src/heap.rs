@@ -28,6 +28,11 @@ pub unsafe trait Heap: Copy + Send + 'static {
     /// # Safety
     /// `address` came from this heap and has not been freed.
     unsafe fn free(self, address: *mut u8);
+    /// `malloc_usable_size(address)`.
+    ///
+    /// # Safety
+    /// `address` came from this heap and has not been freed.
+    unsafe fn usable_size(self, address: *mut u8) -> usize;
 }
 
 /// C `malloc` and its family, whoever serves them in this process.
@@ -66,6 +71,12 @@ unsafe impl Heap for LibcHeap {
     unsafe fn free(self, address: *mut u8) {
         // SAFETY: the caller's promise.
         unsafe { libc::free(black_box(address).cast()) }
+    }
+
+    #[inline]
+    unsafe fn usable_size(self, address: *mut u8) -> usize {
+        // SAFETY: the caller's promise.
+        black_box(unsafe { libc::malloc_usable_size(black_box(address).cast()) })
     }
 }
 
@@ -108,6 +119,12 @@ unsafe impl Heap for NullHeap {
     #[inline]
     unsafe fn free(self, address: *mut u8) {
         black_box(address);
+    }
+
+    #[inline]
+    unsafe fn usable_size(self, address: *mut u8) -> usize {
+        black_box(address);
+        usize::MAX
     }
 }
 

@@ -2,7 +2,8 @@
 //! the allocator linked.
 //!
 //! * [`catalogue`]: which workloads there are, and their parameters; [`spec`]: one of them as text.
-//! * [`workload`]: the patterns, one file each.
+//! * [`workload`]: the patterns, one file each; [`model`]: patterns described in a file; [`subject`]: either.
+//! * [`size_sets`]: published distributions of sizes, by name.
 //! * [`engine`]: threads, phases, counting, latency.
 //! * [`random`]: seeded choices and size distributions.
 //! * [`heap`]: the calls that are measured; [`memory`]: the engine's own memory, apart from them.
@@ -17,7 +18,10 @@ pub mod cli;
 pub mod engine;
 pub mod heap;
 pub mod memory;
+pub mod model;
 pub mod random;
 pub mod session;
+pub mod size_sets;
 pub mod spec;
+pub mod subject;
 pub mod workload;

@@ -36,6 +36,11 @@ impl Rng {
         result
     }
 
+    /// What tells how far the generator has come: two of one seed have drawn equally often where it is equal.
+    pub fn fingerprint(&self) -> u64 {
+        self.0.iter().fold(0, |sum, part| mix(sum ^ part))
+    }
+
     /// A number below `bound` (0 where `bound` is 0). The bias is below `bound` / 2^64.
     #[inline]
     pub fn below(&mut self, bound: usize) -> usize {

@@ -5,7 +5,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use arenalab_wire::channel::Channel;
-use arenalab_wire::message::{Border, Failure, FromEngine, Hello, Inspection, Quantiles, ToEngine};
+use arenalab_wire::message::{Border, Failure, FromEngine, Hello, Inspection, Quantiles, ToEngine, Trimmed};
 use arenalab_wire::units;
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -66,11 +66,13 @@ impl<'a> Harness<'a> {
                     let inspection = inspection(self.allocator, sequence);
                     self.channel.send(&FromEngine::Inspection(inspection), None)?;
                 }
-                (Some(ToEngine::Inspect), None) => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        "inspect before the first border",
-                    ));
+                (Some(ToEngine::Trim), Some(_)) => {
+                    let trimmed = Trimmed { how: self.allocator.trim() };
+                    self.channel.send(&FromEngine::Trimmed(trimmed), None)?;
+                }
+                (Some(ToEngine::Inspect | ToEngine::Trim), None) => {
+                    let early = "a question before the first border";
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, early));
                 }
                 (None, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
             }
@@ -152,6 +154,7 @@ fn summary(border: &Border, inspection: &Inspection) -> String {
         (border.ops > 0 && seconds > 0.0).then(rate),
         latency("malloc", border.malloc_ns),
         latency("free", border.free_ns),
+        latency("operation", border.op_ns),
         inspection.arenas.map(|arenas| format!("{arenas} arenas")),
         inspection.free.map(|free| format!("{} free in them", units::format_bytes(free as f64))),
     ];

@@ -10,10 +10,9 @@ use arenalab_wire::message::Border;
 use arenalab_wire::telemetry::Page;
 use arenalab_workloads::catalogue::{self, Description, Kind};
 use arenalab_workloads::engine::Conductor;
-use arenalab_workloads::engine::crew::Run;
 use arenalab_workloads::heap::{Heap, LibcHeap};
 use arenalab_workloads::spec::Spec;
-use arenalab_workloads::workload;
+use arenalab_workloads::workload::{self, Run};
 use proptest::prelude::*;
 
 /// What is live in [`Watched`], by address.
@@ -81,6 +80,15 @@ unsafe impl Heap for Watched {
         died(address);
         // SAFETY: the caller's promise.
         unsafe { LibcHeap.free(address) };
+    }
+
+    unsafe fn usable_size(self, address: *mut u8) -> usize {
+        check(
+            with_live(|live| live.contains_key(&(address as usize))),
+            "the size of something that is not live",
+        );
+        // SAFETY: the caller's promise.
+        unsafe { LibcHeap.usable_size(address) }
     }
 }
 

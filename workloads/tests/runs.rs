@@ -3,6 +3,8 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use arenalab_wire::message::Phase;
 use arenalab_workloads::catalogue::{self, Description, Kind};
@@ -55,6 +57,41 @@ fn runs_end_with_all_work_done_and_nothing_live() {
             assert_eq!(sequences["glibc"], sequences["jemalloc"], "{workload}, {threads} threads");
             assert_eq!(sequences["glibc"], sequences["mimalloc"], "{workload}, {threads} threads");
         }
+    }
+}
+
+/// Keeps a process on one CPU, so that its threads run one after the other and never beside each other.
+fn on_one_cpu(command: &mut Command) -> &mut Command {
+    let pin = || {
+        // SAFETY: an all-zero set is a valid value; the calls only write to it, and are async-signal-safe.
+        unsafe {
+            let mut set = std::mem::zeroed::<libc::cpu_set_t>();
+            libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set);
+            let first = (0..1024).find(|cpu| libc::CPU_ISSET(*cpu, &set)).unwrap_or(0);
+            libc::CPU_ZERO(&mut set);
+            libc::CPU_SET(first, &mut set);
+            match libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        }
+    };
+    // SAFETY: runs between fork and exec and makes only system calls.
+    unsafe { command.pre_exec(pin) }
+}
+
+#[test]
+fn what_is_asked_for_does_not_depend_on_timing() {
+    for entry in catalogue::all() {
+        let (spec, _) = small(entry);
+        let arguments = [&spec.to_string(), "--threads", "7", "--seed", "5"];
+        let sequences = |command: &mut Command| -> Vec<u64> {
+            run_by_hand(command, &arguments).iter().map(|(_, seen)| seen.other[SEQUENCE]).collect()
+        };
+        let free = sequences(&mut command("glibc"));
+        assert_eq!(free, sequences(on_one_cpu(&mut command("glibc"))), "{spec} on one CPU");
+        let one_arena = sequences(command("glibc").env("MALLOC_ARENA_MAX", "1"));
+        assert_eq!(free, one_arena, "{spec} with one arena");
     }
 }
 
@@ -140,7 +177,6 @@ fn the_catalogue_is_listed_as_json() {
 
 #[test]
 fn an_engine_without_memory_for_itself_says_so_and_is_no_crash() {
-    use std::os::unix::process::CommandExt;
     for allocator in ["glibc", "jemalloc"] {
         let mut command = command(allocator);
         command.args(["run", "churn:slots=10M,ops=1", "--threads", "8"]);

@@ -108,8 +108,8 @@ pub fn parts(plan: &Plan) -> Vec<Part> {
         }
         for candidate in &plan.sweep.candidates {
             match workload {
-                PlannedWorkload::BuiltIn(_) => parts.push(Part::Engine(candidate.allocator().binary())),
                 PlannedWorkload::Program(_) => parts.extend(put_in_front(candidate).map(Part::Library)),
+                _ => parts.push(Part::Engine(candidate.allocator().binary())),
             }
         }
     }
@@ -196,11 +196,13 @@ fn template(
         program,
         own,
         seed: 0,
-        args: ["run", &workload.to_string(), "--threads", &threads.to_string()].map(str::to_owned).to_vec(),
+        args: [vec!["run".to_owned()], workload.args(), vec!["--threads".to_owned(), threads.to_string()]]
+            .concat(),
         asked,
         unsupported: version.and_then(|version| candidate.unsupported_by(version)),
         timeout: plan.measure.timeout,
         idle: plan.measure.idle,
+        trim: plan.measure.trim,
         memory_limit: plan.measure.memory_limit,
         sampled: true,
         keep_series: false,

@@ -243,6 +243,8 @@ pub enum Listed {
     Allocators,
     /// C libraries.
     Libcs,
+    /// Published distributions of sizes that models may name.
+    Sizes,
 }
 
 /// Arguments of `predict`.

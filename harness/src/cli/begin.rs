@@ -69,12 +69,19 @@ fn create(
         binaries.insert(part.key(), found.binary);
     }
     refuse_without_group(&plan)?;
+    let host = host::fingerprint(host_name).map_err(|e| CliError::Failed(e.to_string()))?;
+    let memory = host.cgroup_limit.map_or(host.memory, |limit| limit.min(host.memory));
+    for workload in &plan.workloads {
+        for threads in &plan.sweep.threads {
+            workload.fits(*threads, memory).map_err(CliError::Usage)?;
+        }
+    }
     let manifest = prepare::manifest(Ingredients {
         plan,
         command: std::env::args().collect(),
         created_at: jiff::Timestamp::now().to_string(),
         strategy: strategy.to_owned(),
-        host: host::fingerprint(host_name).map_err(|e| CliError::Failed(e.to_string()))?,
+        host,
         binaries,
         libc_version,
     });

@@ -1,8 +1,9 @@
-//! `arenalab list`: workloads, allocators and C libraries, for people and as JSON.
+//! `arenalab list`: workloads, allocators, C libraries and size sets, for people and as JSON.
 
 use std::io::Write;
 
 use arenalab_workloads::catalogue::{self, Description};
+use arenalab_workloads::size_sets::{self, SizeSet};
 use serde::Serialize;
 
 use super::args::{ListArgs, Listed};
@@ -28,6 +29,8 @@ struct Lists {
     libraries: Option<Vec<LibraryView>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     libcs: Option<Vec<Libc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sizes: Option<&'static [SizeSet]>,
 }
 
 /// An allocator as it is listed.
@@ -130,7 +133,7 @@ impl SettingView {
 pub fn run(args: &ListArgs, around: &Surroundings, out: &mut dyn Write) -> anyhow::Result<()> {
     let wanted = |listed| args.what.is_none_or(|what| what == listed);
     let found = match args.what {
-        Some(Listed::Workloads) => Vec::new(),
+        Some(Listed::Workloads | Listed::Sizes) => Vec::new(),
         _ => companions(around),
     };
     let lists = Lists {
@@ -143,6 +146,7 @@ pub fn run(args: &ListArgs, around: &Surroundings, out: &mut dyn Write) -> anyho
             found.iter().map(LibraryView::of).collect()
         }),
         libcs: wanted(Listed::Libcs).then(|| vec![host_libc(&found)]),
+        sizes: wanted(Listed::Sizes).then_some(size_sets::ALL),
     };
     if args.json {
         serde_json::to_writer_pretty(&mut *out, &lists)?;
@@ -163,6 +167,9 @@ pub fn run(args: &ListArgs, around: &Surroundings, out: &mut dyn Write) -> anyho
     }
     if let Some(libcs) = &lists.libcs {
         text += &tables::libcs(libcs);
+    }
+    if let Some(sizes) = lists.sizes {
+        text += &tables::sizes(sizes, briefly);
     }
     out.write_all(text.as_bytes())?;
     Ok(())
@@ -232,5 +239,10 @@ mod tests {
             }
         }
         assert!(listed(None, false).contains("preload=/path/lib.so"));
+        let sizes: serde_json::Value = serde_json::from_str(&listed(Some(Listed::Sizes), true)).unwrap();
+        for set in size_sets::ALL {
+            assert!(listed(Some(Listed::Sizes), false).contains(set.source.split(',').next().unwrap()));
+            assert!(sizes["sizes"].as_array().unwrap().iter().any(|listed| listed["name"] == set.name));
+        }
     }
 }

@@ -66,6 +66,9 @@ pub struct TrialRecord {
     pub switches: Option<Switches>,
     /// Resident memory.
     pub rss: Option<Rss>,
+    /// RSS before, in and after bursts; `null` of workloads without.
+    #[serde(default)]
+    pub burst: Option<Burst>,
     /// Requested bytes not yet freed.
     pub live: Option<Live>,
     /// Arenas of the allocator, where it has and counts them.
@@ -171,6 +174,9 @@ pub struct Latency {
     pub malloc: Option<Quantiles>,
     /// Calls that free.
     pub free: Option<Quantiles>,
+    /// Operations that were to start at a given time, from that time to their end: models with a rate.
+    #[serde(default)]
+    pub operation: Option<Quantiles>,
 }
 
 /// Quantiles in nanoseconds.
@@ -228,6 +234,12 @@ pub struct Rss {
     pub end: u64,
     /// After everything the workload frees was freed, and the idle wait. `null` where there is no such phase.
     pub drained: Option<u64>,
+    /// After the allocator was asked to give memory back (`--trim`). `null` where it was not asked.
+    #[serde(default)]
+    pub trimmed: Option<u64>,
+    /// What it was asked and what it answered; `null` where it was not asked, or has no such call.
+    #[serde(default)]
+    pub trim: Option<String>,
     /// `LazyFree` after the drain: given back with `MADV_FREE` but still counted in RSS.
     pub lazy_free: Option<u64>,
     /// `AnonHugePages` at the end of the steady phase.
@@ -242,6 +254,24 @@ pub struct Rss {
     pub reading_s: f64,
     /// Where each figure comes from, in words.
     pub source: String,
+}
+
+/// Resident and live bytes before, in and after the bursts of the steady phase. Live bytes before and after are alike by
+/// design, so that the difference in RSS is what the allocator retains of a burst.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Burst {
+    /// Mean RSS before the first burst.
+    pub before: u64,
+    /// Largest RSS from the first burst to the end of the last.
+    pub peak: u64,
+    /// Mean RSS after the last burst, or at the end of the steady phase where that is its end.
+    pub after: u64,
+    /// `after - before`: what stays of the burst.
+    pub retained: i64,
+    /// Mean live bytes before the first burst.
+    pub live_before: u64,
+    /// The same after the last, as `after`.
+    pub live_after: u64,
 }
 
 /// Requested bytes not yet freed.

@@ -44,6 +44,8 @@ pub struct Draft {
     pub objective: Option<Objective>,
     /// Idle wait after the drain.
     pub idle: Option<Duration>,
+    /// Whether the allocator is asked to give memory back in the end.
+    pub trim: Option<bool>,
     /// Time limit of a trial.
     pub timeout: Option<Duration>,
     /// Memory limit of a trial; `Some(None)` is "no such limit".
@@ -90,6 +92,7 @@ impl Draft {
             rounds: self.rounds.or(below.rounds),
             objective: self.objective.or(below.objective),
             idle: self.idle.or(below.idle),
+            trim: self.trim.or(below.trim),
             timeout: self.timeout.or(below.timeout),
             memory_limit: self.memory_limit.or(below.memory_limit),
             seed: self.seed.or(below.seed),
@@ -119,6 +122,11 @@ impl Draft {
         }
         let workloads = without_repeats(self.workloads);
         each_name_once(&workloads)?;
+        // A model by itself runs with the threads that it names.
+        let own = if let [only] = workloads.as_slice() { only.own_threads() } else { None };
+        let threads = self.threads.unwrap_or_else(|| vec![own.unwrap_or(DEFAULT_THREADS)]);
+        let threads = without_repeats(threads);
+        workloads.iter().try_for_each(|workload| workload.check(&threads))?;
         let mut candidates = self.axes.candidates()?;
         let baseline = self.baseline.unwrap_or_else(Candidate::baseline);
         let baseline_added = !candidates.contains(&baseline);
@@ -127,16 +135,12 @@ impl Draft {
         }
         Ok(Plan {
             workloads,
-            sweep: Sweep {
-                threads: without_repeats(self.threads.unwrap_or_else(|| vec![DEFAULT_THREADS])),
-                baseline,
-                candidates,
-                baseline_added,
-            },
+            sweep: Sweep { threads, baseline, candidates, baseline_added },
             measure: Measure {
                 rounds: self.rounds.unwrap_or(DEFAULT_ROUNDS),
                 objective: self.objective.unwrap_or_default(),
                 idle: self.idle.unwrap_or_default(),
+                trim: self.trim.unwrap_or_default(),
                 timeout: self.timeout.unwrap_or(DEFAULT_TIMEOUT),
                 memory_limit: self.memory_limit.flatten(),
                 seed: self.seed.unwrap_or(DEFAULT_SEED),

@@ -120,6 +120,18 @@ pub fn idle(text: &str) -> Result<Duration, String> {
     duration("idle", text, Duration::ZERO)
 }
 
+/// A switch.
+///
+/// # Errors
+/// What it takes.
+pub fn trim(text: &str) -> Result<bool, String> {
+    match text.trim() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(format!("trim is {}, but must be true or false", quote(other))),
+    }
+}
+
 /// The time limit of a trial: [`SHORTEST_TIMEOUT`] to [`LONGEST`].
 ///
 /// # Errors

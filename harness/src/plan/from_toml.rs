@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use arenalab_workloads::model::PREFIX;
 use arenalab_workloads::spec::{Spec, SpecError};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -17,8 +18,8 @@ mod program;
 
 const SECTIONS: [&str; 4] = ["choose", "measure", "sweep", "workload"];
 const SWEEP: [&str; 5] = ["allocators", "arena_max", "baseline", "candidates", "threads"];
-const MEASURE: [&str; 8] =
-    ["idle", "memory_limit", "objective", "rounds", "seed", "strategy", "time_budget", "timeout"];
+const MEASURE: [&str; 9] =
+    ["idle", "memory_limit", "objective", "rounds", "seed", "strategy", "time_budget", "timeout", "trim"];
 const CHOOSE: [&str; 5] = ["confidence", "max_p99_loss", "max_rss", "max_throughput_loss", "tolerance"];
 
 /// Reads what a plan file says.
@@ -148,6 +149,9 @@ impl Reader<'_> {
         let Some(name) = table.get("name") else {
             return Err(self.error(entry.span().start, "this [[workload]] has no name".to_owned()));
         };
+        if let Some(file) = name.get_ref().as_str().and_then(|name| name.strip_prefix(PREFIX)) {
+            return self.model(table, name.span().start, file);
+        }
         let spelt = self.plain_text(name, "name")?;
         let mut spec: Spec = self.said(name, spelt.parse())?;
         let mut parameters = Vec::new();
@@ -165,6 +169,26 @@ impl Reader<'_> {
             spec = self.said(entry, format!("{spelt}:{}", parameters.join(",")).parse())?;
         }
         Ok(PlannedWorkload::BuiltIn(spec))
+    }
+
+    /// A model: its content where the plan has it, else the file that is to be read.
+    fn model(&self, table: &DeTable<'_>, at: usize, file: &str) -> Result<PlannedWorkload, PlanError> {
+        for (key, value) in in_order(table) {
+            match key.get_ref().as_ref() {
+                "name" => {}
+                "content" => {
+                    let content = scalar(value).map_err(|why| self.error(value.span().start, why))?;
+                    return PlannedWorkload::model(&content, file)
+                        .map_err(|why| self.error(value.span().start, why));
+                }
+                unknown => {
+                    let known = suggest(unknown, ["name", "content"]);
+                    let what = format!("unknown key {} of a model; {known}", quote(unknown));
+                    return Err(self.error(key.span().start, what));
+                }
+            }
+        }
+        PlannedWorkload::named(&format!("{PREFIX}{file}")).map_err(|why| self.error(at, why))
     }
 
     fn said<T>(&self, value: &Spanned<DeValue<'_>>, result: Result<T, SpecError>) -> Result<T, PlanError> {
@@ -262,6 +286,7 @@ fn measure(draft: &mut Draft, key: &str, items: &Items) -> Result<(), Wrong> {
         "objective" => draft.objective = items.one(key, fields::objective)?,
         "idle" => draft.idle = items.one(key, fields::idle)?,
         "memory_limit" => draft.memory_limit = items.one(key, fields::memory_limit)?,
+        "trim" => draft.trim = items.one(key, fields::trim)?,
         "timeout" => draft.timeout = items.one(key, fields::timeout)?,
         "strategy" => draft.strategy = items.one(key, fields::strategy)?,
         "time_budget" => draft.time_budget = items.one(key, fields::time_budget)?,

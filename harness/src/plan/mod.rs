@@ -68,6 +68,8 @@ pub struct Measure {
     pub objective: Objective,
     /// Idle wait after the drain.
     pub idle: Duration,
+    /// Whether the allocator is asked to give memory back after the last reading, and RSS is read once more.
+    pub trim: bool,
     /// Time limit of a trial, without its idle wait.
     pub timeout: Duration,
     /// Memory limit of each trial, bytes, set by a control group.
@@ -130,6 +132,11 @@ impl Plan {
         if self.workloads.iter().any(|workload| workload.program().is_some()) {
             notes.push(
                 "of a program of your own, glibc is the program as it is, whatever its malloc".to_owned(),
+            );
+        }
+        if self.measure.trim && self.workloads.iter().any(|workload| workload.program().is_some()) {
+            notes.push(
+                "--trim asks built-in workloads only: a program of your own cannot be asked".to_owned(),
             );
         }
         if self.measure.objective == Objective::Drained && self.measure.idle < DECAY {

@@ -2,6 +2,8 @@
 
 use std::fmt::{Display, Write};
 
+use arenalab_workloads::model::{Model, PREFIX};
+
 use crate::units::{canonical_bytes, canonical_duration};
 
 use super::fields::{self, OBJECTIVES, canonical_share};
@@ -14,8 +16,9 @@ pub(super) fn write(plan: &Plan) -> String {
         String::from("# A plan: what a campaign measures. Run it with: arenalab sweep --plan FILE\n");
     for workload in &plan.workloads {
         match workload {
-            PlannedWorkload::BuiltIn(spec) => write_workload(&mut out, &spec.to_string()),
             PlannedWorkload::Program(program) => write_program(&mut out, program),
+            PlannedWorkload::Model(model) => write_model(&mut out, model),
+            other => write_workload(&mut out, &other.to_string()),
         }
     }
     write_sweep(&mut out, &plan.sweep);
@@ -57,6 +60,12 @@ fn write_program(out: &mut String, program: &Program) {
     program::write(out, program);
 }
 
+fn write_model(out: &mut String, model: &Model) {
+    heading(out, "[[workload]]", "A model with its file's content: the plan needs the file no more.");
+    let _ = writeln!(out, "name = {}", quoted(format!("{PREFIX}{}", model.name())));
+    let _ = writeln!(out, "content = {}", quoted(model.text()));
+}
+
 fn write_sweep(out: &mut String, sweep: &Sweep) {
     heading(out, "[sweep]", "Every workload at every thread count, under every candidate.");
     let threads: Vec<_> = sweep.threads.iter().map(ToString::to_string).collect();
@@ -83,6 +92,7 @@ fn write_measure(out: &mut String, measure: &Measure) {
     entry(out, "objective", quoted(objective), "the RSS to keep low: peak, mean, end or drained");
     let idle = quoted(canonical_duration(measure.idle));
     entry(out, "idle", idle, "wait after the drain; above 10s lets decay timers run");
+    entry(out, "trim", measure.trim, "ask the allocator to give memory back, and read RSS once more");
     entry(out, "timeout", quoted(canonical_duration(measure.timeout)), "of one trial, without the idle wait");
     let limit = measure.memory_limit.map_or_else(|| "none".to_owned(), canonical_bytes);
     entry(out, "memory_limit", quoted(limit), "of each trial, by a control group");

@@ -14,6 +14,7 @@ use crate::plan::Program;
 
 /// One trial to run.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "four questions that have nothing to do with each other")]
 pub struct TrialSpec {
     /// Canonical workload.
     pub workload: String,
@@ -49,6 +50,8 @@ pub struct TrialSpec {
     pub idle: Duration,
     /// Memory that it may take, bytes; set by a control group.
     pub memory_limit: Option<u64>,
+    /// Whether the allocator is asked to give memory back after that.
+    pub trim: bool,
     /// Whether RSS is sampled while it runs. Only the benchmark of the sampling itself goes without.
     pub sampled: bool,
     /// Whether a series is wanted.

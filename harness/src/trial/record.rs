@@ -1,6 +1,7 @@
 //! What a trial's story says, as a line for the journal. Pure.
 
 use arenalab_wire::message::{Border, Phase};
+use arenalab_wire::telemetry::Stage;
 
 use super::effect::{self, Seen, Weighed};
 use super::ending::{self, Told};
@@ -11,8 +12,8 @@ use super::sampler::{self, Sample};
 use super::session::Story;
 use crate::format::series::{MAX_POINTS, Series};
 use crate::format::trial::{
-    Anatomy, Arenas, Cpu, Effect, Faults, Latency, Live, Noise, Quantiles, Rss, Served, Status, Switches,
-    Throughput, TrialRecord,
+    Anatomy, Arenas, Burst, Cpu, Effect, Faults, Latency, Live, Noise, Quantiles, Rss, Served, Status,
+    Switches, Throughput, TrialRecord,
 };
 
 /// Arenas of which the bytes are kept.
@@ -73,6 +74,7 @@ pub(super) fn record(
         faults: steady.map(|(from, to)| faults(from, to)),
         switches: steady.map(|(from, to)| switches(from, to)),
         rss: rss(story, ending),
+        burst: burst(story),
         live: live(story),
         arenas: inspection
             .and_then(|i| i.arenas)
@@ -124,8 +126,11 @@ fn latency(end: &Border) -> Option<Latency> {
         max: q.max,
         samples: q.samples,
     };
-    let latency =
-        Latency { malloc: end.malloc_ns.as_ref().map(quantiles), free: end.free_ns.as_ref().map(quantiles) };
+    let latency = Latency {
+        malloc: end.malloc_ns.as_ref().map(quantiles),
+        free: end.free_ns.as_ref().map(quantiles),
+        operation: end.op_ns.as_ref().map(quantiles),
+    };
     (latency.malloc.is_some() || latency.free.is_some()).then_some(latency)
 }
 
@@ -173,6 +178,8 @@ fn rss(story: &Story, ending: &Ending) -> Option<Rss> {
         mean: mean.map_or(end.rss, |mean| mean as u64),
         end: end.rss,
         drained: story.drained.map(|d| d.rss),
+        trimmed: story.trimmed.as_ref().map(|(exact, _)| exact.rss),
+        trim: story.trimmed.as_ref().and_then(|(_, how)| how.clone()),
         lazy_free: story.drained.and_then(|d| d.lazy_free),
         anon_huge: end.anon_huge,
         pss: end.pss,
@@ -183,6 +190,26 @@ fn rss(story: &Story, ending: &Ending) -> Option<Rss> {
             "peak from {peak_source} and all readings, mean from {mean_source}, end and drained from {exactness}"
         ),
     })
+}
+
+/// RSS and live bytes by stage, within the steady phase: what follows is the drain's.
+fn burst(story: &Story) -> Option<Burst> {
+    let (from, to) = steady_span(story)?;
+    let of = |stage: Stage| {
+        let within = move |s: &&Sample| s.stage == stage && s.at_s >= from && s.at_s <= to;
+        story.samples.iter().filter(within)
+    };
+    let means = |stage: Stage| {
+        let count = of(stage).count() as u64;
+        let rss = of(stage).map(|s| s.rss).sum::<u64>().checked_div(count)?;
+        Some((rss, of(stage).map(|s| s.live).sum::<u64>() / count))
+    };
+    let (before, live_before) = means(Stage::Before)?;
+    let peak = of(Stage::Burst).map(|s| s.rss).max()?;
+    let end = story.borders.iter().find(|(_, border)| border.phase == Phase::Steady)?;
+    let (after, live_after) = means(Stage::After).or_else(|| Some((story.end?.rss, end.1.live_bytes)))?;
+    let retained = after.cast_signed() - before.cast_signed();
+    Some(Burst { before, peak, after, retained, live_before, live_after })
 }
 
 fn live(story: &Story) -> Option<Live> {

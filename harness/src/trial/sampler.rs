@@ -8,7 +8,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use arenalab_wire::telemetry::Page;
+use arenalab_wire::telemetry::{Page, Stage};
 use procfs::FromRead;
 use procfs::process::StatM;
 
@@ -28,6 +28,8 @@ pub struct Sample {
     pub rss: u64,
     /// Live bytes, where the program tells.
     pub live: u64,
+    /// Where the program stands with regard to bursts.
+    pub stage: Stage,
 }
 
 /// A thread that samples until it is stopped.
@@ -48,8 +50,8 @@ pub fn start(pid: i32, page: Arc<Page>, begin: Instant) -> Result<Sampler, Strin
         let mut samples = Vec::with_capacity(1024);
         let mut interval = INTERVAL;
         while let Some(rss) = resident(&statm) {
-            let live = page.totals().live_bytes;
-            samples.push(Sample { at_s: begin.elapsed().as_secs_f64(), rss, live });
+            let (live, stage) = (page.totals().live_bytes, page.stage());
+            samples.push(Sample { at_s: begin.elapsed().as_secs_f64(), rss, live, stage });
             if samples.len() >= MOST {
                 thin(&mut samples);
                 interval *= 2;
@@ -113,7 +115,7 @@ mod tests {
     use super::*;
 
     fn sample(at_s: f64, rss: u64) -> Sample {
-        Sample { at_s, rss, live: rss / 2 }
+        Sample { at_s, rss, live: rss / 2, stage: Stage::None }
     }
 
     #[test]

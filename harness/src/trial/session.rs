@@ -33,6 +33,8 @@ pub struct Story {
     pub end: Option<Exact>,
     /// Exact reading after drain and idle wait.
     pub drained: Option<Exact>,
+    /// Exact reading after the allocator was asked to give memory back, and what it was asked.
+    pub trimmed: Option<(Exact, Option<String>)>,
     /// The allocator's account at the end of the steady phase.
     pub inspection: Option<Inspection>,
     /// The allocator's account after drain and idle wait.
@@ -118,6 +120,10 @@ impl<'a> Session<'a> {
         self.idle()?;
         self.story.drained = Some(self.read_exactly()?);
         self.story.inspection_drained = Some(self.inspect()?);
+        if self.spec.trim {
+            let how = self.trim()?;
+            self.story.trimmed = Some((self.read_exactly()?, how));
+        }
         if let Some(sampler) = self.sampler.take() {
             self.story.samples = sampler.finish();
         }
@@ -201,6 +207,14 @@ impl<'a> Session<'a> {
         match self.hear()? {
             FromEngine::Inspection(inspection) => Ok(inspection),
             other => Err(unexpected("an inspection", &other)),
+        }
+    }
+
+    fn trim(&mut self) -> Result<Option<String>, Broken> {
+        self.say(ToEngine::Trim)?;
+        match self.hear()? {
+            FromEngine::Trimmed(trimmed) => Ok(trimmed.how),
+            other => Err(unexpected("what it did to trim", &other)),
         }
     }
 

@@ -44,6 +44,20 @@ impl Allocator for System {
             None => Ok(Inspection::default()),
         }
     }
+
+    fn trim(&self) -> Option<String> {
+        match object_of_malloc() {
+            Some(path) if is_libc(&path) => Some(trim_glibc()),
+            Some(path) => preloaded::find(&path).trim(),
+            None => None,
+        }
+    }
+}
+
+fn trim_glibc() -> String {
+    // SAFETY: may be called at any time.
+    let gave = unsafe { libc::malloc_trim(0) };
+    format!("malloc_trim(0) returned {gave}")
 }
 
 /// Bytes in use by mallinfo2, or mallinfo before glibc 2.33, whose counters wrap at 4 GiB.

@@ -1,7 +1,7 @@
 //! jemalloc, asked through `mallctl`.
 
 use std::collections::BTreeMap;
-use std::ffi::{CString, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::io;
 use std::ptr::null_mut;
 
@@ -85,6 +85,12 @@ impl Jemalloc {
         let _ = unsafe { (self.mallctl)(c"epoch".as_ptr(), null_mut(), null_mut(), new, length) };
     }
 
+    /// Calls a command that neither takes nor gives anything.
+    fn command(&self, name: &CStr) -> bool {
+        // SAFETY: nothing is read or written.
+        unsafe { (self.mallctl)(name.as_ptr(), null_mut(), null_mut(), null_mut(), 0) == 0 }
+    }
+
     fn option(&self, option: &Option_) -> Option<(String, String)> {
         let full = |key: &str| format!("opt.{key}");
         let (key, value) = match option {
@@ -165,5 +171,13 @@ impl Allocator for Jemalloc {
             resident,
             other,
         })
+    }
+
+    /// Arena 4096 stands for all (`MALLCTL_ARENAS_ALL`). Caches of other threads keep what they hold.
+    fn trim(&self) -> Option<String> {
+        let word = |done| if done { "done" } else { "refused" };
+        let flushed = word(self.command(c"thread.tcache.flush"));
+        let purged = word(self.command(c"arena.4096.purge"));
+        Some(format!("thread.tcache.flush {flushed}; arena.4096.purge (all arenas) {purged}"))
     }
 }

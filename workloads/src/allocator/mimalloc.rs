@@ -20,6 +20,8 @@ pub struct Functions {
     pub is_in_heap_region: unsafe extern "C" fn(*const c_void) -> bool,
     /// `mi_stats_get_json`.
     pub stats_get_json: Option<unsafe extern "C" fn(usize, *mut c_char) -> *mut c_char>,
+    /// `mi_collect`.
+    pub collect: Option<unsafe extern "C" fn(bool)>,
 }
 
 /// A mimalloc in this process.
@@ -130,6 +132,14 @@ impl Allocator for Mimalloc {
     fn inspect(&self) -> io::Result<Inspection> {
         let Some(statistics) = self.statistics() else { return Ok(Inspection::default()) };
         Ok(from_statistics(&statistics))
+    }
+
+    /// Collects the heap of the calling thread, and the arenas; heaps of other threads are their own.
+    fn trim(&self) -> Option<String> {
+        let collect = self.functions.collect?;
+        // SAFETY: the promise made to `new`; may be called at any time.
+        unsafe { collect(true) };
+        Some("mi_collect(true), which collects the calling thread's heap and the arenas".to_owned())
     }
 }
 

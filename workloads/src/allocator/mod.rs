@@ -24,6 +24,10 @@ pub trait Allocator: Sync {
     /// # Errors
     /// When it cannot be asked.
     fn inspect(&self) -> io::Result<Inspection>;
+
+    /// Asks it to give back what it holds without need, as far as the calling thread may; what was called and what it
+    /// answered. `None` where it has no such call. To be asked only while nothing else allocates.
+    fn trim(&self) -> Option<String>;
 }
 
 /// A size for probes: larger than what thread caches keep, smaller than what is mapped on its own (freeing

@@ -31,6 +31,7 @@ fn mimalloc_functions() -> Option<Functions> {
             option_get: function(c"mi_option_get")?,
             is_in_heap_region: function(c"mi_is_in_heap_region")?,
             stats_get_json: function(c"mi_stats_get_json"),
+            collect: function(c"mi_collect"),
         })
     }
 }
@@ -86,6 +87,14 @@ impl Allocator for Stranger {
             free: tcmalloc_figure(c"tcmalloc.pageheap_free_bytes"),
             ..Inspection::default()
         })
+    }
+
+    fn trim(&self) -> Option<String> {
+        // SAFETY: the type of tcmalloc's function, whose name is its alone.
+        let release = unsafe { function::<unsafe extern "C" fn()>(c"MallocExtension_ReleaseFreeMemory") }?;
+        // SAFETY: as above; may be called at any time.
+        unsafe { release() };
+        Some("MallocExtension_ReleaseFreeMemory()".to_owned())
     }
 }
 

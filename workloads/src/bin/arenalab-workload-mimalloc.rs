@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         option_get: libmimalloc_sys::mi_option_get,
         is_in_heap_region: libmimalloc_sys::mi_is_in_heap_region,
         stats_get_json: Some(libmimalloc_sys::mi_stats_get_json),
+        collect: Some(libmimalloc_sys::mi_collect),
     };
     // SAFETY: the functions of the mimalloc linked here.
     let mimalloc = unsafe { Mimalloc::new(functions) };

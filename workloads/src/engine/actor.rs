@@ -1,14 +1,16 @@
 //! One seat's hands: makes the measured calls, touches what they return, counts and samples them.
 
 use std::hint::black_box;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arenalab_wire::message::Failure;
-use arenalab_wire::telemetry;
+use arenalab_wire::telemetry::{self, Stage};
 
 use super::gate::Gate;
-use super::latency::{Collected, Sampler};
+use super::latency::{Collected, Completions, Sampler};
 use crate::heap::{Heap, Object, Touch};
 use crate::random::Rng;
 
@@ -27,6 +29,9 @@ pub struct Actor<H> {
     sequence: u64,
     mallocs: Sampler,
     frees: Sampler,
+    completions: Completions,
+    /// The main thread has these hands: it cannot be parked when it fails.
+    on_main: bool,
 }
 
 /// What all seats have handed in at a border.
@@ -36,7 +41,10 @@ pub struct Records {
     pub mallocs: Collected,
     /// Latency of calls that free.
     pub frees: Collected,
-    /// Fingerprint of the sizes asked for; the same however the threads were scheduled.
+    /// Latency of operations that were to start at a given time.
+    pub completions: Collected,
+    /// Fingerprint of what the seats asked for, in order, and of how far each has come in its random choices: sizes,
+    /// lifetimes and hand-offs all follow from these. The same however the threads were scheduled.
     pub sequence: u64,
 }
 
@@ -52,6 +60,12 @@ fn signed(size: usize) -> i64 {
     size.cast_signed() as i64
 }
 
+/// Nothing is written to what must not be touched.
+#[inline]
+fn touchable<H: Heap>(touch: Touch) -> Touch {
+    if H::TOUCHABLE { touch } else { Touch::Nothing }
+}
+
 impl<H: Heap> Actor<H> {
     /// The actor of seat `index`, which publishes in `cell`.
     pub fn new(
@@ -63,10 +77,23 @@ impl<H: Heap> Actor<H> {
         gate: Arc<Gate>,
         workload: &'static str,
     ) -> Self {
-        let touch = if H::TOUCHABLE { touch } else { Touch::Nothing };
+        let touch = touchable::<H>(touch);
         let sequence = crate::random::mix(u64::from(index));
         let (mallocs, frees) = (Sampler::new(index * 2 + 1), Sampler::new(!index));
-        Self { rng, left: 0, heap, touch, cell, gate, workload, sequence, mallocs, frees }
+        Self {
+            rng,
+            left: 0,
+            heap,
+            touch,
+            cell,
+            gate,
+            workload,
+            sequence,
+            mallocs,
+            frees,
+            completions: Completions::default(),
+            on_main: false,
+        }
     }
 
     /// `malloc(size)`, touched. Does not return when memory is out.
@@ -114,6 +141,18 @@ impl<H: Heap> Actor<H> {
         self.add_live(-signed(size));
     }
 
+    /// `malloc_usable_size(object)`. It differs from allocator to allocator: nothing that is asked for may follow from it.
+    #[inline]
+    pub fn usable_size(&mut self, object: &Object) -> usize {
+        let (heap, address) = (self.heap, object.address.as_ptr());
+        // SAFETY: an object is the only handle on memory of this heap, and is borrowed here.
+        let usable = unsafe { heap.usable_size(address) };
+        if usable < object.size {
+            self.give_up(format!("malloc_usable_size says {usable} of an object of {} bytes", object.size));
+        }
+        usable
+    }
+
     /// Frees the object in a slot, and then puts a new one there.
     #[inline]
     pub fn replace(&mut self, slot: &mut Object, fresh: impl FnOnce(&mut Self) -> Object) {
@@ -150,6 +189,46 @@ impl<H: Heap> Actor<H> {
         object
     }
 
+    /// Lets the main thread work, before others start.
+    ///
+    /// # Errors
+    /// When it could not go on.
+    pub fn on_main_thread(&mut self, work: impl FnOnce(&mut Self)) -> Result<(), Failure> {
+        self.on_main = true;
+        let result = catch_unwind(AssertUnwindSafe(|| work(self)));
+        self.on_main = false;
+        result.map_err(|thrown| match thrown.downcast::<Failure>() {
+            Ok(failure) => *failure,
+            Err(panic) => resume_unwind(panic),
+        })
+    }
+
+    /// Ends the run. A seat's thread is parked; the main thread finds its way back to [`Actor::on_main_thread`].
+    #[cold]
+    fn fail(&self, failure: Failure) -> ! {
+        if self.on_main {
+            resume_unwind(Box::new(failure));
+        }
+        self.gate.fail(failure)
+    }
+
+    /// What is written to new memory from now on.
+    #[inline]
+    pub fn touch_as(&mut self, touch: Touch) {
+        self.touch = touchable::<H>(touch);
+    }
+
+    /// Says where the seat stands with regard to bursts.
+    pub fn stage(&self, stage: Stage) {
+        self.cell.set_stage(stage);
+    }
+
+    /// An operation has ended so long after it was to start.
+    #[inline]
+    pub fn completed(&mut self, took: Duration) {
+        self.completions.record(took);
+    }
+
     /// Counts an operation of the workload.
     #[inline]
     pub fn operation(&mut self) {
@@ -166,18 +245,20 @@ impl<H: Heap> Actor<H> {
     pub fn hand_in(&mut self, records: &mut Records) {
         self.mallocs.take_into(&mut records.mallocs);
         self.frees.take_into(&mut records.frees);
-        records.sequence = records.sequence.wrapping_add(self.sequence);
+        self.completions.take_into(&mut records.completions);
+        let choices = self.rng.fingerprint();
+        records.sequence = records.sequence.wrapping_add(crate::random::mix(self.sequence ^ choices));
     }
 
     #[cold]
     #[inline(never)]
     fn out_of_memory(&self, call: &str, size: usize) -> ! {
         let reason = format!("{call}({size}) failed in {}", self.workload);
-        self.gate.fail(Failure { out_of_memory: true, reason })
+        self.fail(Failure { out_of_memory: true, reason })
     }
 
     /// Ends the run with `reason`.
     pub fn give_up(&self, reason: String) -> ! {
-        self.gate.fail(Failure { out_of_memory: false, reason })
+        self.fail(Failure { out_of_memory: false, reason })
     }
 }

@@ -12,30 +12,38 @@ use arenalab_wire::units;
 
 use super::actor::{Actor, Records};
 use super::gate::Gate;
+use super::pattern::Pattern;
 use super::{Conductor, Stop};
 use crate::heap::{Heap, Touch};
 use crate::memory;
 use crate::random::Rng;
-use crate::spec::Spec;
-use crate::workload::Workload;
 
 /// Stack of a worker thread. Only what is touched of it becomes resident.
 const STACK: usize = 256 << 10;
 
-/// What a run is made of.
-pub struct Run {
-    /// The workload and its parameters.
-    pub spec: Spec,
+/// What a run is made of, beside its pattern.
+#[derive(Clone, Copy)]
+pub struct Job {
+    /// What runs, for messages.
+    pub name: &'static str,
+    /// What an operation is, in the plural.
+    pub unit: &'static str,
     /// Logical threads, 1 or more.
     pub threads: u32,
     /// Seed of all choices.
     pub seed: u64,
+    /// Operations of the warm-up.
+    pub warmup: u64,
+    /// Operations of the steady phase.
+    pub steady: u64,
+    /// What is written to new memory, where the pattern does not say otherwise.
+    pub touch: Touch,
     /// Where it publishes. Lives as long as the process, as its threads do.
     pub page: &'static Page,
 }
 
-struct Crew<W> {
-    workload: W,
+struct Crew<P> {
+    pattern: P,
     gate: Arc<Gate>,
     records: Mutex<Records>,
     /// The present thread of each seat.
@@ -70,39 +78,52 @@ pub fn even_share(total: u64, seats: u32, index: u32) -> u64 {
 ///
 /// # Errors
 /// When the workload fails, or the conductor has gone.
-pub fn perform<W: Workload, H: Heap>(run: &Run, heap: H, conductor: &mut dyn Conductor) -> Result<(), Stop> {
-    let steady = run.spec.get("ops");
-    let warmup = (u128::from(steady) * u128::from(run.spec.get("warmup")) / 100) as u64;
+pub fn perform<P: Pattern, H: Heap>(
+    pattern: P,
+    run: &Job,
+    heap: H,
+    conductor: &mut dyn Conductor,
+) -> Result<(), Stop> {
     let gate = Arc::new(Gate::new(run.threads).map_err(system("make an event descriptor"))?);
     let records = Mutex::new(Records::default());
-    let workload = W::new(&run.spec, run.threads);
     let threads = (0..run.threads).map(|_| Mutex::new(None)).collect();
-    let crew = Arc::new(Crew { workload, gate, records, threads, warmup, steady });
-    let members: Vec<_> = (0..run.threads).map(|index| Box::new(enlist(&crew, run, heap, index))).collect();
+    let crew = Arc::new(Crew { pattern, gate, records, threads, warmup: run.warmup, steady: run.steady });
+    let mut members: Vec<_> =
+        (0..run.threads).map(|index| Box::new(enlist(&crew, run, heap, index))).collect();
     conductor.begin().map_err(Stop::Deserted)?;
 
     let started = Instant::now();
+    let failed = |failure| Stop::Failed(with_live(failure, run.page));
+    if let Some(first) = members.first_mut() {
+        first.actor.on_main_thread(|actor| crew.pattern.prepare(actor)).map_err(failed)?;
+    }
+    let mut members = members.into_iter();
+    let mut own = if crew.pattern.first_on_main() { members.next() } else { None };
     for member in members {
         start(&crew, member).map_err(Stop::Failed)?;
     }
     let mut ops_before = 0;
     for phase in [Phase::Setup, Phase::Warmup, Phase::Steady, Phase::Drain] {
         crew.gate.release(phase, (phase == Phase::Setup).then_some(started));
+        if let Some(member) = &mut own {
+            serve_here(&crew, member).map_err(failed)?;
+        }
         conductor.watch(crew.gate.done()).map_err(Stop::Deserted)?;
-        let took = crew.gate.outcome().map_err(|failure| Stop::Failed(with_live(failure, run.page)))?;
+        let took = crew.gate.outcome().map_err(failed)?;
         run.page.set_engine_bytes(memory::bytes());
         let totals = run.page.totals();
-        let (malloc_ns, free_ns, sequence) = crew.take_records();
+        let Taken { malloc_ns, free_ns, op_ns, sequence } = crew.take_records();
         let border = Border {
             phase,
             took_ns: u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
             ops: totals.ops - ops_before,
-            unit: run.spec.description().unit.to_owned(),
+            unit: run.unit.to_owned(),
             live_bytes: totals.live_bytes,
             engine_bytes: memory::bytes(),
             usage: usage(),
             malloc_ns,
             free_ns,
+            op_ns,
         };
         ops_before = totals.ops;
         conductor.border(border, sequence).map_err(Stop::Deserted)?;
@@ -115,18 +136,17 @@ fn system(what: &'static str) -> impl Fn(io::Error) -> Stop {
     move |error| Stop::Failed(Failure { out_of_memory: false, reason: format!("failed to {what}: {error}") })
 }
 
-fn enlist<W: Workload, H: Heap>(crew: &Crew<W>, run: &Run, heap: H, index: u32) -> Member<W::Seat, H> {
+fn enlist<P: Pattern, H: Heap>(crew: &Crew<P>, run: &Job, heap: H, index: u32) -> Member<P::Seat, H> {
     let rng = Rng::new(run.seed, u64::from(index));
-    let touch = Touch::from_parameter(run.spec.get("touch"));
     let cell = run.page.writable_seat(index as usize);
-    let actor = Actor::new(heap, touch, rng, index, cell, Arc::clone(&crew.gate), run.spec.name());
-    let seat = crew.workload.seat(index);
-    let breath = crew.workload.lifetime(index);
+    let actor = Actor::new(heap, run.touch, rng, index, cell, Arc::clone(&crew.gate), run.name);
+    let seat = crew.pattern.seat(index);
+    let breath = crew.pattern.lifetime(index);
     Member { index, seat, actor, round: 0, begun: None, predecessor: None, breath }
 }
 
 /// Starts a thread on a seat.
-fn start<W: Workload, H: Heap>(crew: &Arc<Crew<W>>, member: Box<Member<W::Seat, H>>) -> Result<(), Failure> {
+fn start<P: Pattern, H: Heap>(crew: &Arc<Crew<P>>, member: Box<Member<P::Seat, H>>) -> Result<(), Failure> {
     let builder = std::thread::Builder::new().stack_size(STACK);
     // Locked until the handle is in its place, where the new thread will look for it.
     let mut thread = lock(&crew.threads[member.index as usize]);
@@ -142,16 +162,16 @@ fn start<W: Workload, H: Heap>(crew: &Arc<Crew<W>>, member: Box<Member<W::Seat, 
 /// never has more than two threads, one of them ending: [`Description::reach`] relies on it.
 ///
 /// [`Description::reach`]: crate::catalogue::Description::reach
-fn succeed<W: Workload, H: Heap>(
-    crew: &Arc<Crew<W>>,
-    mut member: Box<Member<W::Seat, H>>,
+fn succeed<P: Pattern, H: Heap>(
+    crew: &Arc<Crew<P>>,
+    mut member: Box<Member<P::Seat, H>>,
 ) -> Result<(), Failure> {
     let present = lock(&crew.threads[member.index as usize]).take();
     if let Some(predecessor) = std::mem::replace(&mut member.predecessor, present) {
         // A thread that panicked has ended the process.
         let _ = predecessor.join();
     }
-    member.breath = crew.workload.lifetime(member.index);
+    member.breath = crew.pattern.lifetime(member.index);
     start(crew, member)
 }
 
@@ -160,7 +180,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The life of one thread: phases, until it is replaced or the process ends.
-fn serve<W: Workload, H: Heap>(crew: &Arc<Crew<W>>, mut member: Box<Member<W::Seat, H>>) {
+fn serve<P: Pattern, H: Heap>(crew: &Arc<Crew<P>>, mut member: Box<Member<P::Seat, H>>) {
     loop {
         let (phase, ops) = member.begun.take().unwrap_or_else(|| {
             let phase = crew.gate.next(&mut member.round);
@@ -181,38 +201,62 @@ fn serve<W: Workload, H: Heap>(crew: &Arc<Crew<W>>, mut member: Box<Member<W::Se
     }
 }
 
-impl<W: Workload> Crew<W> {
+/// One phase of the main thread's seat, which has been released.
+fn serve_here<P: Pattern, H: Heap>(crew: &Crew<P>, member: &mut Member<P::Seat, H>) -> Result<(), Failure> {
+    let phase = crew.gate.next(&mut member.round);
+    let ops = crew.share(phase, member.index);
+    let Member { seat, actor, .. } = member;
+    actor.on_main_thread(|actor| crew.phase(phase, ops, seat, actor))?;
+    crew.gate.arrive();
+    actor.hand_in(&mut lock(&crew.records));
+    crew.gate.settle();
+    Ok(())
+}
+
+impl<P: Pattern> Crew<P> {
     fn share(&self, phase: Phase, index: u32) -> u64 {
         match phase {
-            Phase::Warmup => self.workload.share(self.warmup, index),
-            Phase::Steady => self.workload.share(self.steady, index),
+            Phase::Warmup => self.pattern.share(phase, self.warmup, index),
+            Phase::Steady => self.pattern.share(phase, self.steady, index),
             Phase::Setup | Phase::Drain | Phase::Idle => 0,
         }
     }
 
     /// Works on a phase until it or the thread's time is over; the operations left.
-    fn work<H: Heap>(&self, phase: Phase, ops: u64, member: &mut Member<W::Seat, H>) -> u64 {
-        let (seat, actor) = (&mut member.seat, &mut member.actor);
-        match phase {
-            Phase::Setup => self.workload.setup(seat, actor),
-            Phase::Drain => self.workload.drain(seat, actor),
-            Phase::Idle => {}
-            Phase::Warmup | Phase::Steady => {
-                let now = ops.min(member.breath);
-                actor.left = ops - now;
-                self.workload.work(seat, actor, now, phase == Phase::Steady);
-                member.breath -= now;
-                return ops - now;
-            }
-        }
-        0
+    fn work<H: Heap>(&self, phase: Phase, ops: u64, member: &mut Member<P::Seat, H>) -> u64 {
+        let now = ops.min(member.breath);
+        member.actor.left = ops - now;
+        self.phase(phase, now, &mut member.seat, &mut member.actor);
+        member.breath -= now;
+        ops - now
     }
 
-    fn take_records(&self) -> (Option<Quantiles>, Option<Quantiles>, u64) {
-        let mut records = lock(&self.records);
-        let sequence = std::mem::take(&mut records.sequence);
-        (records.mallocs.take(), records.frees.take(), sequence)
+    fn phase<H: Heap>(&self, phase: Phase, ops: u64, seat: &mut P::Seat, actor: &mut Actor<H>) {
+        match phase {
+            Phase::Setup => self.pattern.setup(seat, actor),
+            Phase::Warmup | Phase::Steady => self.pattern.work(seat, actor, ops, phase == Phase::Steady),
+            Phase::Drain => self.pattern.drain(seat, actor),
+            Phase::Idle => {}
+        }
     }
+
+    fn take_records(&self) -> Taken {
+        let mut records = lock(&self.records);
+        Taken {
+            sequence: std::mem::take(&mut records.sequence),
+            malloc_ns: records.mallocs.take(),
+            free_ns: records.frees.take(),
+            op_ns: records.completions.take(),
+        }
+    }
+}
+
+/// The records of a phase.
+struct Taken {
+    malloc_ns: Option<Quantiles>,
+    free_ns: Option<Quantiles>,
+    op_ns: Option<Quantiles>,
+    sequence: u64,
 }
 
 fn with_live(mut failure: Failure, page: &Page) -> Failure {
@@ -270,9 +314,9 @@ mod tests {
         }
     }
 
-    fn run(workload: &str, threads: u32) -> Run {
+    fn run(workload: &str, threads: u32) -> workload::Run {
         let (page, _) = Page::create(threads as usize).unwrap();
-        Run { spec: workload.parse().unwrap(), threads, seed: 3, page: Box::leak(Box::new(page)) }
+        workload::Run { spec: workload.parse().unwrap(), threads, seed: 3, page: Box::leak(Box::new(page)) }
     }
 
     #[test]
@@ -323,6 +367,10 @@ mod tests {
         }
 
         unsafe fn free(self, _address: *mut u8) {}
+
+        unsafe fn usable_size(self, _address: *mut u8) -> usize {
+            0
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! workload can hide from it or always meet it.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use arenalab_wire::message::Quantiles;
 use hdrhistogram::Histogram;
@@ -85,6 +86,27 @@ impl Sampler {
         // Both have the same bounds, so that nothing can be out of range.
         let _ = total.0.add(&self.histogram);
         self.histogram.reset();
+    }
+}
+
+/// How long operations took that were to start at a given time. Its memory is there from the first one on.
+#[derive(Default)]
+pub struct Completions(Option<Latencies>);
+
+impl Completions {
+    /// An operation has ended so long after it was to start.
+    #[inline]
+    pub fn record(&mut self, took: Duration) {
+        let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.0.get_or_insert_with(histogram).saturating_record(ns);
+    }
+
+    /// What was recorded since the last call of this.
+    pub fn take_into(&mut self, total: &mut Collected) {
+        if let Some(histogram) = &mut self.0 {
+            let _ = total.0.add(&*histogram);
+            histogram.reset();
+        }
     }
 }
 

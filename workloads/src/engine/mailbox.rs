@@ -68,6 +68,18 @@ impl<T> Mailbox<T> {
     }
 }
 
+impl<T> Mailbox<T> {
+    /// Takes the item out that came last into `into`, waiting for one.
+    pub fn take_newest(&self, into: &mut Vec<T>) {
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ring =
+            self.readable.wait_while(ring, |ring| ring.is_empty()).unwrap_or_else(PoisonError::into_inner);
+        into.extend(ring.pop_back());
+        drop(ring);
+        self.writable.notify_one();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +99,15 @@ mod tests {
             }
         });
         assert!(received.into_iter().eq(0..1000));
+    }
+
+    #[test]
+    fn the_newest_may_be_taken_first() {
+        let mailbox = Mailbox::new(3);
+        mailbox.put(&mut vec![1, 2, 3]);
+        let mut taken = Vec::new();
+        (0..3).for_each(|_| mailbox.take_newest(&mut taken));
+        assert_eq!(taken, [3, 2, 1]);
     }
 
     #[test]

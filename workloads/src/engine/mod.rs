@@ -10,6 +10,7 @@ pub mod gate;
 pub mod latency;
 pub mod mailbox;
 pub mod meeting;
+pub mod pattern;
 
 use std::io;
 use std::os::fd::BorrowedFd;

@@ -50,15 +50,14 @@ impl Workload for AllocTest {
             is in it or else fills it. Slots follow a six-fold 80/20 rule, so that few are busy and most are \
             long-lived; sizes go from 5 B to 1 KiB, each doubling half as likely as the one before. Nothing \
             crosses threads. After alloc-test (Hare and others, Testing Memory Allocators, 2018) with the slots \
-            and sizes of mimalloc-bench; unlike the original objects are not read back before they are freed, and \
-            every thread has all slots however many threads there are. It stresses bins and locality, and arena \
+            and sizes of mimalloc-bench; unlike in the original objects are not read back before they are freed. It stresses bins and locality, and arena \
             locks where arenas are shared. Look at throughput, and at RSS against live bytes.",
         unit: "operations",
         params: &[
             Param::ops(32_000_000),
             Param::WARMUP,
-            Param::TOUCH,
-            Param::count("slots", 256 << 10, 1, 100_000_000, "slots of each thread, half of them full"),
+            Param::TOUCH_ALL,
+            Param::count("slots", 256 << 10, 1, 100_000_000, "slots over all threads, half of them full"),
             Param::count("exponent", 10, 3, 30, "the largest object is 2 to this power"),
         ],
         replaces_threads: false,
@@ -66,7 +65,7 @@ impl Workload for AllocTest {
     };
 
     fn new(spec: &Spec, threads: u32) -> Self {
-        let slots = spec.get("slots") as usize;
+        let slots = (spec.get("slots") / u64::from(threads)).max(1) as usize;
         let (mut chances, mut offsets) = ([0.0; 8], [0; 8]);
         for group in 0..7 {
             chances[group + 1] = chances[group] + GROUPS[group];

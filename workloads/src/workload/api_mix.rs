@@ -23,16 +23,16 @@ impl Workload for ApiMix {
 
     const DESCRIPTION: Description = Description {
         name: "api-mix",
-        summary: "malloc, calloc, realloc and aligned_alloc alike, from 16 B to 512 KiB",
+        summary: "malloc, calloc, realloc, aligned_alloc and usable_size alike, from 16 B to 512 KiB",
         description: "Each thread holds an array of objects of 16 B to 512 KiB, every doubling equally likely. An \
             operation picks a random one and, with equal chances, replaces it by one from malloc, from calloc, or \
-            from aligned_alloc with an alignment of 16 to 4096 B, or resizes it with realloc to another size, up \
-            or down. Our own, as in many suites; malloc_usable_size is not among the calls. Above the mmap threshold \
-            glibc moves pages instead of bytes and needs not zero them. It stresses mremap, zeroing, the waste of \
+            from aligned_alloc with an alignment of 16 to 4096 B, resizes it with realloc to another size, up or \
+            down, or asks for its malloc_usable_size. Our own, as in many suites. Above the mmap threshold glibc \
+            moves pages instead of bytes and needs not zero them. It stresses mremap, zeroing, the waste of \
             alignment, and page faults. Look at throughput, system time, page faults, and RSS against live bytes.",
         unit: "operations",
         params: &[
-            Param::ops(1_200_000),
+            Param::ops(1_500_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size_min", 16, 1, 1 << 30, "smallest object"),
@@ -67,14 +67,17 @@ impl Workload for ApiMix {
         for _ in 0..ops {
             let slot = &mut seat[actor.rng.below(self.slots)];
             let size = self.sizes.draw(&mut actor.rng);
-            match actor.rng.below(4) {
+            match actor.rng.below(5) {
                 0 => actor.replace(slot, |actor| actor.malloc(size)),
                 1 => actor.replace(slot, |actor| actor.calloc(size)),
                 2 => {
                     let align = 1 << actor.rng.between(ALIGNMENTS.0, ALIGNMENTS.1);
                     actor.replace(slot, |actor| actor.aligned_alloc(align, size));
                 }
-                _ => actor.resize(slot, size),
+                3 => actor.resize(slot, size),
+                _ => {
+                    actor.usable_size(slot);
+                }
             }
             actor.operation();
         }

@@ -62,13 +62,13 @@ impl Workload for CacheScratch {
         even_share(ops, self.threads, index)
     }
 
-    fn setup<H: Heap>(&self, index: &mut u32, actor: &mut Actor<H>) {
-        if *index == 0 {
-            for slot in 0..self.gifts.len() {
-                self.gifts.swap(slot, Some(actor.malloc(self.size)));
-            }
+    fn prepare<H: Heap>(&self, actor: &mut Actor<H>) {
+        for slot in 0..self.gifts.len() {
+            self.gifts.swap(slot, Some(actor.malloc(self.size)));
         }
     }
+
+    fn setup<H: Heap>(&self, _index: &mut u32, _actor: &mut Actor<H>) {}
 
     fn work<H: Heap>(&self, index: &mut u32, actor: &mut Actor<H>, ops: u64, _steady: bool) {
         if let Some(gift) = self.gifts.swap(*index as usize, None) {

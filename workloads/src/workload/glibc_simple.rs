@@ -74,6 +74,10 @@ impl Workload for GlibcSimple {
         even_share(ops, self.threads, index)
     }
 
+    fn first_on_main(&self) -> bool {
+        true
+    }
+
     fn setup<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}
 
     fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, _steady: bool) {

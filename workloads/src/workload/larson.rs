@@ -1,11 +1,19 @@
 //! `larson`: the server simulation of Larson and Krishnan (ISMM 1998).
 
+use std::sync::{Mutex, PoisonError};
+
 use super::Workload;
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
 use crate::heap::{Heap, Object};
 use crate::spec::Spec;
+
+/// What a seat holds.
+pub struct Seat {
+    index: u32,
+    objects: Vec<Object>,
+}
 
 /// The pattern.
 pub struct Larson {
@@ -14,10 +22,22 @@ pub struct Larson {
     size_min: usize,
     size_max: usize,
     lifetime: u64,
+    /// What the main thread has dealt out, by seat.
+    hands: Vec<Mutex<Vec<Object>>>,
+}
+
+/// Objects that the main thread replaces before it deals them out, for each that it deals.
+const SHUFFLES: usize = 4;
+
+impl Larson {
+    fn object<H: Heap>(&self, actor: &mut Actor<H>) -> Object {
+        let size = actor.rng.between(self.size_min, self.size_max);
+        actor.malloc(size)
+    }
 }
 
 impl Workload for Larson {
-    type Seat = Vec<Object>;
+    type Seat = Seat;
 
     const DESCRIPTION: Description = Description {
         name: "larson",
@@ -25,7 +45,7 @@ impl Workload for Larson {
         description: "Each thread holds an array of objects; an operation frees the object in a random slot and \
             puts a new one of random size there. After a while the thread starts a successor, passes its array \
             on and ends, as the threads of a server come and go, so that most objects are freed by another \
-            thread than the one that allocated them. After Larson and Krishnan, Memory Allocation for \
+            thread than the one that allocated them; the first ones are all the main thread's. After Larson and Krishnan, Memory Allocation for \
             Long-Running Server Applications (ISMM 1998); unlike the original it does a fixed number of \
             operations and touches every page. It stresses the reuse of arenas left by dead threads and the \
             locks met by remote frees. Look at arenas created against threads alive, and at RSS above live bytes.",
@@ -34,12 +54,12 @@ impl Workload for Larson {
             Param::ops(20_000_000),
             Param::WARMUP,
             Param::TOUCH,
-            Param::bytes("size_min", 8, 1, 1 << 30, "smallest object"),
-            Param::bytes("size_max", 1000, 1, 1 << 30, "largest object"),
+            Param::bytes("size_min", 8, 0, 1 << 30, "smallest object"),
+            Param::bytes("size_max", 1000, 0, 1 << 30, "largest object"),
             Param::count("slots", 5_000, 1, 10_000_000, "objects held by each thread"),
             Param::count(
                 "lifetime",
-                50_000,
+                500_000,
                 1,
                 1 << 40,
                 "operations that a thread does before it is replaced",
@@ -56,11 +76,12 @@ impl Workload for Larson {
             size_min: spec.get("size_min") as usize,
             size_max: spec.get("size_max") as usize,
             lifetime: spec.get("lifetime"),
+            hands: (0..threads).map(|_| Mutex::default()).collect(),
         }
     }
 
-    fn seat(&self, _index: u32) -> Vec<Object> {
-        Vec::with_capacity(self.slots)
+    fn seat(&self, index: u32) -> Seat {
+        Seat { index, objects: Vec::with_capacity(self.slots) }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
@@ -71,23 +92,38 @@ impl Workload for Larson {
         self.lifetime
     }
 
-    fn setup<H: Heap>(&self, seat: &mut Vec<Object>, actor: &mut Actor<H>) {
-        for _ in 0..self.slots {
-            let size = actor.rng.between(self.size_min, self.size_max);
-            seat.push(actor.malloc(size));
+    /// The main thread allocates all objects, mixes them, replaces some, and deals them out: so that at first
+    /// every free is of another thread's object.
+    fn prepare<H: Heap>(&self, actor: &mut Actor<H>) {
+        let all = self.slots * self.threads as usize;
+        let mut objects: Vec<Object> = (0..all).map(|_| self.object(actor)).collect();
+        for last in (1..all).rev() {
+            objects.swap(last, actor.rng.below(last + 1));
+        }
+        for _ in 0..SHUFFLES * all {
+            let slot = actor.rng.below(all);
+            actor.replace(&mut objects[slot], |actor| self.object(actor));
+        }
+        for hand in &self.hands {
+            let rest = objects.split_off(self.slots.min(objects.len()));
+            *hand.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::replace(&mut objects, rest);
         }
     }
 
-    fn work<H: Heap>(&self, seat: &mut Vec<Object>, actor: &mut Actor<H>, ops: u64, _steady: bool) {
+    fn setup<H: Heap>(&self, seat: &mut Seat, _actor: &mut Actor<H>) {
+        let hand = &self.hands[seat.index as usize];
+        seat.objects.append(&mut std::mem::take(&mut *hand.lock().unwrap_or_else(PoisonError::into_inner)));
+    }
+
+    fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, _steady: bool) {
         for _ in 0..ops {
             let slot = actor.rng.below(self.slots);
-            let size = actor.rng.between(self.size_min, self.size_max);
-            actor.replace(&mut seat[slot], |actor| actor.malloc(size));
+            actor.replace(&mut seat.objects[slot], |actor| self.object(actor));
             actor.operation();
         }
     }
 
-    fn drain<H: Heap>(&self, seat: &mut Vec<Object>, actor: &mut Actor<H>) {
-        seat.drain(..).for_each(|object| actor.free(object));
+    fn drain<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        seat.objects.drain(..).for_each(|object| actor.free(object));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Workload;
-use super::mail_server::wanted_depth;
+use super::mail_server::{stage, wanted_depth};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -107,6 +107,7 @@ impl Workload for LaunchBurst {
             seat.waiting.push_back([actor.malloc(CONTEXT), actor.malloc(size)]);
             let bursts = if steady { self.bursts } else { 0 };
             let wanted = wanted_depth(self.depth, self.burst, bursts, seat.done, total);
+            actor.stage(stage(bursts, seat.done, total));
             while seat.waiting.len() > wanted
                 && let Some([context, answer]) = seat.waiting.pop_front()
             {

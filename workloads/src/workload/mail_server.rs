@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use arenalab_wire::telemetry::Stage;
+
 use super::Workload;
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
@@ -90,13 +92,31 @@ pub(super) fn wanted_depth(depth: usize, burst: usize, bursts: u64, at: u64, tot
     if cycle == 0 || at >= cycle * bursts {
         return depth;
     }
-    let (at, rise, fall) = (at % cycle, cycle * 2 / 5, cycle * 7 / 10);
+    let (at, [rise, fall, flat]) = (at % cycle, borders(cycle));
     let above = (depth * burst.saturating_sub(1)) as u64;
     let share = |part: u64, whole: u64| (above * part / whole.max(1)) as usize;
     match at {
         at if at < rise => depth,
         at if at < fall => depth + share(at - rise, fall - rise),
-        at => depth + share(cycle - at, cycle - fall),
+        at if at < flat => depth + share(flat - at, flat - fall),
+        _ => depth,
+    }
+}
+
+/// Where in a cycle the queue begins to rise, to fall, and is back.
+fn borders(cycle: u64) -> [u64; 3] {
+    [cycle * 7 / 20, cycle * 3 / 5, cycle * 17 / 20]
+}
+
+/// Where message `at` of `total` stands with regard to the bursts.
+pub(super) fn stage(bursts: u64, at: u64, total: u64) -> Stage {
+    let cycle = total / bursts.max(1);
+    let [rise, _, flat] = borders(cycle);
+    match (bursts, cycle) {
+        (0, _) | (_, 0) => Stage::None,
+        _ if at < rise => Stage::Before,
+        _ if at < cycle * (bursts - 1) + flat => Stage::Burst,
+        _ => Stage::After,
     }
 }
 
@@ -197,6 +217,7 @@ impl MailServer {
     ) {
         let bursts = if steady { self.bursts } else { 0 };
         let wanted = wanted_depth(depth, self.burst, bursts, done, total);
+        actor.stage(stage(bursts, done, total));
         while queue.len() > wanted
             && let Some(message) = queue.pop_front()
         {
@@ -340,11 +361,16 @@ mod tests {
     #[test]
     fn queues_rise_to_the_burst_and_fall_back() {
         let depth = |at| wanted_depth(100, 10, 2, at, 2000);
-        assert_eq!([depth(0), depth(399), depth(400)], [100, 100, 100]);
-        assert_eq!(depth(550), 550);
-        assert_eq!(depth(700), 1000);
-        assert_eq!(depth(850), 550);
-        assert_eq!([depth(1000), depth(1700), depth(2000)], [100, 1000, 100]);
+        assert_eq!([depth(0), depth(349), depth(350)], [100, 100, 100]);
+        assert_eq!(depth(475), 550);
+        assert_eq!(depth(600), 1000);
+        assert_eq!(depth(725), 550);
+        assert_eq!([depth(850), depth(999)], [100, 100]);
+        assert_eq!([depth(1000), depth(1600), depth(1850), depth(2000)], [100, 1000, 100, 100]);
+        let stages = [0, 349, 350, 1849, 1850, 1999].map(|at| stage(2, at, 2000));
+        let expected = [Stage::Before, Stage::Before, Stage::Burst, Stage::Burst, Stage::After, Stage::After];
+        assert_eq!(stages, expected);
+        assert_eq!(stage(0, 5, 10), Stage::None);
         assert_eq!(wanted_depth(100, 10, 0, 5, 10), 100);
         assert_eq!(wanted_depth(100, 10, 4, 1, 2), 100);
     }

@@ -36,12 +36,28 @@ pub mod threadtest;
 pub mod worst_fit;
 pub mod xmalloc;
 
+use arenalab_wire::message::Phase;
+use arenalab_wire::telemetry::Page;
+
 use crate::catalogue::Description;
 use crate::engine::actor::Actor;
-use crate::engine::crew::{Run, perform};
+use crate::engine::crew::{Job, perform};
+use crate::engine::pattern::Pattern;
 use crate::engine::{Conductor, Stop};
-use crate::heap::Heap;
+use crate::heap::{Heap, Touch};
 use crate::spec::Spec;
+
+/// A coded workload to run.
+pub struct Run {
+    /// The workload and its parameters.
+    pub spec: Spec,
+    /// Logical threads, 1 or more.
+    pub threads: u32,
+    /// Seed of all choices.
+    pub seed: u64,
+    /// Where it publishes. Lives as long as the process, as its threads do.
+    pub page: &'static Page,
+}
 
 /// An allocation pattern. The value itself is shared by all threads; what a thread changes is its seat.
 ///
@@ -70,6 +86,16 @@ pub trait Workload: Send + Sync + 'static {
         u64::MAX
     }
 
+    /// What the main thread allocates before any other thread starts, with the first seat's actor; nothing by
+    /// default. It then takes no further part, but what it has allocated lies in its arena.
+    fn prepare<H: Heap>(&self, _actor: &mut Actor<H>) {}
+
+    /// Whether the main thread has the first seat, as in a program of one thread: it has an arena of its own kind. Only for
+    /// patterns whose seats neither meet nor are replaced.
+    fn first_on_main(&self) -> bool {
+        false
+    }
+
     /// Builds the live set of a seat.
     fn setup<H: Heap>(&self, seat: &mut Self::Seat, actor: &mut Actor<H>);
 
@@ -78,6 +104,59 @@ pub trait Workload: Send + Sync + 'static {
 
     /// Frees everything that the seat holds.
     fn drain<H: Heap>(&self, seat: &mut Self::Seat, actor: &mut Actor<H>);
+}
+
+impl<W: Workload> Pattern for W {
+    type Seat = <W as Workload>::Seat;
+
+    fn seat(&self, index: u32) -> Self::Seat {
+        Workload::seat(self, index)
+    }
+
+    fn share(&self, _phase: Phase, ops: u64, index: u32) -> u64 {
+        Workload::share(self, ops, index)
+    }
+
+    fn lifetime(&self, index: u32) -> u64 {
+        Workload::lifetime(self, index)
+    }
+
+    fn first_on_main(&self) -> bool {
+        Workload::first_on_main(self)
+    }
+
+    fn prepare<H: Heap>(&self, actor: &mut Actor<H>) {
+        Workload::prepare(self, actor);
+    }
+
+    fn setup<H: Heap>(&self, seat: &mut Self::Seat, actor: &mut Actor<H>) {
+        Workload::setup(self, seat, actor);
+    }
+
+    fn work<H: Heap>(&self, seat: &mut Self::Seat, actor: &mut Actor<H>, ops: u64, steady: bool) {
+        Workload::work(self, seat, actor, ops, steady);
+    }
+
+    fn drain<H: Heap>(&self, seat: &mut Self::Seat, actor: &mut Actor<H>) {
+        Workload::drain(self, seat, actor);
+    }
+}
+
+/// Plays the workload that `run.spec` names.
+fn play<W: Workload>(run: &Run, heap: impl Heap, conductor: &mut dyn Conductor) -> Result<(), Stop> {
+    let spec = &run.spec;
+    let steady = spec.get("ops");
+    let job = Job {
+        name: spec.name(),
+        unit: spec.description().unit,
+        threads: run.threads,
+        seed: run.seed,
+        warmup: (u128::from(steady) * u128::from(spec.get("warmup")) / 100) as u64,
+        steady,
+        touch: Touch::from_parameter(spec.get("touch")),
+        page: run.page,
+    };
+    perform(W::new(spec, run.threads), &job, heap, conductor)
 }
 
 /// Makes the catalogue and the way from a name to its pattern out of one list.
@@ -94,7 +173,7 @@ macro_rules! workloads {
         pub fn start<H: Heap>(run: &Run, heap: H, conductor: &mut dyn Conductor) -> Result<(), Stop> {
             let name = run.spec.name();
             $(if name == <$pattern>::DESCRIPTION.name {
-                return perform::<$pattern, H>(run, heap, conductor);
+                return play::<$pattern>(run, heap, conductor);
             })+
             unreachable!("a spec is always made from the catalogue")
         }

@@ -1,5 +1,7 @@
 //! `nightly-batch`: a job of another kind in a day-long daemon.
 
+use arenalab_wire::telemetry::Stage;
+
 use super::Workload;
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
@@ -35,7 +37,20 @@ impl NightlyBatch {
     /// Whether it is night at operation `at` of `ops`.
     fn is_night(&self, at: u64, ops: u64) -> bool {
         let day = ops.checked_div(self.nights).unwrap_or(0);
-        day > 0 && at % day >= day - day * NIGHT / 100
+        let night = day * NIGHT / 100;
+        let dusk = (day - night) / 2;
+        day > 0 && (dusk..dusk + night).contains(&(at % day))
+    }
+
+    /// Where operation `at` stands: before the first night, or after the last.
+    fn stage(&self, at: u64, ops: u64) -> Stage {
+        let Some(day) = ops.checked_div(self.nights).filter(|day| *day > 0) else { return Stage::None };
+        let half = (day - day * NIGHT / 100) / 2;
+        match at {
+            at if at < half => Stage::Before,
+            at if at < day * (self.nights - 1) + day - half => Stage::Burst,
+            _ => Stage::After,
+        }
     }
 
     /// The job reads its data in, and keeps so much of it.
@@ -107,6 +122,9 @@ impl Workload for NightlyBatch {
 
     fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, steady: bool) {
         for at in 0..ops {
+            if steady {
+                actor.stage(self.stage(at, ops));
+            }
             if steady && seat.runs_job && self.is_night(at, ops) {
                 self.night(seat, actor);
             } else {

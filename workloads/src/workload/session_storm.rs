@@ -1,5 +1,7 @@
 //! `session-storm`: all sessions drop at once, and come back with back-off.
 
+use arenalab_wire::telemetry::Stage;
+
 use super::Workload;
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
@@ -35,6 +37,16 @@ impl SessionStorm {
         });
         actor.free(request);
         session
+    }
+
+    /// Where operation `at` stands, `part` operations belonging to each storm, with so many sessions logged in.
+    fn stage(&self, at: u64, part: u64, present: usize) -> Stage {
+        let last = part * (self.storms - 1) + part / 2;
+        match at {
+            at if at < part / 2 => Stage::Before,
+            at if at > last && present == self.sessions => Stage::After,
+            _ => Stage::Burst,
+        }
     }
 
     /// A login that comes too early.
@@ -108,6 +120,9 @@ impl Workload for SessionStorm {
         for at in 0..ops {
             if part > 0 && at % part == part / 2 {
                 seat.drain(..).for_each(|session| log_out(session, actor));
+            }
+            if part > 0 {
+                actor.stage(self.stage(at, part, seat.len()));
             }
             if seat.len() == self.sessions {
                 let which = actor.rng.below(seat.len());

@@ -32,7 +32,7 @@ impl Workload for ThreadTest {
             Param::ops(40_000_000),
             Param::WARMUP,
             Param::TOUCH,
-            Param::bytes("size", 8, 1, 1 << 30, "bytes of each object"),
+            Param::bytes("size", 8, 0, 1 << 30, "bytes of each object"),
             Param::count("objects", 30_000, 1, 100_000_000, "objects of a round, over all threads"),
         ],
         replaces_threads: false,

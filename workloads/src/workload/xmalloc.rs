@@ -72,8 +72,8 @@ impl Workload for Xmalloc {
         description: "Half of the threads allocate objects of seventeen sizes and push them in batches of 4096 \
             into one queue; the other half takes batches out and frees them, the list of the batch last. One \
             thread alone does both. After xmalloc-test (Lever and Boreham, Malloc Performance in a Multithreaded \
-            Linux Environment, USENIX 2000, with the sizes of mimalloc-bench); unlike the original the queue is \
-            first in, first out, consumers take equal numbers of batches, and the work is fixed instead of the \
+            Linux Environment, USENIX 2000, with the sizes of mimalloc-bench); the batch \
+            that came last is taken first. Unlike in the original consumers take equal numbers of batches, and the work is fixed instead of the \
             time. Every free goes to another thread's arena: it stresses the arena's lock from outside while its \
             owner allocates. Look at throughput, system time and peak RSS, which tells how far the producers \
             run ahead.",
@@ -131,7 +131,7 @@ impl Workload for Xmalloc {
         let mut left = ops;
         while left > 0 {
             if let Role::Consumer = seat.role {
-                self.full.take(&mut seat.arrived, 1);
+                self.full.take_newest(&mut seat.arrived);
                 left -= seat.arrived.len() as u64;
                 seat.blank.extend(seat.arrived.drain(..).map(|batch| free(batch, actor)));
                 self.empty.put(&mut seat.blank);

@@ -24,6 +24,7 @@ fn trial(allocator: &str) -> TrialRecord {
         faults: None,
         switches: None,
         rss: None,
+        burst: None,
         live: None,
         arenas: None,
         anatomy: None,

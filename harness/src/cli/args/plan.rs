@@ -1,8 +1,9 @@
 //! The flags that say what is measured.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arenalab_workloads::model::Model;
 use clap::Args;
 
 use super::choice::{ChoiceArgs, read};
@@ -13,9 +14,9 @@ use crate::plan::{Draft, Plan, PlanError, PlannedWorkload, draft::Axes, fields, 
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Plan")]
 pub struct PlanArgs {
-    /// Workloads, with parameters after a colon: mail-server, larson:size_max=500,ops=2M
+    /// Workloads, with parameters after a colon: mail-server, larson:size_max=500,ops=2M; or model:FILE.toml
     ///
-    /// `arenalab list workloads` has them all. Workloads given here replace those of --plan.
+    /// `arenalab list workloads` has them all; docs/models.md tells what a model's file may say. Workloads given here replace those of --plan.
     #[arg(value_name = "WORKLOAD")]
     pub workloads: Vec<String>,
     /// Read the plan from a TOML file; flags override its keys
@@ -69,6 +70,10 @@ pub struct PlanArgs {
     /// that the kernel kills for it is a row with status oom.
     #[arg(long, value_name = "BYTES")]
     pub memory_limit: Option<String>,
+    /// After the last reading ask the allocator to give memory back (malloc_trim, a purge, a collection), and read RSS
+    /// once more
+    #[arg(long)]
+    pub trim: bool,
     /// What must hold.
     #[command(flatten)]
     pub choice: ChoiceArgs,
@@ -106,18 +111,19 @@ impl PlanArgs {
     /// # Errors
     /// One line that names the flag, or file and line.
     pub fn into_plan_between(self, above: Draft, below: Draft) -> Result<Plan, PlanError> {
-        let said = above.over(self.draft()?);
+        let said = read_models(above.over(self.draft()?), None)?;
         let Some(path) = &self.plan else { return said.over(below).complete() };
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| PlanError::new(format!("failed to read the plan {file}: {error}")))?;
-        let planned = said.over(from_toml::draft(&text, &file)?).over(below);
+        let planned = read_models(from_toml::draft(&text, &file)?, path.parent())?;
+        let planned = said.over(planned).over(below);
         planned.complete().map_err(|error| error.in_file(&file))
     }
 
     /// What the flags by themselves say.
     fn draft(&self) -> Result<Draft, PlanError> {
-        let mut workloads = list(&self.workloads, |text| text.parse().map(PlannedWorkload::BuiltIn))?;
+        let mut workloads = list(&self.workloads, PlannedWorkload::named)?;
         if let Some(program) = self.program.program()? {
             workloads = Some(vec![PlannedWorkload::Program(Arc::new(program))]);
         }
@@ -133,6 +139,7 @@ impl PlanArgs {
             },
             rounds: read(self.rounds.as_ref(), "rounds", fields::rounds)?,
             seed: read(self.seed.as_ref(), "seed", fields::seed)?,
+            trim: self.trim.then_some(true),
             idle: read(self.idle.as_ref(), "idle", fields::idle)?,
             timeout: read(self.timeout.as_ref(), "timeout", fields::timeout)?,
             memory_limit: read(self.memory_limit.as_ref(), "memory-limit", fields::memory_limit)?,
@@ -154,6 +161,19 @@ impl SearchArgs {
             ..Draft::default()
         })
     }
+}
+
+/// Reads the files of a draft's models. Those of a plan are named from the plan's own directory.
+fn read_models(mut draft: Draft, from: Option<&Path>) -> Result<Draft, PlanError> {
+    for workload in &mut draft.workloads {
+        if let PlannedWorkload::Unread(file) = workload {
+            let path = from.unwrap_or(Path::new("")).join(&*file);
+            let model = Model::from_file(&path.display().to_string());
+            *workload =
+                PlannedWorkload::Model(Arc::new(model.map_err(|why| PlanError::new(why.to_string()))?));
+        }
+    }
+    Ok(draft)
 }
 
 /// Reads every value of a flag; `None` where it is not given.

@@ -1,11 +1,13 @@
 //! The lists for people.
 
 use arenalab_workloads::catalogue::Description;
+use arenalab_workloads::size_sets::{By, SizeSet};
 use arenalab_workloads::spec;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
 use super::{AllocatorView, LibraryView, SettingView};
 use crate::format::manifest::Libc;
+use crate::units::format_bytes;
 
 /// Width where the output is no terminal.
 const WIDTH: u16 = 110;
@@ -147,4 +149,22 @@ pub(super) fn libcs(libcs: &[Libc]) -> String {
         table.add_row([libc.name.clone(), version.unwrap_or_else(unknown)]);
     }
     format!("C libraries\n{}", text(table))
+}
+
+/// Published distributions of sizes.
+pub(super) fn sizes(sets: &[SizeSet], briefly: bool) -> String {
+    let one = |set: &SizeSet| {
+        let mean = format_bytes(set.distribution(By::Allocated).mean());
+        if briefly {
+            return format!("  {}: {mean} on average\n", set.name);
+        }
+        let live = set.tells_live().then(|| format_bytes(set.distribution(By::Live).mean()));
+        let live = live.map_or(String::new(), |live| format!(", {live} of those alive"));
+        let (what, source) = (paragraph(set.what), paragraph(&format!("Source: {}", set.source)));
+        format!("{}: {mean} on average{live}\n{what}{source}\n", set.name)
+    };
+    let listed: String = sets.iter().map(one).collect();
+    let heading = "\nSize sets for models (arenalab list sizes has their sources)\n";
+    let usage = "Write size = { kind = \"set\", name = \"NAME\" } in a model's class; see docs/models.md\n";
+    if briefly { format!("{heading}{listed}") } else { listed + usage }
 }

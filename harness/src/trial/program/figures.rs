@@ -107,6 +107,8 @@ pub fn rss(story: &Story) -> Option<Rss> {
         mean: mean.unwrap_or(end),
         end,
         drained: story.drained.as_ref().map(Look::pss),
+        trimmed: None,
+        trim: None,
         lazy_free: some(&story.drained, |exact| exact.lazy_free),
         anon_huge: some(&story.end, |exact| exact.anon_huge),
         pss: story.end.as_ref().map(Look::pss),

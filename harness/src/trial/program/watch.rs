@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use arenalab_wire::telemetry::Stage;
 use procfs::process::Process;
 
 use super::exits::Handle;
@@ -246,7 +247,7 @@ impl Watcher {
         }
         let at_s = self.begin.elapsed().as_secs_f64();
         let full = self.seen(|seen| {
-            seen.samples.push(Sample { at_s, rss, live: 0 });
+            seen.samples.push(Sample { at_s, rss, live: 0, stage: Stage::None });
             let full = seen.samples.len() >= MOST;
             if full {
                 thin(&mut seen.samples);

@@ -1,0 +1,162 @@
+//! The live bytes that a model implies, by Little's law, and what they stay below.
+//!
+//! Each object is drawn by itself, so that live bytes are a sum of independent terms, none above the largest
+//! size. Bernstein's inequality (S. Boucheron, G. Lugosi, P. Massart, Concentration Inequalities, 2013, section 2.8)
+//! bounds it from mean, variance and largest term, up to a chance of 10^-12 at any instant.
+
+use super::{Class, Life, Model, ModelError, Phase, seats};
+use arenalab_wire::units;
+
+/// -ln of the chance that is left out.
+const CAUTION: f64 = 27.6;
+/// Engine's bytes for each live object: its node in the wheel, and room to grow.
+const NODE: f64 = 40.0;
+/// Engine's bytes for each seat: actor, histograms, stack, telemetry.
+const SEAT: f64 = (256 << 10) as f64;
+
+/// What a model needs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bound {
+    /// Live bytes on average, in the phase that holds most.
+    pub mean: f64,
+    /// What live bytes stay below.
+    pub live: f64,
+    /// What the engine needs besides, for its own tables.
+    pub engine: f64,
+}
+
+/// Mean, variance and largest term of a sum.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    mean: f64,
+    variance: f64,
+    largest: f64,
+}
+
+impl Sum {
+    fn and(self, other: Self) -> Self {
+        Self {
+            mean: self.mean + other.mean,
+            variance: self.variance + other.variance,
+            largest: self.largest.max(other.largest),
+        }
+    }
+
+    /// What it stays below.
+    fn bound(self) -> f64 {
+        let third = self.largest * CAUTION / 3.0;
+        self.mean + third + (third * third + 2.0 * self.variance * CAUTION).sqrt()
+    }
+}
+
+/// What a count with that mean stays below.
+pub(super) fn most(count: f64) -> f64 {
+    Sum { mean: count, variance: count, largest: 1.0 }.bound()
+}
+
+impl Model {
+    /// A class's mean life in operations of one of `seats` threads of its owner; of objects that live as
+    /// long as the run, their number.
+    pub(super) fn life_in_ops(&self, class: &Class, seats: u32) -> f64 {
+        match &class.life {
+            Life::Ops(life) => life.mean(),
+            Life::Time(life) => life.mean() * self.rate_of_a_seat(class.role, seats),
+            Life::Run(live) => *live as f64,
+        }
+    }
+
+    /// A class's longest life in operations of one of `seats` threads of its owner.
+    pub(super) fn longest_in_ops(&self, class: &Class, seats: u32) -> f64 {
+        match &class.life {
+            Life::Ops(life) => life.max().ceil(),
+            Life::Time(life) => (life.max() * self.rate_of_a_seat(class.role, seats)).ceil(),
+            Life::Run(_) => 0.0,
+        }
+    }
+
+    /// Operations a second of one of `seats` threads of a role; 0 without a rate.
+    pub(super) fn rate_of_a_seat(&self, role: usize, seats: u32) -> f64 {
+        self.roles[role].rate.unwrap_or(0.0) / f64::from(seats.max(1))
+    }
+
+    /// Objects of a class that are alive on average, over all seats.
+    pub(super) fn alive(&self, class: &Class, load: f64, seats: u32) -> f64 {
+        let of_a_seat = match class.life {
+            Life::Run(live) => live as f64,
+            _ => class.per_op * load * self.life_in_ops(class, seats),
+        };
+        of_a_seat * f64::from(seats)
+    }
+
+    /// Live bytes that a phase implies once it has lasted: objects a time, times how long they live, times their size. With `threads`
+    /// threads, every role at work.
+    pub fn implied(&self, phase: &Phase, threads: u32) -> f64 {
+        let shares = seats::shares(self, threads);
+        let of = |(class, load): (&Class, &f64)| {
+            let at_work = phase.active[class.role] || matches!(class.life, Life::Run(_));
+            let load = if at_work { *load } else { 0.0 };
+            self.alive(class, load, shares[class.role]) * class.size.mean()
+        };
+        self.classes.iter().zip(&phase.load).map(of).sum()
+    }
+
+    /// What the model needs with `threads` threads.
+    pub fn bound(&self, threads: u32) -> Bound {
+        let shares = seats::shares(self, threads);
+        let heaviest = |place: usize| self.phases.iter().map(|p| p.load[place]).fold(0.0, f64::max);
+        let in_flight = f64::from(threads) * (super::inbox::CAPACITY + super::play::OUTBOX) as f64;
+        let mut sum = Sum::default();
+        // What cannot be passed at all; for few and large objects it is less than what chance allows.
+        let mut certain = 0.0;
+        let mut nodes = 0.0;
+        for (place, class) in self.classes.iter().enumerate() {
+            let mut alive = self.alive(class, heaviest(place), shares[class.role]);
+            nodes += most(alive);
+            if class.to.is_some() {
+                alive += in_flight;
+            }
+            // Those that one operation makes and frees again.
+            let births = (class.per_op * heaviest(place)).ceil() * f64::from(shares[class.role]);
+            alive += births;
+            let handed = if class.to.is_some() { in_flight } else { 0.0 };
+            let most = match class.life {
+                Life::Run(_) => alive,
+                _ => births * (self.longest_in_ops(class, shares[class.role]) + 1.0) + handed,
+            };
+            certain += most * class.size.max();
+            sum = sum.and(Sum {
+                mean: alive * class.size.mean(),
+                variance: alive * class.size.square_mean(),
+                largest: class.size.max(),
+            });
+        }
+        let mean = self.phases.iter().map(|phase| self.implied(phase, threads)).fold(0.0, f64::max);
+        Bound { mean, live: sum.bound().min(certain), engine: nodes * NODE + f64::from(threads) * SEAT }
+    }
+
+    /// Whether it fits into its own limit, and into a host with so much memory.
+    ///
+    /// # Errors
+    /// One line that says what it needs.
+    pub fn fits(&self, threads: u32, host: u64) -> Result<(), ModelError> {
+        let bound = self.bound(threads);
+        let bytes = units::format_bytes;
+        let needs = || {
+            format!(
+                "{} with {threads} threads holds {} on average and may reach {}, and the engine needs {} for its tables",
+                self.canonical(),
+                bytes(bound.mean),
+                bytes(bound.live),
+                bytes(bound.engine)
+            )
+        };
+        if bound.live > self.memory as f64 {
+            let limit = bytes(self.memory as f64);
+            return Err(ModelError(format!("{}; its limit, the key memory, is {limit}", needs())));
+        }
+        if bound.live + bound.engine > host as f64 {
+            return Err(ModelError(format!("{}; this host has {}", needs(), bytes(host as f64))));
+        }
+        Ok(())
+    }
+}

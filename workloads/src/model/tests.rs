@@ -1,0 +1,129 @@
+use super::*;
+
+const SMALL: &str = r#"
+description = "two roles"
+[[role]]
+name = "front"
+threads = 2
+[[role]]
+name = "back"
+[[class]]
+name = "request"
+role = "front"
+per_op = 1.5
+size = { kind = "log-normal", median = "1KiB", sigma = 1.0, max = "64KiB" }
+lifetime = { kind = "exponential", mean = 100, max = 5000 }
+to = "back"
+handed = "40%"
+[[phase]]
+name = "steady"
+ops = "10k"
+"#;
+
+fn wrong(text: &str) -> String {
+    Model::from_text(text, "m.toml").unwrap_err().to_string()
+}
+
+fn changed(from: &str, to: &str) -> String {
+    assert!(SMALL.contains(from), "{from}");
+    wrong(&SMALL.replace(from, to))
+}
+
+#[test]
+fn a_model_is_read() {
+    let model = Model::from_text(SMALL, "dir/small web.toml").unwrap();
+    assert_eq!((model.name(), model.threads(), model.reach(3)), ("small_web", 3, 4));
+    assert!(model.canonical().starts_with("model:small_web@"), "{}", model.canonical());
+    assert_eq!(Model::from_text(SMALL, &model.canonical()).unwrap().canonical(), model.canonical());
+    let other = Model::from_text(&SMALL.replace("10k", "20k"), "small web.toml").unwrap();
+    assert_ne!(other.canonical(), model.canonical());
+    assert_eq!(model.classes[0].to, Some(1));
+    assert!((model.classes[0].handed - 0.4).abs() < 1e-12);
+}
+
+#[test]
+fn mistakes_are_told_with_line_and_what_would_be_right() {
+    for (from, to, expected) in [
+        ("threads = 2", "thread = 2", "m.toml:5: unknown key 'thread' in [[role]]; did you mean threads?"),
+        ("threads = 2", "threads = 0", "m.toml:5: threads: 0 is out of range; it takes 1 to 4096"),
+        (
+            "role = \"front\"",
+            "role = \"frond\"",
+            "m.toml:10: role: there is no role 'frond'; did you mean front?",
+        ),
+        ("log-normal", "lognormal", "m.toml:12: unknown kind 'lognormal'; did you mean log-normal?"),
+        ("sigma = 1.0, ", "", "m.toml:12: size: the key sigma is missing"),
+        (
+            "\"1KiB\"",
+            "\"1KiX\"",
+            "m.toml:12: '1KiX' is not a size; write bytes with a unit, such as 64KiB or 2GiB",
+        ),
+        ("max = 5000", "max = \"5ms\"", "m.toml:13: operations and times are mixed"),
+        (
+            "mean = 100, max = 5000",
+            "mean = \"1ms\", max = \"5ms\"",
+            "m.toml:13: lifetime: a time needs a role with a rate",
+        ),
+        ("ops = \"10k\"", "time = \"2s\"", "m.toml:18: time: the role front has no rate"),
+        ("ops = \"10k\"", "", "m.toml:16: [[phase]]: it takes either ops or time"),
+        ("40%", "140%", "m.toml:15: handed: 1.4 is out of range"),
+        ("to = \"back\"", "", "m.toml:15: handed: to says which role"),
+        ("[[phase]]", "[[phases]]", "m.toml:16: unknown key 'phases' in the model; did you mean phase?"),
+        ("name = \"back\"", "name = \"front\"", "role: two are called 'front'"),
+        ("= \"two roles\"", "= two", "m.toml:2: not TOML"),
+    ] {
+        let said = changed(from, to);
+        assert!(said.contains(expected) && said.lines().count() == 1, "{said}\nfor {expected}");
+    }
+    assert!(wrong("").contains("a model has 1 to 64 of them"), "{}", wrong(""));
+    assert!(wrong(&" ".repeat(70_000)).contains("65536 at most"));
+}
+
+#[test]
+fn threads_are_shared_out_and_every_role_has_one() {
+    let model = Model::from_text(SMALL, "m.toml").unwrap();
+    for (threads, expected) in [(2, [1, 1]), (3, [2, 1]), (4, [3, 1]), (30, [29, 1])] {
+        assert_eq!(seats::shares(&model, threads), expected, "{threads}");
+    }
+    assert!(model.takes(1).unwrap_err().to_string().contains("2 roles"));
+    assert_eq!(seats::places(&[2, 1]).len(), 3);
+}
+
+#[test]
+fn what_it_implies_is_rate_times_life_times_size() {
+    let model = Model::from_text(SMALL, "m.toml").unwrap();
+    // Two threads, 1.5 objects an operation, 100 operations each, exp(1/2) KiB.
+    let expected = 2.0 * 1.5 * 100.0 * 1024.0 * 0.5f64.exp();
+    let implied = model.implied(&model.phases[0], 3);
+    assert!((implied / expected - 1.0).abs() < 0.01, "{implied} for {expected}");
+    let bound = model.bound(3);
+    assert!(bound.live > 1.2 * implied && bound.live < 20.0 * implied, "{bound:?}");
+}
+
+#[test]
+fn too_much_memory_is_refused_with_what_it_needs() {
+    let large = SMALL.replace("mean = 100, max = 5000", "mean = \"10M\", max = \"20M\"");
+    let model = Model::from_text(&large, "m.toml").unwrap();
+    let said = model.fits(3, 1 << 40).unwrap_err().to_string();
+    assert!(said.contains("its limit, the key memory, is 4.00 GiB"), "{said}");
+    let model = Model::from_text(&format!("memory = \"1TiB\"\n{large}"), "m.toml").unwrap();
+    assert!(model.fits(3, 1 << 40).is_ok());
+    let said = model.fits(3, 8 << 30).unwrap_err().to_string();
+    assert!(said.ends_with("this host has 8.00 GiB"), "{said}");
+}
+
+mod texts {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,60}", at in 0usize..400, cut in 0usize..40) {
+            let _ = Model::from_text(&text, "m.toml");
+            let mut broken = SMALL.to_owned();
+            let (from, to) = (at.min(broken.len()), (at + cut).min(broken.len()));
+            broken.replace_range(from..to, &text);
+            let _ = Model::from_text(&broken, "m.toml").map(|model| model.bound(4));
+        }
+    }
+}
