@@ -104,9 +104,12 @@ fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, 
         &unit,
         "Δ throughput",
     ]);
-    for standing in &scenario.standings {
+    // Of what a search set aside after one round there is nothing to show.
+    let told = |standing: &&Standing| standing.rss.is_some() || !standing.unfinished.is_empty();
+    for standing in scenario.standings.iter().filter(told) {
         table.add_row(table_row(decision, standing, most));
     }
+    let untold = scenario.standings.iter().filter(|standing| !told(standing)).count();
     for index in [2, 4, 5, 6] {
         if let Some(column) = table.column_mut(index) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -118,6 +121,11 @@ fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, 
     let table = table.to_string();
     let lines: Vec<&str> = table.lines().map(str::trim_end).collect();
     let mut out = format!("{title}{trust}\n{}", lines.join("\n"));
+    if untold > 0 {
+        let candidates = words::plural(untold as u64, "candidate");
+        let _ =
+            write!(out, "\n    and {candidates} with fewer than two rounds: set aside (why: --json, report)");
+    }
     if let Some(knee) = &scenario.knee {
         let _ = write!(out, "\n{}", wrapped(&words::knee(knee), width));
     }
