@@ -109,7 +109,7 @@ fn arenas_changed(before: &Prediction, after: &Prediction, host: &Host) -> Optio
         ),
         note: None,
         version: None,
-        source: "computed from the rules below".to_owned(),
+        source: "computed from the rules of both; --json has them".to_owned(),
         certain: [before.arenas, after.arenas].into_iter().all(certain),
     })
 }
