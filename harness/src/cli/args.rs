@@ -92,13 +92,27 @@ pub enum Command {
                            2 the two must not be compared; 3 a gate is breached; 4 a gate cannot be decided."
     )]
     Compare(CompareArgs),
-    /// Draw the charts and write the report of a campaign
+    /// Draw the charts and write the report of a campaign, or of several in one
     #[command(
-        long_about = "Writes DIR/report/ of a campaign: index.html, which opens from disk; report.md, to paste in a \
-                      change request; charts as SVG and PNG.",
-        after_long_help = "Example:\n  arenalab report results/2026-11-22-101500-mail-server"
+        long_about = "Writes CAMPAIGN/report/: index.html, which opens from disk; report.md, to paste in a change \
+                      request; charts as SVG and PNG. Several campaigns (hosts, days, C libraries) go into one report \
+                      in --out: each decided by itself, with before and after from each to the next in time, and the \
+                      history of what they all measured. An earlier report there is replaced as a whole.",
+        after_long_help = "Examples:\n  arenalab report results/2026-11-22-101500-mail-server\n  arenalab report MONDAY \
+                           TUESDAY WEDNESDAY --out results/week"
     )]
     Report(ReportArgs),
+    /// Write trials or standings as a table for spreadsheets and scripts
+    #[command(
+        long_about = "Writes a row for each trial, or for each candidate in each scenario, as CSV, as a Markdown table \
+                      or as JSON, to stdout. What is not known is an empty cell (null in JSON), never 0. A text that a \
+                      spreadsheet would take for a formula is led by an apostrophe in CSV. The columns are described in \
+                      docs/reports.md, and in the JSON itself.",
+        after_long_help = "Examples:\n  arenalab export CAMPAIGN > trials.csv\n  arenalab export CAMPAIGN --what standings \
+                           --format markdown\n  arenalab export MONDAY TUESDAY --format json | jq '.rows[] | \
+                           select(.status != \"ok\")'"
+    )]
+    Export(ExportArgs),
     /// List workloads, allocators and C libraries, with their parameters and defaults
     #[command(
         long_about = "Lists what there is: workloads with their parameters, allocators with their settings and the \
@@ -215,12 +229,52 @@ pub struct ReportArgs {
     /// Directories of campaigns
     #[arg(value_name = "CAMPAIGN", required = true)]
     pub campaigns: Vec<PathBuf>,
+    /// Where the report goes; must be given for several campaigns [default: CAMPAIGN/report]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// What must hold, where it differs from the campaign's plan.
     #[command(flatten)]
     pub choice: ChoiceArgs,
     /// What is printed.
     #[command(flatten)]
     pub show: ShowArgs,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Directories of campaigns; their rows follow each other
+    #[arg(value_name = "CAMPAIGN", required = true)]
+    pub campaigns: Vec<PathBuf>,
+    /// How it is written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = ExportFormat::Csv)]
+    pub format: ExportFormat,
+    /// What the rows are
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Exports::Trials)]
+    pub what: Exports,
+    /// What must hold, where it differs from the campaign's plan.
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+}
+
+/// How `export` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Comma-separated values, with a heading.
+    Csv,
+    /// A table in Markdown.
+    Markdown,
+    /// One JSON document.
+    Json,
+}
+
+/// What `export` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Exports {
+    /// A row a trial.
+    Trials,
+    /// A row a candidate in a scenario.
+    Standings,
 }
 
 /// Arguments of `list`.

@@ -18,6 +18,7 @@ mod choose;
 mod compare;
 mod completions;
 mod doctor;
+mod export;
 mod list;
 mod man;
 mod predict;
@@ -52,6 +53,7 @@ fn dispatch(command: Command) -> Result<u8, CliError> {
         Command::Compare(args) => compare::run(&args),
         Command::Choose(args) => choose::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Export(args) => export::run(&args, out),
         Command::List(args) => unless_unread(list::run(&args, &around, out).map(done)),
         Command::Predict(args) => predict::run(&args, &around),
         Command::Doctor(args) => unless_unread(doctor::run(&args, &around, out)),

@@ -3,6 +3,7 @@
 
 pub mod compare;
 pub mod decision;
+pub mod export;
 pub mod manifest;
 pub mod predict;
 pub mod series;

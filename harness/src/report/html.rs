@@ -5,19 +5,19 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, context};
 
 use super::charts::theme::{FONT_FACES, STYLE};
-use super::story::Story;
+use super::page::Page;
 
 /// Fills in the page. All text is escaped; only drawings and style sheets, which are our own, are not.
 ///
 /// # Errors
 /// A defect of the template.
-pub fn render(story: &Story) -> Result<String, minijinja::Error> {
+pub fn render(page: &Page) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_template("page", include_str!("page.html.jinja"))?;
     environment.get_template("page")?.render(context! {
-        story => Serde(story),
+        page => Serde(page),
         font_faces => FONT_FACES,
         chart_style => STYLE,
         page_style => include_str!("page.css"),

@@ -2,7 +2,7 @@
 
 use super::story::{Fact, fact};
 use super::{Input, words};
-use crate::format::manifest::{CandidateEntry, Manifest, Merged};
+use crate::format::manifest::{CandidateEntry, Libc, Manifest, Merged};
 use crate::units;
 
 /// How it was measured.
@@ -57,6 +57,18 @@ pub fn host(manifest: &Manifest) -> Vec<Fact> {
         ));
     }
     facts
+}
+
+/// What tells a campaign from another of the same name: host, day, C libraries.
+pub fn ground(manifest: &Manifest) -> String {
+    let day: String = manifest.created_at.chars().take(10).collect();
+    let libc = |libc: &Libc| match (&libc.version, libc.name.as_str()) {
+        (Some(version), "host") => format!("libc {version}"),
+        (Some(version), name) => format!("libc {name} ({version})"),
+        (None, name) => format!("libc {name}"),
+    };
+    let libcs: Vec<String> = manifest.libcs.iter().map(libc).collect();
+    words::clean(&format!("host {}, {day}, {}", manifest.host.name, libcs.join(", ")))
 }
 
 /// Candidates that were not run: the one asked for, the one that stands for it, why.

@@ -6,9 +6,12 @@ pub mod axis;
 pub mod canvas;
 pub mod forest;
 pub mod frontier;
+pub mod growth;
+pub mod history;
 pub mod labels;
 pub mod ladder;
 pub mod latency;
+pub mod paired;
 pub mod svg;
 pub mod theme;
 pub mod timeline;
@@ -37,6 +40,10 @@ pub enum Drawing<'a> {
     Anatomy(anatomy::Anatomy),
     /// Quantiles of latency.
     Latency(latency::Latency),
+    /// RSS and throughput against threads.
+    Growth(growth::Growth),
+    /// RSS and throughput over campaigns.
+    History(history::History),
 }
 
 impl Drawing<'_> {
@@ -49,6 +56,8 @@ impl Drawing<'_> {
             Self::Forest(chart) => chart.size(),
             Self::Anatomy(chart) => chart.size(),
             Self::Latency(_) => latency::SIZE,
+            Self::Growth(_) => growth::SIZE,
+            Self::History(_) => history::SIZE,
         }
     }
 
@@ -61,6 +70,8 @@ impl Drawing<'_> {
             Self::Forest(chart) => (&chart.title, &chart.subtitle),
             Self::Anatomy(chart) => (&chart.title, &chart.subtitle),
             Self::Latency(chart) => (&chart.title, &chart.subtitle),
+            Self::Growth(chart) => (&chart.title, &chart.subtitle),
+            Self::History(chart) => (&chart.title, &chart.subtitle),
         }
     }
 
@@ -73,6 +84,8 @@ impl Drawing<'_> {
             Self::Forest(chart) => chart.draw(&mut canvas),
             Self::Anatomy(chart) => chart.draw(&mut canvas),
             Self::Latency(chart) => chart.draw(&mut canvas),
+            Self::Growth(chart) => chart.draw(&mut canvas),
+            Self::History(chart) => chart.draw(&mut canvas),
         }
         canvas.finish()
     }
