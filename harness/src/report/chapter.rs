@@ -191,7 +191,7 @@ fn line(decision: &Decision, scenario: &ScenarioDecision, standing: &Standing) -
             standing.throughput.as_ref().map(|l| (words::rate(l, &unit), [l.estimate, l.low, l.high])),
         ),
         throughput_ratio: judged(&standing.throughput_ratio, standing.throughput_verdict),
-        p99_ratio: ratio_cell(standing.p99_ratio.as_ref()),
+        p99_ratio: ratio_cell(standing.p99_ratio.as_ref().filter(|_| !is_baseline)),
         resolvable: Cell {
             text: standing.resolvable.map_or("–".to_owned(), words::share),
             value: standing.resolvable,

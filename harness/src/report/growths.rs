@@ -70,7 +70,7 @@ fn finding(decision: &Decision, least: &ScenarioDecision, most: &ScenarioDecisio
     match (rss(least), rss(most)) {
         (Some(few), Some(many)) => format!(
             "{}: {objective} {few} with {}, {many} with {}",
-            decision.baseline,
+            words::titled(&decision.baseline),
             least.threads,
             words::threads(most.threads)
         ),

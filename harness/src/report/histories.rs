@@ -105,7 +105,7 @@ fn finding(decision: &Decision, seen: &[&(&Input, &ScenarioDecision)]) -> String
     let choice = decision.choice.as_deref();
     let same = seen.iter().all(|(input, _)| input.decision.choice.as_deref() == choice);
     match choice {
-        Some(choice) if same => format!("{campaigns}, one choice: {choice}"),
+        Some(choice) if same => format!("{campaigns}, one choice: {}", words::titled(choice)),
         None if same => format!("{campaigns}, none of which chose a setting"),
         _ => format!("{campaigns} do not choose the same setting"),
     }

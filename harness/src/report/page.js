@@ -24,11 +24,12 @@ function hideTip() {
   tip.hidden = true;
 }
 
-for (const svg of document.querySelectorAll("svg.chart")) {
+for (const figure of document.querySelectorAll("figure")) {
   // The page's own tip takes the place of the browser's, which is slow and not there for the keyboard.
-  for (const title of svg.querySelectorAll(".spot > title")) title.remove();
+  for (const title of figure.querySelectorAll(".spot > title")) title.remove();
+  // Not on the drawing itself: browsers stop at a drawing that listens for focus.
   for (const [event, act] of [["pointerover", showTip], ["focusin", showTip], ["pointerout", hideTip], ["focusout", hideTip]]) {
-    svg.addEventListener(event, (e) => {
+    figure.addEventListener(event, (e) => {
       if (e.target.classList.contains("spot")) act(e.target);
     });
   }

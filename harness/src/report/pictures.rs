@@ -137,14 +137,16 @@ fn finding(decision: &Decision, scenario: &ScenarioDecision) -> String {
         let standing = standing(scenario, candidate)?;
         let rss = words::change(standing.rss_ratio?.estimate);
         let rate = words::change(standing.throughput_ratio?.estimate);
-        Some(format!("{candidate}: {} {rss}, throughput {rate}", words::objective(decision.objective)))
+        let objective = words::objective(decision.objective);
+        Some(format!("{}: {objective} {rss}, throughput {rate}", words::titled(candidate)))
     };
     if let Some(text) = hero(decision).and_then(figures) {
         return text;
     }
     // What holds for the campaign comes first: a scenario by itself may leave open what another settles.
     if decision.verdict == Verdict::KeepBaseline {
-        return format!("Keep {}: nothing within the constraints is shown to save memory", decision.baseline);
+        let baseline = words::titled(&decision.baseline);
+        return format!("Keep {baseline}: nothing within the constraints is shown to save memory");
     }
     match scenario.verdict {
         Verdict::NoneFeasible => "No candidate meets the constraints".to_owned(),
@@ -153,7 +155,9 @@ fn finding(decision: &Decision, scenario: &ScenarioDecision) -> String {
             let alone = scenario.choice.as_deref().and_then(figures);
             alone.map_or("No figures".to_owned(), |text| format!("Here alone {text}"))
         }
-        Verdict::KeepBaseline => format!("No candidate is shown to be better than {}", decision.baseline),
+        Verdict::KeepBaseline => {
+            format!("No candidate is shown to be better than {}", words::titled(&decision.baseline))
+        }
     }
 }
 
@@ -236,7 +240,7 @@ fn forest(decision: &Decision, scenario: &ScenarioDecision) -> Option<Forest> {
         );
     }
     Some(Forest {
-        title: format!("Against {}, within rounds", decision.baseline),
+        title: format!("Against {}, within rounds", words::titled(&decision.baseline)),
         subtitle: format!("{}; {} intervals", subtitle(scenario), words::confidence(decision.confidence)),
         objective: words::objective(decision.objective),
         against: "the baseline",
@@ -252,14 +256,15 @@ fn choice_by_scenario(decision: &Decision) -> Option<Forest> {
         .scenarios
         .iter()
         .filter_map(|s| {
-            let name = words::scenario(&s.workload, s.threads, &s.libc);
+            // Cut before the threads are named: they must not lose a digit.
+            let name = words::scenario(&words::shortened(&s.workload, 26), s.threads, &s.libc);
             Some(row(name, standing(s, choice)?, false))
         })
         .collect();
     let confidence = words::confidence(decision.confidence);
     let doubt = if words::trustworthy(decision) { "" } else { "; not to be trusted: the twin differs" };
     (rows.len() > 1).then(|| Forest {
-        title: format!("{choice} in every scenario"),
+        title: format!("{} in every scenario", words::titled(choice)),
         subtitle: format!("against {}; {confidence} intervals{doubt}", decision.baseline),
         objective: words::objective(decision.objective),
         against: "the baseline",

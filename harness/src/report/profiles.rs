@@ -59,9 +59,15 @@ pub fn anatomy(
     let choice = decision.choice.as_deref().filter(|c| *c != decision.baseline);
     let title = match (baseline, choice.and_then(|c| Some((c, kept(c)?)))) {
         (Some(baseline), Some((name, kept))) => {
-            format!("Beyond live data: {name} {kept}, {} {baseline}", decision.baseline)
+            format!(
+                "Beyond live data: {} {kept}, {} {baseline}",
+                words::titled(name),
+                words::titled(&decision.baseline)
+            )
         }
-        (Some(baseline), None) => format!("Beyond live data: {} {baseline}", decision.baseline),
+        (Some(baseline), None) => {
+            format!("Beyond live data: {} {baseline}", words::titled(&decision.baseline))
+        }
         _ => "Where the memory is".to_owned(),
     };
     (!bars.is_empty()).then(|| Anatomy { title, subtitle: subtitle(scenario), bars })
@@ -95,10 +101,13 @@ pub fn latency(
 fn latency_finding(decision: &Decision, scenario: &ScenarioDecision, curves: &[Curve]) -> String {
     let choice = decision.choice.as_deref().filter(|c| *c != decision.baseline);
     let told = scenario.standings.iter().find(|s| Some(s.candidate.as_str()) == choice);
-    let told =
-        told.and_then(|s| Some(format!("{}: p99 of malloc {}", s.candidate, words::ratio(&s.p99_ratio?))));
+    let told = told.and_then(|s| {
+        Some(format!("{}: p99 of malloc {}", words::titled(&s.candidate), words::ratio(&s.p99_ratio?)))
+    });
     let p99 = |curve: &Curve| curve.quantiles[2].map(|s| s.median);
-    let say = |curve: &Curve| Some(format!("{} {}", curve.name, units::format_seconds(p99(curve)? * 1e-9)));
+    let say = |curve: &Curve| {
+        Some(format!("{} {}", words::titled(&curve.name), units::format_seconds(p99(curve)? * 1e-9)))
+    };
     let baseline = curves.iter().find(|c| c.baseline).and_then(say);
     let shortest = curves
         .iter()

@@ -129,7 +129,7 @@ pub fn forest(step: &Step, objective: Objective) -> Option<Forest> {
     let mut rows: BTreeMap<(usize, &str), Row> = BTreeMap::new();
     let mut scenarios: Vec<String> = Vec::new();
     for entry in &compared.entries {
-        let name = scenario(entry);
+        let name = scenario(&Entry { workload: words::shortened(&entry.workload, 18), ..entry.clone() });
         let place = scenarios.iter().position(|known| *known == name).unwrap_or_else(|| {
             scenarios.push(name.clone());
             scenarios.len() - 1
@@ -168,7 +168,7 @@ fn label(scenario: &str, candidate: &str, compared: &Compared) -> String {
     let alone = compared.entries.iter().all(|e| {
         first.is_some_and(|f| (&e.workload, e.threads, &e.libc) == (&f.workload, f.threads, &f.libc))
     });
-    if alone { candidate.to_owned() } else { format!("{scenario}: {candidate}") }
+    if alone { candidate.to_owned() } else { format!("{scenario}: {}", words::shortened(candidate, 24)) }
 }
 
 /// How many are better and worse, in each figure.

@@ -26,6 +26,33 @@ pub fn shortened(text: &str, most: usize) -> String {
     format!("{head}…{tail}")
 }
 
+/// At most `most` characters, cut at the end.
+pub fn headed(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{head}…")
+}
+
+/// At most `most` characters, cut at the beginning.
+pub fn tailed(text: &str, most: usize) -> String {
+    let count = text.chars().count();
+    if count <= most {
+        return text.to_owned();
+    }
+    let tail: String = text.chars().skip(count - most.saturating_sub(1)).collect();
+    format!("…{tail}")
+}
+
+/// At most this many characters of a name stand in a title, so that the figures beside it are never cut.
+const IN_TITLE: usize = 32;
+
+/// A name as it stands in a title, beside figures.
+pub fn titled(name: &str) -> String {
+    shortened(name, IN_TITLE)
+}
+
 /// A ratio as a change: 0.69 is `−31.0 %`.
 pub fn change(ratio: f64) -> String {
     minus(&units::format_change(ratio))

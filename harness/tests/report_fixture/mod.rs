@@ -425,6 +425,25 @@ fn manifest(shape: &Shape) -> Manifest {
     }
 }
 
+/// Lets the baseline run twice in each round, as a real campaign does.
+pub fn with_twins(fixture: &mut Fixture) {
+    let mut noise = Noise(7);
+    let of_baseline = fixture.trials.iter().filter(|t| t.candidate == fixture.manifest.baseline);
+    let twins: Vec<TrialRecord> = of_baseline
+        .map(|trial| {
+            let mut twin = TrialRecord { twin: true, position: 10_000, ..trial.clone() };
+            if let Some(rss) = &mut twin.rss {
+                rss.peak = (rss.peak as f64 * (0.01 * noise.next()).exp()) as u64;
+            }
+            if let Some(throughput) = &mut twin.throughput {
+                throughput.value *= (0.02 * noise.next()).exp();
+            }
+            twin
+        })
+        .collect();
+    fixture.trials.extend(twins);
+}
+
 /// 8 scenarios, 12 candidates, 105 rounds: more than 10,000 trials.
 pub fn large() -> Fixture {
     let mut candidates: Vec<String> = ["glibc", "jemalloc", "mimalloc"].map(str::to_owned).to_vec();

@@ -60,8 +60,11 @@ impl Anatomy {
         let (scale, unit) = (Scale::linear(from_zero(most), (panel.left, panel.right)), byte_unit(most));
         panel.x_axis(canvas, &scale, unit, &format!("RSS at the end of the work ({})", unit.name));
         self.key(canvas);
-        for (index, bar) in self.bars.iter().enumerate() {
-            Self::bar(canvas, bar, &scale, TOP + ROW * index as f64);
+        let names: Vec<&str> = self.bars.iter().map(|bar| bar.name.as_str()).collect();
+        let bold = Lettering::new(theme::SMALL, theme::INK).bold();
+        let names = super::distinct(&names, bold, NAMES - 20.0);
+        for (index, (bar, name)) in self.bars.iter().zip(&names).enumerate() {
+            Self::bar(canvas, (bar, name), &scale, TOP + ROW * index as f64);
         }
     }
 
@@ -86,7 +89,7 @@ impl Anatomy {
         }
     }
 
-    fn bar<B: DrawingBackend>(canvas: &mut Canvas<B>, bar: &Bar, scale: &Scale, top: f64) {
+    fn bar<B: DrawingBackend>(canvas: &mut Canvas<B>, (bar, name): (&Bar, &str), scale: &Scale, top: f64) {
         let colour = Family::of(&bar.name).colour();
         let (zero, live) = (scale.at(0.0), scale.at(bar.live.min(bar.rss.median)));
         let engine = scale.at((bar.live + bar.engine).min(bar.rss.median));
@@ -97,8 +100,7 @@ impl Anatomy {
         let middle = top + 12.0;
         canvas.interval((scale.at(bar.rss.low), middle), (scale.at(bar.rss.high), middle), theme::INK, 1.2);
         let look = Lettering { bold: bar.strong, ..Lettering::new(theme::SMALL, theme::INK) };
-        let name = super::fitted(&bar.name, look, NAMES - 20.0);
-        canvas.text((NAMES - 10.0, top + 16.0), &name, look.align(Align::End));
+        canvas.text((NAMES - 10.0, top + 16.0), name, look.align(Align::End));
         let kept = (bar.rss.median - bar.live - bar.engine).max(0.0);
         // What the allocator calls free need not be resident: a thin bar of its own, not a part of the RSS.
         if let Some(free) = bar.free {

@@ -65,6 +65,8 @@ pub const SIZE: At = (theme::WIDTH, 480.0);
 
 /// With more candidates than this only those that matter are named at a distance.
 const CROWD: usize = 16;
+/// The most room that a name takes.
+const LONGEST: f64 = 260.0;
 
 struct Scales {
     panel: Panel,
@@ -203,7 +205,9 @@ impl Frontier {
     fn names<B: DrawingBackend>(&self, canvas: &mut Canvas<B>, scales: &Scales, placer: &mut Placer) {
         let mut ordered: Vec<&Point> = self.points.iter().collect();
         ordered.sort_by_key(|p| p.role);
-        for point in ordered {
+        let full: Vec<&str> = ordered.iter().map(|p| p.name.as_str()).collect();
+        let names = super::distinct(&full, Lettering::new(theme::SMALL, theme::INK).bold(), LONGEST);
+        for (point, name) in ordered.into_iter().zip(names) {
             let (suffix, bold) = match point.role {
                 Role::Choice => (" (choice)", true),
                 Role::Kept => (" (baseline, kept)", true),
@@ -213,7 +217,7 @@ impl Frontier {
             let faint = point.role >= Role::Beaten;
             let colour = if faint { theme::MUTED } else { theme::INK };
             let look = Lettering { bold, ..Lettering::new(theme::SMALL, colour) };
-            let name = format!("{}{suffix}", words::shortened(&point.name, 34));
+            let name = format!("{name}{suffix}");
             let at = (scales.x.at(point.rss.estimate), scales.y.at(point.throughput.estimate));
             let near = clearance(point.role);
             let far = !faint || self.points.len() <= CROWD;

@@ -81,7 +81,10 @@ impl Latency {
         };
         let ends: Vec<f64> = self.curves.iter().map(last).collect();
         let places = spread_out(&ends, 15.0, (panel.top, panel.bottom));
-        for (curve, (end, at)) in self.curves.iter().zip(ends.iter().zip(places)) {
+        let labels: Vec<&str> = self.curves.iter().map(|c| c.name.as_str()).collect();
+        let bold = Lettering::new(theme::SMALL, theme::INK).bold();
+        let labels = super::distinct(&labels, bold, NAMES - 28.0);
+        for ((curve, name), (end, at)) in self.curves.iter().zip(&labels).zip(ends.iter().zip(places)) {
             let look = Lettering { bold: curve.strong, ..Lettering::new(theme::SMALL, theme::INK) };
             let from = place(panel, QUANTILES.len() - 1) + 8.0;
             canvas.line(
@@ -89,8 +92,7 @@ impl Latency {
                 curve.colour().mix(0.5),
                 0.8,
             );
-            let name = super::fitted(&curve.name, look, NAMES - 28.0);
-            canvas.text((panel.right + 18.0, at + 4.0), &name, look);
+            canvas.text((panel.right + 18.0, at + 4.0), name, look);
         }
     }
 }

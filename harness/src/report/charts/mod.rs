@@ -125,14 +125,36 @@ fn heading<B: DrawingBackend>(canvas: &mut Canvas<B>, title: &str, subtitle: &st
     }
 }
 
+/// Names cut to a width so that they stay apart: in the middle; where that makes two the same, at the end;
+/// where that does so too, at the beginning.
+fn distinct(names: &[&str], look: Lettering, width: f64) -> Vec<String> {
+    // Of so many, few are named at all.
+    if names.len() > 300 {
+        return names.iter().map(|name| fitted(name, look, width)).collect();
+    }
+    let cuts: [fn(&str, usize) -> String; 3] = [words::shortened, words::headed, words::tailed];
+    let cut = |how: fn(&str, usize) -> String| -> Vec<String> {
+        names.iter().map(|name| fitted_by(name, look, width, how)).collect()
+    };
+    let apart = |cut: &Vec<String>| {
+        let pairs = cut.iter().enumerate().flat_map(|(i, a)| cut[..i].iter().map(move |b| (a, b)));
+        pairs.into_iter().all(|(a, b)| a != b)
+    };
+    cuts.into_iter().map(cut).find(apart).unwrap_or_else(|| cut(words::shortened))
+}
+
 /// A text cut to a width.
 fn fitted(text: &str, look: Lettering, width: f64) -> String {
+    fitted_by(text, look, width, words::shortened)
+}
+
+fn fitted_by(text: &str, look: Lettering, width: f64, cut: fn(&str, usize) -> String) -> String {
     let text = words::clean(text);
     let mut most = text.chars().count();
     let mut fitted = text.clone();
     while most > 4 && look.width(&fitted) > width {
         most -= 1;
-        fitted = words::shortened(&text, most);
+        fitted = cut(&text, most);
     }
     fitted
 }

@@ -160,13 +160,15 @@ impl Paired<'_> {
             .collect();
         let ends: Vec<f64> = named.iter().map(|(.., y)| *y).collect();
         let places = spread_out(&ends, 15.0, (panel.top, panel.bottom));
-        for ((index, track, place, y), to) in named.iter().zip(places) {
+        let labels: Vec<&str> = named.iter().map(|(_, track, ..)| track.name.as_str()).collect();
+        let bold = Lettering::new(theme::SMALL, theme::INK).bold();
+        let labels = super::distinct(&labels, bold, NAMES - 28.0);
+        for (((index, track, place, y), to), name) in named.iter().zip(places).zip(&labels) {
             let look = Lettering { bold: track.strong, ..Lettering::new(theme::SMALL, theme::INK) };
             let from = self.x(panel, *place, *index) + 7.0;
             let path = [(from, *y), (panel.right, *y), (panel.right + 14.0, to)];
             canvas.line(&path, track.colour().mix(0.4), 0.8);
-            let name = super::fitted(&track.name, look, NAMES - 28.0);
-            canvas.text((panel.right + 18.0, to + 4.0), &name, look);
+            canvas.text((panel.right + 18.0, to + 4.0), name, look);
         }
     }
 

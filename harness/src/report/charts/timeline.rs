@@ -7,7 +7,6 @@ use super::canvas::{Align, At, Canvas, Lettering};
 use super::labels::spread_out;
 use super::theme::{self, Family, Shape};
 use crate::format::series::Series;
-use crate::report::words;
 use crate::units;
 
 /// One candidate's trial.
@@ -107,15 +106,17 @@ impl Timeline<'_> {
         let ends: Vec<f64> =
             self.tracks.iter().map(|t| y.at(t.series.rss.last().copied().unwrap_or(0) as f64)).collect();
         let places = spread_out(&ends, 15.0, (panel.top, panel.bottom));
-        for (track, (end, place)) in self.tracks.iter().zip(ends.iter().zip(places)) {
+        let labels: Vec<&str> = self.tracks.iter().map(|t| t.series.candidate.as_str()).collect();
+        let bold = Lettering::new(theme::SMALL, theme::INK).bold();
+        let labels = super::distinct(&labels, bold, NAMES - 26.0);
+        for ((track, name), (end, place)) in self.tracks.iter().zip(&labels).zip(ends.iter().zip(places)) {
             let look = Lettering { bold: track.strong, ..Lettering::new(theme::SMALL, theme::INK) };
             let (left, right) = (panel.right + 3.0, panel.right + 18.0);
             // The end of the trial is a dot; what leads from there to the name is no memory, and is faint.
             let last = (x.at(track.series.at_s.last().copied().unwrap_or(0.0)), *end);
             canvas.line(&[last, (left, *end), (right, place)], theme::LEADER, 0.8);
             canvas.mark(last, Shape::Disc, 2.6, track.colour());
-            let name = words::shortened(&track.series.candidate, if track.strong { 20 } else { 23 });
-            canvas.text((right + 4.0, place + 4.0), &name, look);
+            canvas.text((right + 4.0, place + 4.0), name, look);
         }
     }
 }
