@@ -37,7 +37,13 @@ for (const figure of document.querySelectorAll("figure")) {
 addEventListener("keydown", (e) => {
   if (e.key === "Escape") hideTip();
 });
-addEventListener("scroll", hideTip, { capture: true, passive: true });
+// What has the focus scrolls into sight, and keeps its tip.
+function follow() {
+  const spot = document.activeElement;
+  if (!tip.hidden && spot && spot.classList.contains("spot")) showTip(spot);
+  else hideTip();
+}
+addEventListener("scroll", follow, { capture: true, passive: true });
 
 function sortable(table) {
   const body = table.tBodies[0];

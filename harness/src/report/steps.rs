@@ -71,7 +71,7 @@ const MOST_UNMATCHED: usize = 20;
 /// Puts a step into words.
 pub fn tell(step: &Step, index: usize, figures: Vec<Figure>) -> Told {
     let mut told = Told {
-        anchor: format!("step-{}", index + 1),
+        anchor: format!("between-{}", index + 1),
         title: words::clean(&format!("From {} to {}", step.before, step.after)),
         refused: None,
         warnings: Vec::new(),
@@ -153,7 +153,7 @@ pub fn forest(step: &Step, objective: Objective) -> Option<Forest> {
     let confidence = words::confidence(compared.confidence);
     let more = if left_out > 0 { format!("; {left_out} more in the table") } else { String::new() };
     (!rows.is_empty()).then(|| Forest {
-        title: finding(&rows),
+        title: finding(&rows, scenarios.len()),
         subtitle: format!("{} → {}; {confidence} intervals{more}", step.before, step.after),
         objective: words::objective(objective),
         against: "before",
@@ -172,7 +172,7 @@ fn label(scenario: &str, candidate: &str, compared: &Compared) -> String {
 }
 
 /// How many are better and worse, in each figure.
-fn finding(rows: &[Row]) -> String {
+fn finding(rows: &[Row], scenarios: usize) -> String {
     use crate::format::decision::Comparison;
     let count = |pick: fn(&Row) -> Option<Estimate>, wanted: Comparison| {
         rows.iter().filter(|row| pick(row).is_some_and(|e| e.verdict == Some(wanted))).count()
@@ -180,13 +180,14 @@ fn finding(rows: &[Row]) -> String {
     let tell = |name: &str, pick: fn(&Row) -> Option<Estimate>| {
         let (better, worse) = (count(pick, Comparison::Better), count(pick, Comparison::Worse));
         match (better, worse) {
-            (0, 0) => format!("{name}: no change shown"),
-            (better, worse) => format!("{name}: {better} better, {worse} worse"),
+            (0, 0) => format!("{name} no change shown"),
+            (better, worse) => format!("{name} {better} better, {worse} worse"),
         }
     };
+    let places = if scenarios > 1 { format!(", {scenarios} scenarios") } else { String::new() };
     format!(
-        "Of {}: {}; {}",
-        words::plural(rows.len() as u64, "candidate"),
+        "{}{places}: {}; {}",
+        words::plural(rows.len() as u64, "comparison"),
         tell("RSS", |row| row.rss),
         tell("throughput", |row| row.throughput)
     )
