@@ -57,10 +57,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     with_twins(&mut fixture);
     renamed(&mut fixture, args.get(3).map_or("plain", String::as_str));
-    fixture.manifest.host.name = "made-up".to_owned();
+    "made-up".clone_into(&mut fixture.manifest.host.name);
     fixture.manifest.created_at = format!("2026-11-{:02}T10:00:00Z", 1 + shift % 28);
     for trial in &mut fixture.trials {
-        trial.host = "made-up".to_owned();
+        "made-up".clone_into(&mut trial.host);
         if let Some(rss) = &mut trial.rss {
             rss.peak += u64::from(shift) * (2 << 20);
         }

@@ -117,7 +117,8 @@ fn drawn(dir: &Path) {
             let mut fixture = typical();
             with_twins(&mut fixture);
             fixture.manifest.created_at = format!("2026-11-{:02}T10:00:00Z", day + 1);
-            fixture.manifest.host.name = if day < 2 { "lab" } else { "other" }.to_owned();
+            let host = if day < 2 { "lab" } else { "other" };
+            host.clone_into(&mut fixture.manifest.host.name);
             for trial in &mut fixture.trials {
                 trial.rss.as_mut().unwrap().peak += day * (4 << 20);
             }

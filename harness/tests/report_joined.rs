@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use arenalab::format::export::What;
 use arenalab::format::manifest::Libc;
 use arenalab::format::trial::Status;
 use report_fixture::{Fixture, Shape, build, many, typical, with_twins};
@@ -270,7 +271,6 @@ fn standings_of_several_campaigns_are_those_of_choose() {
 #[test]
 fn the_columns_are_in_the_documents() {
     let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reports.md")).unwrap();
-    use arenalab::format::export::What;
     for what in [What::Trials, What::Standings] {
         for column in arenalab::report::export::columns(what) {
             let line = format!("| `{}` | {} |", column.name, column.meaning);

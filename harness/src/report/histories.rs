@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::charts::history::{Event, History};
+use super::evidence::Key;
 use super::growths::track;
 use super::pictures::{MOST_TRACKS, by_weight};
 use super::{Input, words};
@@ -14,11 +15,14 @@ const MOST: usize = 6;
 /// The most campaigns of a drawing; the latest.
 const MOST_CAMPAIGNS: usize = 40;
 
+/// A campaign, and what it found in the scenario.
+type Seen<'a> = (&'a Input<'a>, &'a ScenarioDecision);
+
 /// The histories, each with the end of a file name.
 pub fn histories(campaigns: &[Input]) -> Vec<(History, String)> {
     let mut ordered: Vec<&Input> = campaigns.iter().collect();
     ordered.sort_by(|a, b| a.manifest.created_at.cmp(&b.manifest.created_at));
-    let mut found: BTreeMap<(&str, u32, &str), Vec<(&Input, &ScenarioDecision)>> = BTreeMap::new();
+    let mut found: BTreeMap<Key, Vec<Seen>> = BTreeMap::new();
     for input in ordered {
         for scenario in &input.decision.scenarios {
             let key = (scenario.workload.as_str(), scenario.threads, scenario.libc.as_str());
@@ -30,13 +34,12 @@ pub fn histories(campaigns: &[Input]) -> Vec<(History, String)> {
     found.into_iter().filter_map(|seen| history(&seen)).take(MOST).collect()
 }
 
-fn history(seen: &[(&Input, &ScenarioDecision)]) -> Option<(History, String)> {
+fn history(seen: &[Seen]) -> Option<(History, String)> {
     let seen = &seen[seen.len().saturating_sub(MOST_CAMPAIGNS)..];
     let (last, scenario) = *seen.last()?;
     // Figures of another objective, or in another unit, are other figures.
-    let alike = |(input, s): &&(&Input, &ScenarioDecision)| {
-        input.decision.objective == last.decision.objective && s.unit == scenario.unit
-    };
+    let alike =
+        |(input, s): &&Seen| input.decision.objective == last.decision.objective && s.unit == scenario.unit;
     let seen: Vec<_> = seen.iter().filter(alike).collect();
     let scenarios: Vec<&ScenarioDecision> = seen.iter().map(|(_, s)| *s).collect();
     let tracks: Vec<_> = names(last.decision, scenario, &seen)
@@ -66,11 +69,7 @@ fn history(seen: &[(&Input, &ScenarioDecision)]) -> Option<(History, String)> {
 }
 
 /// The baseline, what each campaign chose, then the last campaign's others.
-fn names<'a>(
-    decision: &'a Decision,
-    scenario: &'a ScenarioDecision,
-    seen: &[&(&'a Input<'a>, &'a ScenarioDecision)],
-) -> Vec<&'a str> {
+fn names<'a>(decision: &'a Decision, scenario: &'a ScenarioDecision, seen: &[&Seen<'a>]) -> Vec<&'a str> {
     let choices = seen.iter().rev().filter_map(|(input, _)| input.decision.choice.as_deref());
     let all = std::iter::once(decision.baseline.as_str()).chain(choices).chain(by_weight(decision, scenario));
     let mut names: Vec<&str> = Vec::new();
@@ -100,7 +99,7 @@ pub fn same_ground(a: &Manifest, b: &Manifest) -> bool {
 }
 
 /// Whether the campaigns agree.
-fn finding(decision: &Decision, seen: &[&(&Input, &ScenarioDecision)]) -> String {
+fn finding(decision: &Decision, seen: &[&Seen]) -> String {
     let campaigns = words::plural(seen.len() as u64, "campaign");
     let choice = decision.choice.as_deref();
     let same = seen.iter().all(|(input, _)| input.decision.choice.as_deref() == choice);
