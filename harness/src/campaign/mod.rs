@@ -3,6 +3,7 @@
 pub mod decision;
 pub mod journal;
 pub mod mechanism;
+mod plateau;
 pub mod prepare;
 pub mod run;
 pub mod schedule;

@@ -92,6 +92,7 @@ fn rss() -> Rss {
         pss: Some(101_234_567),
         swap: Some(0),
         samples: 123,
+        slope: Some(-1_234.5),
         reading_s: 0.001_234,
         source: "peak from VmHWM, mean from statm samples, end and drained from smaps_rollup".to_owned(),
     }

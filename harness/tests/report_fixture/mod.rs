@@ -176,6 +176,7 @@ fn trial(
             pss: Some(bytes(0.9)),
             swap: Some(0),
             samples: 400,
+            slope: Some(0.0),
             reading_s: 0.002,
             source: "statm, smaps_rollup".into(),
         }),
