@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod choice;
+pub mod libc;
 pub mod plan;
 pub mod program;
 

@@ -10,6 +10,7 @@ use super::args::{ListArgs, Listed};
 use super::doctor::companions;
 use super::doctor::judge::Companion;
 use super::surroundings::Surroundings;
+use crate::campaign::prepare;
 use crate::format::FORMAT;
 use crate::format::manifest::Libc;
 use crate::knowledge::{self, Kind, Passing, Setting};
@@ -197,7 +198,7 @@ fn allocators(companions: &[Companion]) -> Vec<AllocatorView> {
 /// The C library that trials run on, as the workload binaries report it.
 fn host_libc(companions: &[Companion]) -> Libc {
     let reported = companions.iter().find_map(|companion| companion.identity.as_ref().ok());
-    Libc { name: "host".to_owned(), version: reported.map(|identity| identity.libc_version.clone()) }
+    prepare::host_libc(reported.map(|identity| identity.libc_version.clone()))
 }
 
 #[cfg(test)]

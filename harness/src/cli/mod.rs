@@ -18,6 +18,7 @@ mod choose;
 mod compare;
 mod completions;
 mod doctor;
+mod libcs;
 mod list;
 mod man;
 mod predict;
