@@ -6,7 +6,7 @@ fn machine() -> &'static Machine {
 }
 
 fn write(root: &Path, path: &str, bytes: &[u8]) {
-    let path = root.join(path);
+    let path = root.join(path.trim_start_matches('/'));
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, bytes).unwrap();
 }
