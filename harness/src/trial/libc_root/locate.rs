@@ -100,7 +100,7 @@ pub fn locate(dir: &Path, machine: &str) -> Result<Root, String> {
         .ok_or_else(|| format!("another libc than the host's is not supported on {machine}"))?;
     let places = places(machine);
     let Some(libc) = find(&root, &places, LIBC)? else {
-        return Err(refused(&what_instead(&root)));
+        return Err(refused(&what_instead(&root, machine)));
     };
     let bytes = super::read(&libc).map_err(|e| format!("failed to read {}: {e}", libc.display()))?;
     check_machine(&bytes, machine).map_err(|what| format!("{} {what}", libc.display()))?;
@@ -159,7 +159,7 @@ fn check_machine(bytes: &[u8], machine: &Machine) -> Result<(), String> {
 }
 
 /// What a root has in place of a glibc for this machine.
-fn what_instead(root: &Path) -> String {
+fn what_instead(root: &Path, own: &Machine) -> String {
     let listed = |place: &str| {
         let place = inside::resolve(root, Path::new(place)).ok().flatten();
         let entries = place.and_then(|place| std::fs::read_dir(place).ok()).into_iter().flatten().flatten();
@@ -178,7 +178,7 @@ fn what_instead(root: &Path) -> String {
     };
     if let Some(tuple) = names.iter().find(foreign) {
         let machine = tuple.split('-').next().unwrap_or(tuple);
-        return format!("no glibc for {}, but one for {machine},", std::env::consts::ARCH);
+        return format!("no glibc for {}, but one for {machine},", own.name);
     }
     format!("no {LIBC} (looked for in lib, lib64, usr/lib, usr/lib64 and the directory itself)")
 }

@@ -2,7 +2,8 @@ use super::*;
 use std::os::unix::fs::symlink;
 
 fn machine() -> &'static Machine {
-    MACHINES.iter().find(|known| known.name == std::env::consts::ARCH).expect("a machine that is known")
+    let own = rustix::system::uname().machine().to_string_lossy().into_owned();
+    MACHINES.iter().find(|known| known.name == own).expect("a machine that is known")
 }
 
 fn write(root: &Path, path: &str, bytes: &[u8]) {
