@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod choice;
+pub mod libc;
 pub mod plan;
 pub mod program;
 
@@ -192,12 +193,16 @@ pub struct ChooseArgs {
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// The campaign before
+    /// The campaign before; alone, two libcs of it are compared within their common rounds
     #[arg(value_name = "BEFORE")]
     pub before: PathBuf,
     /// The campaign after
     #[arg(value_name = "AFTER")]
-    pub after: PathBuf,
+    pub after: Option<PathBuf>,
+    /// The libcs to compare, before and after, by their names in the campaigns [default: of one campaign that has two,
+    /// these; of two campaigns each with its namesake]
+    #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',', num_args = 1..=2)]
+    pub libc: Vec<String>,
     /// Exit with 3 where a figure has become worse: FIGURE:worse[:SHARE], FIGURE one of throughput, rss, p99
     #[arg(long, value_name = "GATE")]
     pub fail_on: Vec<String>,
@@ -229,6 +234,9 @@ pub struct ListArgs {
     /// What to list; everything in short where left out
     #[arg(value_enum, value_name = "WHAT")]
     pub what: Option<Listed>,
+    /// Look at the glibc in a directory as well, NAME=DIR; may be repeated
+    #[arg(long = "libc", value_name = "NAME=DIR")]
+    pub libcs: Vec<String>,
     /// Print JSON on stdout
     #[arg(long)]
     pub json: bool,

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::args::{OutArgs, PlanArgs};
 use super::exit::CliError;
-use super::run;
 use super::say;
 use super::surroundings::Surroundings;
+use super::{libcs, run};
 use crate::campaign::prepare::{self, Ingredients};
 use crate::campaign::store::{self, Campaign, Store};
 use crate::format::manifest::Manifest;
@@ -61,13 +61,15 @@ fn create(
     around: &Surroundings,
     host_name: Option<String>,
 ) -> Result<(Store, Campaign), CliError> {
-    let mut binaries = BTreeMap::new();
+    let (mut binaries, mut programs) = (BTreeMap::new(), BTreeMap::new());
     let mut libc_version = host::libc_version();
     for part in prepare::parts(&plan) {
         let found = run::part(around, &part)?;
         libc_version = found.libc_version.or(libc_version);
         binaries.insert(part.key(), found.binary);
+        programs.insert(part.key(), found.path);
     }
+    let libcs = libcs::entries(&plan, libc_version.as_ref())?;
     refuse_without_group(&plan)?;
     let host = host::fingerprint(host_name).map_err(|e| CliError::Failed(e.to_string()))?;
     let memory = host.cgroup_limit.map_or(host.memory, |limit| limit.min(host.memory));
@@ -83,8 +85,9 @@ fn create(
         strategy: strategy.to_owned(),
         host,
         binaries,
-        libc_version,
+        libcs,
     });
+    libcs::check(&manifest, &programs, &run::environment(around))?;
     let store = store::create(dir, &manifest)?;
     Ok((
         store,

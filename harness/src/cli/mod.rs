@@ -18,6 +18,7 @@ mod choose;
 mod compare;
 mod completions;
 mod doctor;
+mod libcs;
 mod list;
 mod man;
 mod predict;
@@ -52,7 +53,8 @@ fn dispatch(command: Command) -> Result<u8, CliError> {
         Command::Compare(args) => compare::run(&args),
         Command::Choose(args) => choose::run(&args),
         Command::Report(args) => report::run(&args),
-        Command::List(args) => unless_unread(list::run(&args, &around, out).map(done)),
+        Command::List(args) => list::others(&args)
+            .and_then(|others| unless_unread(list::run(&args, others, &around, out).map(done))),
         Command::Predict(args) => predict::run(&args, &around),
         Command::Doctor(args) => unless_unread(doctor::run(&args, &around, out)),
         Command::Completions(args) => {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::args::ShowArgs;
 use super::exit::CliError;
+use super::libcs;
 use super::progress::{Progress, Say};
 use super::say;
 use super::signals::Stop;
@@ -117,7 +118,8 @@ pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<Ran, Cl
     let Campaign { manifest, trials: past, notes, .. } = campaign;
     let stop = Stop::install().map_err(|e| CliError::Failed(format!("failed to handle signals: {e}")))?;
     let programs = programs(&manifest, around)?;
-    let setup = prepare::setup(&manifest, &programs).map_err(CliError::Usage)?;
+    let mut setup = prepare::setup(&manifest, &programs).map_err(CliError::Usage)?;
+    libcs::equip(&mut setup, &environment(around))?;
     // This very program, also where its file has been replaced meanwhile.
     let executable = PathBuf::from("/proc/self/exe");
     let mut executor =
@@ -146,7 +148,7 @@ pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<Ran, Cl
 }
 
 /// The environment that every trial starts from, as far as it is text.
-fn environment(around: &Surroundings) -> BTreeMap<String, String> {
+pub fn environment(around: &Surroundings) -> BTreeMap<String, String> {
     let text =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     around.scrubbed().into_iter().filter_map(text).collect()

@@ -109,6 +109,10 @@ pub struct OwnProgram {
     pub stopped: Option<String>,
     /// Files below the campaign's directory that hold what was printed: of each the first and the last 512 KiB.
     pub output: Vec<String>,
+    /// Processes that ran on the host's C library though the trial was one on another: a loader alone does not carry
+    /// over to what a program starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_libc: Vec<String>,
 }
 
 impl OwnProgram {

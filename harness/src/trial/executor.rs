@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::libc_root::Footing;
 use crate::format::series::Series;
 use crate::format::trial::TrialRecord;
 use crate::knowledge::Setting;
@@ -22,6 +23,8 @@ pub struct TrialSpec {
     pub threads: u32,
     /// `host`, or the name of another C library.
     pub libc: String,
+    /// That C library, where it is not the host's.
+    pub footing: Option<Arc<Footing>>,
     /// Canonical candidate.
     pub candidate: String,
     /// Round, from 0.

@@ -12,6 +12,7 @@ pub mod fingerprint;
 pub mod group;
 pub mod host;
 pub mod launcher;
+pub mod libc_root;
 pub mod libraries;
 pub mod program;
 pub mod real;

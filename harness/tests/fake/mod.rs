@@ -23,7 +23,7 @@ pub fn manifest(plan: &str) -> Manifest {
         strategy: "full-grid".to_owned(),
         host: host::fingerprint(None).unwrap(),
         binaries: BTreeMap::new(),
-        libc_version: None,
+        libcs: vec![prepare::host_libc(None)],
     })
 }
 

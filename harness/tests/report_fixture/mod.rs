@@ -8,7 +8,7 @@ use arenalab::format::decision::{
     Apply, Comparison, Constraints, Decision, Eliminated, Feasible, Level, Objective, Ratio,
     ScenarioDecision, Standing, Twin, Unsettled, Verdict,
 };
-use arenalab::format::manifest::{Binary, CandidateEntry, Host, Libc, Manifest, Merged, Scenario};
+use arenalab::format::manifest::{Binary, CandidateEntry, Host, Manifest, Merged, Scenario};
 use arenalab::format::series::Series;
 use arenalab::format::trial::{
     Anatomy, Arenas, Cpu, Effect, Faults, Latency, Live, Noise as Disturbance, Quantiles, Rss, Status,
@@ -415,7 +415,7 @@ fn manifest(shape: &Shape) -> Manifest {
                 allocator: "glibc 2.36".into(),
             },
         )]),
-        libcs: vec![Libc { name: "host".into(), version: Some("2.36".into()) }],
+        libcs: vec![arenalab::campaign::prepare::host_libc(Some("2.36".into()))],
         scenarios: shape
             .scenarios
             .iter()

@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 use super::executor::TrialSpec;
 use super::launcher::{Ending, Job, Usage};
 use super::leash::{self, Leash, Started};
+use super::libc_root::script;
 use super::noise;
 use crate::plan::program::Program;
-use look::{Elves, Look};
+use look::{Behind, Elves, Look};
 use place::Place;
 use watch::{Seen, Watch};
 
@@ -115,6 +116,11 @@ impl Story {
 pub fn play(around: &Around, spec: &TrialSpec, program: &Program, begin: Instant) -> Result<Story, String> {
     let temporary = around.environment.get("TMPDIR").map_or("/tmp", String::as_str);
     let place = Place::make(Path::new(temporary), spec.threads)?;
+    let elves = Elves::behind(spec.footing.as_ref().map(|footing| {
+        let found = script::behind(&spec.program, around.environment.get("PATH"));
+        let program = found.map_or_else(|_| spec.program.clone(), |behind| behind.program);
+        Behind { loader: footing.root.loader.clone(), program }
+    }));
     let mut trial = Playing {
         around,
         spec,
@@ -123,7 +129,7 @@ pub fn play(around: &Around, spec: &TrialSpec, program: &Program, begin: Instant
         begin,
         deadline: begin + spec.timeout,
         story: Story::default(),
-        elves: Elves::default(),
+        elves,
     };
     let outcome = trial.all();
     trial.story.broken = outcome.err();
@@ -157,12 +163,13 @@ impl Playing<'_> {
         }
         let begin = Instant::now();
         let before = noise::mark();
-        let started = leash::start_program(self.around.executable, &self.job()).map_err(Broken::Failed)?;
+        let started = leash::start_program(self.around.executable, &self.job()?).map_err(Broken::Failed)?;
         let mut leash = match started {
             Started::Runs(leash) => leash,
             Started::Not(reason) => return Err(Broken::Failed(reason)),
         };
-        let watch = Watch::start(leash.launcher(), self.begin, !self.program.is_service());
+        let watch =
+            Watch::start(leash.launcher(), self.begin, !self.program.is_service(), self.elves.clone());
         let outcome = if self.program.is_service() {
             self.serve(&mut leash, &watch)
         } else {
@@ -177,14 +184,26 @@ impl Playing<'_> {
         outcome
     }
 
-    fn job(&mut self) -> Job {
+    fn job(&mut self) -> Result<Job, Broken> {
         let mut env = self.environment();
         env.extend(self.spec.asked.env.clone());
-        let (program, words) = self.command(&self.program.command);
-        Job {
-            program: if self.program.shell { program } else { self.spec.program.clone() },
-            arg0: words.first().cloned(),
-            args: words.into_iter().skip(1).collect(),
+        let (found, words) = self.command(&self.program.command);
+        let mut program = if self.program.shell { found } else { self.spec.program.clone() };
+        let arg0 = words.first().cloned();
+        let mut args: Vec<String> = words.into_iter().skip(1).collect();
+        if let Some(footing) = &self.spec.footing {
+            let more = env.get("LD_LIBRARY_PATH");
+            let line = script::behind(&program, env.get("PATH")).and_then(|behind| {
+                let words = behind.words.iter().cloned().chain(args).collect::<Vec<_>>();
+                let arg0 = if behind.words.is_empty() { arg0.clone() } else { None };
+                footing.line(&behind.program, arg0.as_deref(), words, more)
+            });
+            (program, args) = line.map(|line| (line.program, line.args)).map_err(Broken::Failed)?;
+        }
+        Ok(Job {
+            program,
+            arg0,
+            args,
             env: env.into_iter().collect(),
             timeout_ms: (self.left() + self.spec.idle + self.program.stop.grace).as_millis() as u64,
             grace_ms: self.program.stop.grace.as_millis() as u64,
@@ -194,7 +213,7 @@ impl Playing<'_> {
             stop_group: self.program.shell,
             scratch: Some(self.place.places.dir.clone()),
             join: self.around.join.clone(),
-        }
+        })
     }
 
     fn environment(&self) -> BTreeMap<String, String> {
