@@ -61,7 +61,7 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
 }
 
 /// That rounds were run again, and how many.
-fn repeated(trials: &[TrialRecord]) -> Option<String> {
+pub(super) fn repeated(trials: &[TrialRecord]) -> Option<String> {
     let again: BTreeSet<(u32, u32)> =
         trials.iter().filter(|trial| trial.attempt > 0).map(|trial| (trial.round, trial.attempt)).collect();
     let count = again.len();

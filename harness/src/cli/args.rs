@@ -74,6 +74,22 @@ pub enum Command {
                            chosen; 3 no candidate meets the constraints; 4 undecided; 130 interrupted."
     )]
     Tune(Box<TuneArgs>),
+    /// Rehearse an upgrade: today's C library and tomorrow's, side by side
+    #[command(
+        long_about = "Measures the same candidates under today's glibc and under the next one (or several), in the same \
+                      rounds, and tells what each step does: to memory and throughput with nothing changed; which \
+                      setting brings memory back to today's level at the least loss of throughput; what is best on the \
+                      next one; and the lines to ship. The C libraries are rehearsed in the order in which they are \
+                      named, the host's first unless --libc host says where. A rehearsal that was interrupted goes on \
+                      with --resume; one that is complete is told again by it.",
+        after_long_help = "Examples:\n  scripts/fetch-libc debian 13 libcs/debian-13\n  arenalab rehearse mail-server larson \
+                           --libc debian-13=libcs/debian-13\n  arenalab rehearse --libc rhel8=/mnt/rhel8 --libc host --libc \
+                           rhel10=/mnt/rhel10 mail-server --threads 16,64\n  arenalab rehearse --libc next=/mnt/next \
+                           --allocators glibc --work 250000 -- ./indexer corpus/\n\nExit codes: 0 every step leaves \
+                           memory and throughput within what is allowed, or a setting is shown to; 3 a step harms and no \
+                           measured setting helps; 4 undecided; 130 interrupted."
+    )]
+    Rehearse(Box<RehearseArgs>),
     /// Choose a setting from a finished campaign
     #[command(
         long_about = "Chooses the candidate with the least RSS whose throughput (and p99 latency, where asked) is \
@@ -164,6 +180,20 @@ pub struct TuneArgs {
     /// How it is searched.
     #[command(flatten)]
     pub search: SearchArgs,
+    /// Where it goes.
+    #[command(flatten)]
+    pub out: OutArgs,
+    /// What is printed.
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
+/// Arguments of `rehearse`.
+#[derive(Debug, Args)]
+pub struct RehearseArgs {
+    /// What is measured.
+    #[command(flatten)]
+    pub plan: PlanArgs,
     /// Where it goes.
     #[command(flatten)]
     pub out: OutArgs,

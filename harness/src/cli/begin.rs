@@ -26,6 +26,8 @@ pub struct Asked<'a> {
     pub out: &'a OutArgs,
     /// How the plan asks for rounds.
     pub strategy: fn(&Plan) -> Strategy,
+    /// Fewest C libraries that the plan must name.
+    pub least_libcs: usize,
     /// Whether notes are to be printed.
     pub quiet: bool,
 }
@@ -35,17 +37,30 @@ pub struct Asked<'a> {
 /// # Errors
 /// When the plan, the directory or a companion is not as it should be.
 pub fn campaign(asked: Asked, around: &Surroundings) -> Result<(Store, Campaign), CliError> {
-    let Asked { plan, above, below, out, strategy, quiet } = asked;
+    let Asked { plan, above, below, out, strategy, least_libcs, quiet } = asked;
     if out.resume {
-        return resume(&out.out.clone().unwrap_or_default(), plan, above, strategy);
+        let (store, campaign) = resume(&out.out.clone().unwrap_or_default(), plan, above, strategy)?;
+        enough_libcs(campaign.manifest.libcs.len(), least_libcs)?;
+        return Ok((store, campaign));
     }
     let plan = plan.into_plan_between(above, below).map_err(|e| CliError::Usage(e.to_string()))?;
+    enough_libcs(plan.sweep.libcs.len(), least_libcs)?;
     if !quiet {
         plan.notes().iter().for_each(|note| say::err(note));
     }
     let dir = out.out.clone().unwrap_or_else(|| default_dir(&plan));
     let strategy = fields::strategy_name(strategy(&plan));
     create(&dir, plan, strategy, around, out.host_name.clone())
+}
+
+fn enough_libcs(there: usize, least: usize) -> Result<(), CliError> {
+    if there >= least {
+        return Ok(());
+    }
+    Err(CliError::Usage(format!(
+        "{there} C library is named, and {least} are needed: name the next one with --libc NAME=DIR (scripts/fetch-libc gets \
+         one; the host's own is the first)"
+    )))
 }
 
 fn default_dir(plan: &Plan) -> PathBuf {

@@ -23,6 +23,7 @@ mod list;
 mod man;
 mod predict;
 mod progress;
+mod rehearse;
 mod report;
 mod run;
 mod say;
@@ -50,6 +51,7 @@ fn dispatch(command: Command) -> Result<u8, CliError> {
     match command {
         Command::Sweep(args) => sweep::run(*args, &around),
         Command::Tune(args) => tune::run(*args, &around),
+        Command::Rehearse(args) => rehearse::run(*args, &around),
         Command::Compare(args) => compare::run(&args),
         Command::Choose(args) => choose::run(&args),
         Command::Report(args) => report::run(&args),

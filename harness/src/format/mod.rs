@@ -5,6 +5,7 @@ pub mod compare;
 pub mod decision;
 pub mod manifest;
 pub mod predict;
+pub mod rehearse;
 pub mod series;
 pub mod step;
 pub mod trial;

@@ -13,6 +13,7 @@ mod method;
 mod pictures;
 mod profile;
 mod profiles;
+mod rehearsal;
 mod story;
 mod terminal;
 pub mod words;
@@ -26,6 +27,7 @@ use crate::format::manifest::Manifest;
 use crate::format::series::Series;
 use crate::format::trial::TrialRecord;
 
+pub use rehearsal::terminal as rehearsal_terminal;
 pub use terminal::terminal;
 
 /// What a report is made from.

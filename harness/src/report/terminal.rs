@@ -56,18 +56,18 @@ pub fn terminal(decision: &Decision, width: u16, colour: bool) -> String {
     out
 }
 
-struct Paint {
-    colour: bool,
+pub(super) struct Paint {
+    pub(super) colour: bool,
 }
 
 impl Paint {
-    fn bold(&self, text: &str, code: &str) -> String {
+    pub(super) fn bold(&self, text: &str, code: &str) -> String {
         if self.colour { format!("\u{1b}[1;{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 }
 
 /// Breaks at spaces so that no line is longer than `width`, where words allow it.
-fn wrapped(text: &str, width: u16) -> String {
+pub(super) fn wrapped(text: &str, width: u16) -> String {
     let mut out = String::new();
     let mut column = 0;
     for word in words::clean(text).split_whitespace() {
@@ -190,7 +190,7 @@ fn table_row(decision: &Decision, standing: &Standing, most: f64) -> Vec<Cell> {
     ]
 }
 
-fn judged(ratio: Option<&Ratio>, verdict: Comparison, is_baseline: bool) -> Cell {
+pub(super) fn judged(ratio: Option<&Ratio>, verdict: Comparison, is_baseline: bool) -> Cell {
     let Some(ratio) = ratio.filter(|_| !is_baseline) else { return Cell::new("–") };
     let cell = Cell::new(format!("{} {}", words::change(ratio.estimate), words::mark(verdict)));
     match verdict {
