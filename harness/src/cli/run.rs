@@ -23,6 +23,9 @@ use crate::trial::companions::{self, Missing};
 use crate::trial::fingerprint;
 use crate::trial::real::RealExecutor;
 
+/// This very program, also where its file has been replaced meanwhile.
+pub const LAUNCHER: &str = "/proc/self/exe";
+
 /// What is to be run.
 pub struct Running<'a> {
     /// Where it goes.
@@ -73,11 +76,11 @@ pub struct Found {
     pub libc_version: Option<String>,
 }
 
-/// Finds a file that a campaign needs.
+/// Finds a file that a campaign needs; a program of the user's, where `plan` runs inside roots alone, in the first.
 ///
 /// # Errors
 /// When it is missing, or a workload binary does not say who it is.
-pub fn part(around: &Surroundings, part: &Part) -> Result<Found, CliError> {
+pub fn part(around: &Surroundings, part: &Part, plan: Option<&Plan>) -> Result<Found, CliError> {
     let environment = environment(around);
     let failed = |e: Missing| CliError::Failed(e.to_string());
     match part {
@@ -97,7 +100,9 @@ pub fn part(around: &Surroundings, part: &Part) -> Result<Found, CliError> {
             Ok(Found { path, binary, libc_version: None })
         }
         Part::Program(name, executable) => {
-            let path = companions::executable(executable, environment.get("PATH")).ok_or_else(|| {
+            let search = environment.get("PATH");
+            let in_root = || plan.and_then(|plan| libcs::program_in_root(plan, executable, search));
+            let path = companions::executable(executable, search).or_else(in_root).ok_or_else(|| {
                 CliError::Usage(format!(
                     "{name}: there is no executable {}; give its path, or put its directory in PATH",
                     quote(executable)
@@ -120,8 +125,7 @@ pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<Ran, Cl
     let programs = programs(&manifest, around)?;
     let mut setup = prepare::setup(&manifest, &programs).map_err(CliError::Usage)?;
     libcs::equip(&mut setup, &environment(around))?;
-    // This very program, also where its file has been replaced meanwhile.
-    let executable = PathBuf::from("/proc/self/exe");
+    let executable = PathBuf::from(LAUNCHER);
     let mut executor =
         RealExecutor::new(executable, manifest.host.name.clone(), stop.flag.clone(), environment(around))
             .keeping_output_in(store.dir.join(OUTPUT));
@@ -159,7 +163,7 @@ fn programs(manifest: &Manifest, around: &Surroundings) -> Result<BTreeMap<Strin
         Plan::from_toml(&manifest.plan, "the campaign's plan").map_err(|e| CliError::Usage(e.to_string()))?;
     let mut programs = BTreeMap::new();
     for needed in prepare::parts(&plan) {
-        let found = part(around, &needed)?;
+        let found = part(around, &needed, Some(&plan))?;
         let key = needed.key();
         if manifest.binaries.get(&key).is_some_and(|known| known.sha256 != found.binary.sha256) {
             return Err(CliError::Usage(format!(
