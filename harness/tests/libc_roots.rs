@@ -61,6 +61,46 @@ fn own_glibc(dir: &Path) -> PathBuf {
     root
 }
 
+/// A root with the host's own glibc where programs look for it, and with some programs.
+fn own_root(dir: &Path, programs: &[&Path]) -> PathBuf {
+    let flat = own_glibc(dir);
+    let root = dir.join("whole");
+    for (place, files) in [("lib64", "ld-"), ("lib", "ld-"), ("usr/lib64", "lib")] {
+        std::fs::create_dir_all(root.join(place)).unwrap();
+        for entry in std::fs::read_dir(&flat).unwrap().flatten() {
+            if entry.file_name().to_str().unwrap().starts_with(files) {
+                std::fs::copy(entry.path(), root.join(place).join(entry.file_name())).unwrap();
+            }
+        }
+    }
+    // Debian's loader looks below its own machine's name.
+    for place in ["lib", "usr/lib"] {
+        let tuple = format!("{}-linux-gnu", std::env::consts::ARCH);
+        std::fs::create_dir_all(root.join(place)).unwrap();
+        std::os::unix::fs::symlink("/usr/lib64", root.join(place).join(tuple)).unwrap();
+    }
+    std::fs::create_dir_all(root.join("usr/bin")).unwrap();
+    std::os::unix::fs::symlink("/usr/bin", root.join("bin")).unwrap();
+    for program in programs {
+        std::fs::copy(program, root.join("usr/bin").join(program.file_name().unwrap())).unwrap();
+    }
+    root
+}
+
+/// Every file below a directory with its size.
+fn inventory(dir: &Path) -> Vec<(PathBuf, u64)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        let metadata = entry.metadata().unwrap();
+        found.push((entry.path(), metadata.len()));
+        if metadata.is_dir() {
+            found.extend(inventory(&entry.path()));
+        }
+    }
+    found.sort();
+    found
+}
+
 const SMALL: [&str; 8] =
     ["larson:ops=4k", "--threads", "2", "--rounds", "2", "--allocators", "glibc", "--arena-max=default"];
 
@@ -167,6 +207,44 @@ fn what_the_loader_does_not_reach_is_unsupported_there_and_says_why() {
 }
 
 #[test]
+fn a_program_runs_inside_a_root_with_all_that_it_starts_and_changes_nothing_there() {
+    let (parent, dir) = fresh();
+    let program = compiled(parent.path(), "program", &[]);
+    let root = own_root(parent.path(), &[&program, Path::new("/bin/sh"), Path::new("/bin/sleep")]);
+    let script = root.join("usr/bin/script");
+    std::fs::write(&script, "#!/usr/bin/sh\necho x > /etc-of-mine; program 'sleep 0.2'; echo '{} is mine'\n")
+        .unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let before = inventory(&root);
+    let named = format!("inn={}", text(&root));
+    let args = ["sweep", "--rounds", "1", "--allocators", "glibc,jemalloc", "--arena-max", "default,2"];
+    let args =
+        [&args[..], &["--no-host-libc", "--root", &named, "--out", text(&dir), "--", "script"]].concat();
+    let output = run(&args);
+    if output.status.code() == Some(2) && both(&output).contains("this host does not allow") {
+        println!("skipped: {}", both(&output).trim());
+        return;
+    }
+    assert_eq!(output.status.code(), Some(0), "{}", both(&output));
+    let rows = trials(&dir);
+    assert_eq!(rows.len(), 4);
+    for row in &rows {
+        assert_eq!((&row["status"], &row["effect"]["verified"]), (&"ok".into(), &true.into()), "{row}");
+        let printed =
+            std::fs::read_to_string(dir.join(row["program"]["output"][0].as_str().unwrap())).unwrap();
+        assert!(printed.contains(&format!("glibc {}", row["libc_version"].as_str().unwrap())), "{printed}");
+        let limited = row["candidate"] == "glibc:arena_max=2";
+        if row["candidate"] != "jemalloc" {
+            assert_eq!(row["arenas"]["observed"], if limited { 2 } else { 5 }, "{row}");
+        }
+    }
+    assert_eq!(manifest(&dir)["libcs"][0]["run"], "root");
+    assert_eq!(inventory(&root), before);
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts.contains("arenalab-libc-"), "{mounts}");
+}
+
+#[test]
 fn a_campaign_goes_on_with_the_same_glibc_and_with_no_other() {
     let (parent, dir) = fresh();
     let root = own_glibc(parent.path());
@@ -179,8 +257,7 @@ fn a_campaign_goes_on_with_the_same_glibc_and_with_no_other() {
         "{rows:?}"
     );
     let journal = dir.join("trials.jsonl");
-    let first: String =
-        std::fs::read_to_string(&journal).unwrap().lines().take(1).map(|l| format!("{l}\n")).collect();
+    let first: String = std::fs::read_to_string(&journal).unwrap().split_inclusive('\n').take(1).collect();
     std::fs::write(&journal, &first).unwrap();
     run_expecting(0, &[&begin[..], &["--resume"]].concat());
     assert_eq!(trials(&dir).len(), 4);

@@ -82,7 +82,7 @@ fn too_old(root: &Root) -> Option<String> {
 fn command_and_roots() -> Option<(PathBuf, Vec<Root>)> {
     let roots = roots();
     let portable =
-        std::env::var_os("ARENALAB_TEST_LIBCS").map(|all| PathBuf::from(all).join("portable/arenalab"));
+        std::env::var_os("ARENALAB_TEST_LIBCS").map(|all| PathBuf::from(all).join("portable/bin/arenalab"));
     if let Some(portable) = portable.filter(|path| path.is_file()) {
         return Some((portable, roots));
     }
@@ -92,7 +92,7 @@ fn command_and_roots() -> Option<(PathBuf, Vec<Root>)> {
         match too_old(&root) {
             None => fit.push(root),
             Some(why) => {
-                assert!(!required, "portable/arenalab is not beside the roots, and is required: {why}");
+                assert!(!required, "portable/bin/arenalab is not beside the roots, and is required: {why}");
                 println!("{} is skipped: {}", root.name, why.trim());
             }
         }

@@ -79,7 +79,7 @@ fn create(
     let (mut binaries, mut programs) = (BTreeMap::new(), BTreeMap::new());
     let mut libc_version = host::libc_version();
     for part in prepare::parts(&plan) {
-        let found = run::part(around, &part)?;
+        let found = run::part(around, &part, Some(&plan))?;
         libc_version = found.libc_version.or(libc_version);
         binaries.insert(part.key(), found.binary);
         programs.insert(part.key(), found.path);

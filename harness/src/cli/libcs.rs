@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::exit::CliError;
+use super::run::LAUNCHER;
 use crate::campaign::prepare;
 use crate::campaign::run::Setup;
 use crate::format::manifest::{Libc, LibcRun, Manifest};
 use crate::plan::{Plan, PlannedLibc};
 use crate::trial::executor::TrialSpec;
-use crate::trial::libc_root::script;
 use crate::trial::libc_root::suits::Wanted;
-use crate::trial::libc_root::{self, Footing, Root};
+use crate::trial::libc_root::{self, Footing, Root, inside, probe, script, whole};
 
 /// What to do where a workload binary needs more than a root has.
 const REMEDY: &str = "use the archive that scripts/build-portable makes, with the arenalab in it";
@@ -35,9 +35,6 @@ pub fn entries(plan: &Plan, host_version: Option<&String>) -> Result<Vec<Libc>, 
 /// # Errors
 /// The directory is no root with a glibc for this host.
 pub fn other(name: &str, dir: &Path, whole: bool) -> Result<Libc, CliError> {
-    if whole {
-        return Err(CliError::Usage(format!("libc {name}: running inside a root is not supported yet")));
-    }
     let root = find(name, dir)?;
     Ok(Libc {
         name: name.to_owned(),
@@ -66,6 +63,10 @@ pub fn equip(setup: &mut Setup, environment: &BTreeMap<String, String>) -> Resul
     for spec in setup.templates.iter_mut().flatten() {
         let Some(footing) = footings.get(&spec.libc) else { continue };
         spec.footing = Some(Arc::clone(footing));
+        if spec.is_of_root() {
+            place_in_root(spec, footing, environment);
+            continue;
+        }
         let unfit = asked.entry(key(spec)).or_insert_with(|| unfit(spec, footing, environment));
         spec.unsupported = spec.unsupported.take().or_else(|| unfit.clone());
     }
@@ -93,6 +94,32 @@ pub fn check(
     }
     let mut setup = prepare::setup(manifest, programs).map_err(CliError::Usage)?;
     equip(&mut setup, environment)
+}
+
+/// Finds the program of a trial inside the root that it is to run in.
+fn place_in_root(spec: &mut TrialSpec, footing: &Footing, environment: &BTreeMap<String, String>) {
+    let Some(own) = &spec.own else { return };
+    let dir = &footing.root.dir;
+    if let Some(path) = whole::executable(dir, own.executable(), environment.get("PATH")) {
+        spec.program = path;
+    } else {
+        let why = format!("there is no executable {} in {}", own.executable(), dir.display());
+        spec.unsupported.get_or_insert(why);
+    }
+}
+
+/// The program of a workload in the first root of a plan that it runs inside of, where the host need not have it.
+pub fn program_in_root(plan: &Plan, name: &str, search: Option<&String>) -> Option<PathBuf> {
+    let on_host = plan.sweep.libcs.iter().any(|libc| !matches!(libc, PlannedLibc::Other { whole: true, .. }));
+    let dirs = plan.sweep.libcs.iter().filter_map(|libc| match libc {
+        PlannedLibc::Other { dir, whole: true, .. } => dir.canonicalize().ok(),
+        _ => None,
+    });
+    let mut found = dirs.filter_map(|dir| {
+        let path = whole::executable(&dir, name, search)?;
+        inside::resolve(&dir, &path).ok().flatten()
+    });
+    if on_host { None } else { found.next() }
 }
 
 /// What decides whether a trial can run on a C library.
@@ -149,5 +176,12 @@ fn footing(libc: &Libc, environment: &BTreeMap<String, String>) -> Result<Footin
         )));
     }
     let temporary = environment.get("TMPDIR").map_or("/tmp", String::as_str);
-    Footing::prepare(&libc.name, root, Path::new(temporary)).map_err(CliError::Failed)
+    let whole = libc.run == LibcRun::Root;
+    let footing =
+        Footing::prepare(&libc.name, root, whole, Path::new(temporary)).map_err(CliError::Failed)?;
+    if whole {
+        let tried = probe::probe(Path::new(LAUNCHER), &footing);
+        tried.map_err(|why| CliError::Usage(format!("libc {}: {why}", libc.name)))?;
+    }
+    Ok(footing)
 }

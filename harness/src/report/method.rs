@@ -2,7 +2,7 @@
 
 use super::story::{Fact, fact};
 use super::{Input, words};
-use crate::format::manifest::{CandidateEntry, Manifest, Merged};
+use crate::format::manifest::{CandidateEntry, Libc, LibcRun, Manifest, Merged};
 use crate::units;
 
 /// How it was measured.
@@ -43,7 +43,7 @@ pub fn host(manifest: &Manifest) -> Vec<Fact> {
         facts.push(fact("cgroup memory limit", units::format_bytes(limit as f64)));
     }
     for libc in &manifest.libcs {
-        facts.push(fact(&format!("libc {}", libc.name), libc.version.as_deref().unwrap_or(unknown)));
+        facts.push(fact(&format!("libc {}", libc.name), words::clean(&of_libc(libc))));
     }
     for (allocator, binary) in &manifest.binaries {
         let hash: String = binary.sha256.chars().take(16).collect();
@@ -57,6 +57,18 @@ pub fn host(manifest: &Manifest) -> Vec<Fact> {
         ));
     }
     facts
+}
+
+/// A C library's version, and how trials ran on it.
+fn of_libc(libc: &Libc) -> String {
+    let version =
+        libc.version.as_ref().map_or_else(|| "unknown".to_owned(), |version| format!("glibc {version}"));
+    let path = libc.path.as_deref().unwrap_or("an unknown directory");
+    match libc.run {
+        LibcRun::Host => version,
+        LibcRun::Loader => format!("{version}, through the loader of {path}"),
+        LibcRun::Root => format!("{version}, inside {path}"),
+    }
 }
 
 /// Candidates that were not run: the one asked for, the one that stands for it, why.

@@ -115,7 +115,7 @@ fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, 
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let title = words::clean(&words::scenario(&scenario.workload, scenario.threads, &scenario.libc));
+    let title = words::clean(&words::heading(decision, scenario));
     let trust =
         if scenario.twin.is_some_and(|t| !t.trustworthy) { " (twin differs: not to be trusted)" } else { "" };
     let table = table.to_string();

@@ -2,7 +2,7 @@
 //! number that states a decision is put into words here and nowhere else.
 
 use crate::format::decision::{
-    Comparison, Constraints, Decision, Feasible, Level, Objective, Ratio, Verdict,
+    Comparison, Constraints, Decision, Feasible, Level, Objective, Ratio, ScenarioDecision, Verdict,
 };
 use crate::format::manifest::Scenario;
 use crate::format::rehearse::{Step, StepVerdict};
@@ -211,6 +211,13 @@ pub fn scenario(workload: &str, threads: u32, libc: &str) -> String {
         "host" | "" => named,
         libc => format!("{named}, libc {libc}"),
     }
+}
+
+/// A scenario's heading: with the C library where the decision has several, the host's too.
+pub fn heading(decision: &Decision, own: &ScenarioDecision) -> String {
+    let named = scenario(&own.workload, own.threads, &own.libc);
+    let several = decision.scenarios.iter().any(|other| other.libc != own.libc);
+    if several && own.libc == "host" { format!("{named}, libc host") } else { named }
 }
 
 /// `4 threads`, or `its own threads` of a program that makes as many as it wants.

@@ -61,6 +61,13 @@ pub struct TrialSpec {
     pub keep_series: bool,
 }
 
+impl TrialSpec {
+    /// Whether its program is one of a root that it runs inside of, and not the host's.
+    pub fn is_of_root(&self) -> bool {
+        self.own.is_some() && self.footing.as_ref().is_some_and(|footing| footing.whole)
+    }
+}
+
 /// What a candidate asks for.
 #[derive(Clone, Debug)]
 pub struct Asked {

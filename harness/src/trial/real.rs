@@ -78,7 +78,7 @@ impl RealExecutor {
         args.extend(["--seed".to_owned(), spec.seed.to_string()]);
         args.extend(["--control-fd".to_owned(), CONTROL_FD.to_string()]);
         let mut program = spec.program.clone();
-        if let Some(footing) = &spec.footing {
+        if let Some(footing) = spec.footing.as_ref().filter(|footing| !footing.whole) {
             let line = footing.line(&program, None, args, env.get("LD_LIBRARY_PATH"))?;
             (program, args) = (line.program, line.args);
         }
@@ -89,6 +89,7 @@ impl RealExecutor {
             timeout_ms: (spec.timeout + spec.idle).as_millis() as u64,
             grace_ms: GRACE.as_millis() as u64,
             join: group.map(Group::procs).into_iter().collect(),
+            inside: spec.footing.as_ref().and_then(|footing| footing.inside(shared(spec))),
             ..Job::default()
         })
     }
@@ -108,7 +109,8 @@ impl RealExecutor {
             Err(_) => (Story::default(), Err(Broken::Gone)),
         };
         if let Some(loader) = &story.loader {
-            story.seen.tunables = self.tunables(&spec.asked, loader);
+            let of_root = spec.footing.as_ref().map(|footing| footing.root.loader.clone());
+            story.seen.tunables = self.tunables(&spec.asked, of_root.as_deref().unwrap_or(loader));
         }
         match outcome {
             Err(Broken::Interrupted | Broken::Refused(_)) => leash.let_go(),
@@ -155,6 +157,7 @@ impl RealExecutor {
         let story = program::play(&around, spec, program, begin)?;
         let look = story.end.as_ref().or(story.seen.look.as_ref());
         let loader = look.and_then(|look| look.served.as_ref()?.loader.clone());
+        let loader = spec.footing.as_ref().map(|footing| footing.root.loader.clone()).or(loader);
         let account = group.map(Group::account);
         let besides = Besides {
             tunables: loader.and_then(|loader| self.tunables(&spec.asked, &loader)),
@@ -208,6 +211,14 @@ impl RealExecutor {
     }
 }
 
+/// What of the host is there as well, where a workload binary runs inside a root.
+fn shared(spec: &TrialSpec) -> Vec<PathBuf> {
+    let footing = spec.footing.as_ref();
+    let alone = |library: &PathBuf| library.is_file() && !footing.is_some_and(|footing| footing.has(library));
+    let preloaded = spec.asked.env.get("LD_PRELOAD").map(PathBuf::from).filter(alone);
+    [spec.program.clone()].into_iter().chain(preloaded).collect()
+}
+
 /// What tells a file from another that took its place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stamp {
@@ -235,7 +246,9 @@ impl Executor for RealExecutor {
             let record = record::not_run(&self.host, spec, Status::Unsupported, reason);
             return Ok(Trial { record, series: None });
         }
-        self.unchanged(&spec.program)?;
+        if !spec.is_of_root() {
+            self.unchanged(&spec.program)?;
+        }
         if let Some(footing) = &spec.footing {
             self.unchanged(&footing.root.libc)?;
             self.unchanged(&footing.root.loader)?;

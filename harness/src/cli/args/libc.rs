@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::knowledge::nearest::quote;
 use crate::plan::{PlanError, PlannedLibc};
 
 /// What trials run on.
@@ -16,8 +17,14 @@ pub struct LibcArgs {
     /// carried over.
     #[arg(long = "libc", value_name = "NAME=DIR")]
     pub libcs: Vec<String>,
+    /// Measure inside a root as well, NAME=DIR, with its whole userland; may be repeated
+    ///
+    /// A program of your own is then the one that is in DIR. Nothing in DIR is changed: what a trial writes is kept in
+    /// memory and gone with it. Needs root, or user namespaces and overlayfs (Linux 5.11 or later).
+    #[arg(long = "root", value_name = "NAME=DIR")]
+    pub roots: Vec<String>,
     /// Do not measure on the host's own libc
-    #[arg(long, requires = "libcs")]
+    #[arg(long)]
     pub no_host_libc: bool,
 }
 
@@ -27,8 +34,9 @@ impl LibcArgs {
     /// # Errors
     /// One line that names the flag.
     pub fn libcs(&self) -> Result<Option<Vec<PlannedLibc>>, PlanError> {
-        if self.libcs.is_empty() {
-            return Ok(None);
+        if self.libcs.is_empty() && self.roots.is_empty() {
+            let why = "--no-host-libc leaves no libc to measure on; name one with --libc or --root";
+            return if self.no_host_libc { Err(PlanError::new(why.to_owned())) } else { Ok(None) };
         }
         let here = |libc: PlannedLibc| match std::env::current_dir() {
             Ok(directory) => libc.from_directory(&directory),
@@ -38,7 +46,14 @@ impl LibcArgs {
             Ok(libc) => Ok(here(libc)),
             Err(why) => Err(PlanError::new(why).of_flag("libc")),
         };
+        let read_root = |text: &String| match text.split_once('=') {
+            Some((name, dir)) => PlannedLibc::other(name, dir, true).map(here),
+            None => Err(format!("{} is no root; write NAME=DIR", quote(text))),
+        };
         let mut libcs: Vec<PlannedLibc> = self.libcs.iter().map(read).collect::<Result<_, _>>()?;
+        for root in &self.roots {
+            libcs.push(read_root(root).map_err(|why| PlanError::new(why).of_flag("root"))?);
+        }
         let named = libcs.contains(&PlannedLibc::Host);
         if named && self.no_host_libc {
             let why =
@@ -56,8 +71,12 @@ impl LibcArgs {
 mod tests {
     use super::*;
 
+    fn owned(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
     fn names(libcs: &[&str], no_host_libc: bool) -> Vec<String> {
-        let args = LibcArgs { libcs: libcs.iter().map(|text| (*text).to_owned()).collect(), no_host_libc };
+        let args = LibcArgs { libcs: owned(libcs), no_host_libc, ..LibcArgs::default() };
         args.libcs().unwrap().unwrap_or_default().iter().map(|libc| libc.name().to_owned()).collect()
     }
 
@@ -67,13 +86,13 @@ mod tests {
         assert_eq!(names(&["a=/x", "b=/y"], false), ["host", "a", "b"]);
         assert_eq!(names(&["a=/x", "host"], false), ["a", "host"]);
         assert_eq!(names(&["a=/x"], true), ["a"]);
-        let both = LibcArgs { libcs: vec!["host".to_owned()], no_host_libc: true };
+        let both = LibcArgs { libcs: owned(&["host"]), no_host_libc: true, ..LibcArgs::default() };
         assert!(both.libcs().unwrap_err().to_string().contains("give one of the two"));
     }
 
     #[test]
     fn a_directory_is_taken_from_here() {
-        let args = LibcArgs { libcs: vec!["a=x".to_owned()], no_host_libc: true };
+        let args = LibcArgs { libcs: owned(&["a=x"]), no_host_libc: true, ..LibcArgs::default() };
         let here = std::env::current_dir().unwrap();
         assert_eq!(args.libcs().unwrap().unwrap()[0].to_string(), format!("a={}/x", here.display()));
     }

@@ -3,21 +3,25 @@
 //! * [`locate`](mod@locate): the loader and the libraries of a root; [`inside`]: its paths; [`banner`]: its version.
 //! * [`shelf`]: the libraries that must match each other, in one directory.
 //! * [`command`]: a program's command line through the root's own loader; [`script`]: which program that is.
+//! * [`whole`]: inside a root as a whole.
 //! * [`suits`]: whether a program can run on it, as its own loader says. [`seen`]: what a process has mapped.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub mod banner;
 pub mod command;
 pub mod inside;
 pub mod locate;
+pub mod probe;
 pub mod script;
 pub mod seen;
 pub mod shelf;
 pub mod suits;
+pub mod whole;
 
 pub use locate::{Root, locate};
 use shelf::Shelf;
+use whole::Inside;
 
 /// Largest library that is read, bytes.
 const LARGEST: u64 = 64 << 20;
@@ -29,6 +33,8 @@ pub struct Footing {
     pub name: String,
     /// What was found.
     pub root: Root,
+    /// Whether trials run inside the root as a whole; else through its loader.
+    pub whole: bool,
     /// Its libraries.
     shelf: Shelf,
 }
@@ -38,9 +44,25 @@ impl Footing {
     ///
     /// # Errors
     /// One line: the directory cannot be made.
-    pub fn prepare(name: &str, root: Root, temporary: &Path) -> Result<Self, String> {
+    pub fn prepare(name: &str, root: Root, whole: bool, temporary: &Path) -> Result<Self, String> {
         let shelf = Shelf::make(&root, temporary)?;
-        Ok(Self { name: name.to_owned(), root, shelf })
+        Ok(Self { name: name.to_owned(), root, whole, shelf })
+    }
+
+    /// The root to run in, where trials run inside it, with what is shared with it besides.
+    pub fn inside(&self, shared: Vec<PathBuf>) -> Option<Inside> {
+        let (dir, at) = (self.root.dir.clone(), self.shelf.dir().to_owned());
+        self.whole.then_some(Inside { dir, at, shared })
+    }
+
+    /// Whether a path is there in the root.
+    pub fn has(&self, path: &Path) -> bool {
+        inside::resolve(&self.root.dir, path).is_ok_and(|found| found.is_some())
+    }
+
+    /// What the paths of processes that run inside it begin with, as they are seen from outside.
+    pub fn seen_below(&self) -> Option<PathBuf> {
+        self.whole.then(|| whole::root_over(self.shelf.dir()))
     }
 }
 

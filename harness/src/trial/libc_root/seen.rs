@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use procfs::process::{MMapPath, MemoryMap, Process};
 
 use super::locate::PIECES;
+use super::whole::as_inside;
 use super::{Footing, Root};
 
-/// The files that a process has mapped, each once.
-pub fn files(maps: &[MemoryMap]) -> Vec<PathBuf> {
+/// The files that a process has mapped, each once, as it names them itself; `below` is the root that it runs in.
+pub fn files(maps: &[MemoryMap], below: Option<&Path>) -> Vec<PathBuf> {
     let path = |map: &MemoryMap| match &map.pathname {
-        MMapPath::Path(path) => Some(path.clone()),
+        MMapPath::Path(path) => Some(below.map_or_else(|| path.clone(), |root| as_inside(path, root))),
         _ => None,
     };
     let mut files: Vec<PathBuf> = maps.iter().filter_map(path).collect();
@@ -60,6 +61,18 @@ impl Root {
 }
 
 impl Footing {
+    /// Whether the files that a process has mapped, as it names them, are of this C library, as far as they are glibc's.
+    ///
+    /// # Errors
+    /// One clause: which C library it is instead.
+    pub fn owns(&self, files: &[PathBuf]) -> Result<(), String> {
+        if !self.whole {
+            return self.root.owns(files);
+        }
+        let outside = |path: &PathBuf| self.root.dir.join(path.strip_prefix("/").unwrap_or(path));
+        self.root.owns(&files.iter().map(outside).collect::<Vec<_>>())
+    }
+
     /// Whether a process that says which version it runs on runs on this C library.
     ///
     /// # Errors
@@ -67,7 +80,7 @@ impl Footing {
     pub fn proven_by(&self, process: &Process, version: &str) -> Result<(), String> {
         let asked = |why: String| format!("asked for libc {} ({}), but {why}", self.name, self.root.version);
         let maps = process.maps().map_err(|e| asked(format!("its maps cannot be read: {e}")))?;
-        self.root.owns(&files(&maps.0)).map_err(asked)?;
+        self.owns(&files(&maps.0, self.seen_below().as_deref())).map_err(asked)?;
         if version != self.root.version {
             return Err(asked(format!("it says that it runs on {version}")));
         }
@@ -114,6 +127,6 @@ mod tests {
     #[test]
     fn this_process_has_a_c_library() {
         let maps = Process::myself().unwrap().maps().unwrap();
-        assert!(libc(&files(&maps.0)).is_some());
+        assert!(libc(&files(&maps.0, None)).is_some());
     }
 }

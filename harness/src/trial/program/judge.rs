@@ -23,8 +23,8 @@ pub struct Served {
     pub loader: Option<PathBuf>,
     /// The C library.
     pub libc: Option<PathBuf>,
-    /// Whether another C library's loader was started to run it, as the trial's own was.
-    pub by_loader: bool,
+    /// Whether it runs as the trial was started: through the loader, or in the root, of another C library.
+    pub on_footing: bool,
     /// Files that it has mapped.
     pub files: Vec<PathBuf>,
     /// What its executable says.
@@ -72,7 +72,7 @@ pub fn no_op(asked: &Asked, served: &Served) -> Option<String> {
 pub fn off_footing(footing: &Footing, served: &Served) -> Option<String> {
     let Footing { name, root, .. } = footing;
     let asked = format!("asked for libc {name} ({})", root.version);
-    if !served.by_loader {
+    if !served.on_footing {
         return Some(format!(
             "{asked}, but the process that holds most memory, {}, was started anew by the program and runs on {}: a \
              loader alone does not carry over to what a program starts",
@@ -81,7 +81,7 @@ pub fn off_footing(footing: &Footing, served: &Served) -> Option<String> {
         ));
     }
     served.libc.as_ref()?;
-    root.owns(&served.files).err().map(|why| format!("{asked}, but {why}"))
+    footing.owns(&served.files).err().map(|why| format!("{asked}, but {why}"))
 }
 
 /// How the allocator that the program does have is tuned.

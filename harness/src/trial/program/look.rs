@@ -11,6 +11,7 @@ use super::judge::Served;
 use crate::trial::elf;
 use crate::trial::heaps::{self, Counted};
 use crate::trial::libc_root::seen;
+use crate::trial::libc_root::whole::as_inside;
 use crate::trial::readings::{self, Exact};
 use crate::trial::tree::{self, Member};
 
@@ -132,12 +133,14 @@ pub struct Behind {
 pub struct Elves {
     read: BTreeMap<PathBuf, elf::Facts>,
     behind: Option<Behind>,
+    /// The root that all processes of the trial run in.
+    below: Option<PathBuf>,
 }
 
 impl Elves {
-    /// Those of a trial whose program may stand behind a loader.
-    pub fn behind(behind: Option<Behind>) -> Self {
-        Self { read: BTreeMap::new(), behind }
+    /// Those of a trial whose program may stand behind a loader, or run in a root.
+    pub fn of(behind: Option<Behind>, below: Option<PathBuf>) -> Self {
+        Self { read: BTreeMap::new(), behind, below }
     }
 
     /// Whether an executable is the loader that the trial's program stands behind.
@@ -175,9 +178,12 @@ const LIBRARIES: [(&str, &str); 8] = [
 ];
 
 fn served(process: &Process, maps: &[MemoryMap], elves: &mut Elves) -> Served {
-    let files = seen::files(maps);
+    let below = elves.below.clone();
+    let files = seen::files(maps, below.as_deref());
     let executable = process.exe().unwrap_or_default();
-    let by_loader = elves.is_behind(&executable);
+    let on_footing =
+        elves.is_behind(&executable) || below.as_ref().is_some_and(|root| executable.starts_with(root));
+    let executable = below.map_or(executable.clone(), |root| as_inside(&executable, &root));
     let (executable, facts) = elves.facts(process.pid, executable);
     let name =
         |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -196,7 +202,7 @@ fn served(process: &Process, maps: &[MemoryMap], elves: &mut Elves) -> Served {
         library: library.map(|(_, path)| path),
         loader: crate::trial::tunables::loader_of(process),
         libc: libc.cloned(),
-        by_loader,
+        on_footing,
         files,
         facts,
         executable,

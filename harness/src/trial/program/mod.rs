@@ -116,11 +116,12 @@ impl Story {
 pub fn play(around: &Around, spec: &TrialSpec, program: &Program, begin: Instant) -> Result<Story, String> {
     let temporary = around.environment.get("TMPDIR").map_or("/tmp", String::as_str);
     let place = Place::make(Path::new(temporary), spec.threads)?;
-    let elves = Elves::behind(spec.footing.as_ref().map(|footing| {
+    let behind = spec.footing.as_ref().filter(|footing| !footing.whole).map(|footing| {
         let found = script::behind(&spec.program, around.environment.get("PATH"));
         let program = found.map_or_else(|_| spec.program.clone(), |behind| behind.program);
         Behind { loader: footing.root.loader.clone(), program }
-    }));
+    });
+    let elves = Elves::of(behind, spec.footing.as_ref().and_then(|footing| footing.seen_below()));
     let mut trial = Playing {
         around,
         spec,
@@ -188,10 +189,11 @@ impl Playing<'_> {
         let mut env = self.environment();
         env.extend(self.spec.asked.env.clone());
         let (found, words) = self.command(&self.program.command);
-        let mut program = if self.program.shell { found } else { self.spec.program.clone() };
+        let whole = self.spec.footing.as_ref().is_some_and(|footing| footing.whole);
+        let mut program = if self.program.shell && !whole { found } else { self.spec.program.clone() };
         let arg0 = words.first().cloned();
         let mut args: Vec<String> = words.into_iter().skip(1).collect();
-        if let Some(footing) = &self.spec.footing {
+        if let Some(footing) = self.spec.footing.as_ref().filter(|footing| !footing.whole) {
             let more = env.get("LD_LIBRARY_PATH");
             let line = script::behind(&program, env.get("PATH")).and_then(|behind| {
                 let words = behind.words.iter().cloned().chain(args).collect::<Vec<_>>();
@@ -213,7 +215,17 @@ impl Playing<'_> {
             stop_group: self.program.shell,
             scratch: Some(self.place.places.dir.clone()),
             join: self.around.join.clone(),
+            inside: self.spec.footing.as_ref().and_then(|footing| footing.inside(self.shared())),
         })
+    }
+
+    /// What of the host is there as well, where the program runs inside a root.
+    fn shared(&self) -> Vec<PathBuf> {
+        let footing = self.spec.footing.as_ref();
+        let alone =
+            |library: &PathBuf| library.is_file() && !footing.is_some_and(|footing| footing.has(library));
+        let library = self.spec.asked.preload.clone().filter(alone);
+        [self.place.places.dir.clone()].into_iter().chain(library).collect()
     }
 
     fn environment(&self) -> BTreeMap<String, String> {

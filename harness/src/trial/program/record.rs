@@ -48,7 +48,7 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
     let usage = story.usage.as_ref();
     let ok = status == Status::Ok;
     TrialRecord {
-        libc_version: served.and_then(|served| banner::of_file(served.libc.as_deref()?)),
+        libc_version: served.and_then(|served| libc_version(spec, served)),
         status,
         reason,
         wall_s: story.wall_s.filter(|_| ok),
@@ -69,6 +69,15 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
         noise: noise_of(story),
         strays: story.ending.strays,
         ..empty
+    }
+}
+
+/// The version of the C library that a process has mapped, as its file says.
+fn libc_version(spec: &TrialSpec, served: &judge::Served) -> Option<String> {
+    let libc = served.libc.as_deref()?;
+    match spec.footing.as_ref().filter(|footing| footing.owns(&served.files).is_ok()) {
+        Some(footing) => Some(footing.root.version.clone()),
+        None => banner::of_file(libc),
     }
 }
 
