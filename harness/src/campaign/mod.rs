@@ -4,6 +4,7 @@ pub mod decision;
 pub mod journal;
 pub mod mechanism;
 pub mod prepare;
+pub mod pretence;
 pub mod run;
 pub mod schedule;
 pub mod search;

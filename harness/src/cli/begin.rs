@@ -69,6 +69,7 @@ fn create(
         binaries.insert(part.key(), found.binary);
     }
     refuse_without_group(&plan)?;
+    let pretence = plan.measure.cpus.map(|cpus| run::pretence(around, cpus));
     let host = host::fingerprint(host_name).map_err(|e| CliError::Failed(e.to_string()))?;
     let memory = host.cgroup_limit.map_or(host.memory, |limit| limit.min(host.memory));
     for workload in &plan.workloads {
@@ -84,6 +85,7 @@ fn create(
         host,
         binaries,
         libc_version,
+        pretence,
     });
     let store = store::create(dir, &manifest)?;
     Ok((

@@ -51,6 +51,38 @@ pub struct Manifest {
     pub candidates: Vec<CandidateEntry>,
     /// The candidate that the others are compared with. It is also the twin.
     pub baseline: String,
+    /// The host that is pretended; absent where none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretended_cpus: Option<PretendedCpus>,
+}
+
+/// A host with another number of CPUs, as far as allocators look at it. The contention of so many CPUs is not
+/// simulated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PretendedCpus {
+    /// Its CPUs.
+    pub cpus: u32,
+    /// Whether each trial's process reads them in `/sys/devices/system/cpu/online`.
+    pub file: bool,
+    /// Why it does not, where that is so.
+    pub no_file: Option<String>,
+    /// How each candidate is made to behave as there.
+    pub ways: Vec<PretendedWay>,
+}
+
+/// How a candidate is made to behave as with another number of CPUs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PretendedWay {
+    /// The C library that this is for.
+    pub libc: String,
+    /// Canonical candidate.
+    pub candidate: String,
+    /// The candidate that is run in its place: a limit is set that it would compute on such a host.
+    pub runs_as: Option<String>,
+    /// Most arenas of glibc then, where that is certain.
+    pub most_arenas: Option<u32>,
+    /// How, and why so, in a clause.
+    pub how: String,
 }
 
 /// One workload at one thread count.

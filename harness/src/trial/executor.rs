@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::pretend_cpus::Pretended;
 use crate::format::series::Series;
 use crate::format::trial::TrialRecord;
 use crate::knowledge::Setting;
@@ -48,6 +49,8 @@ pub struct TrialSpec {
     pub timeout: Duration,
     /// Idle wait after the drain.
     pub idle: Duration,
+    /// The host that is pretended.
+    pub pretended: Option<Pretended>,
     /// Memory that it may take, bytes; set by a control group.
     pub memory_limit: Option<u64>,
     /// Whether the allocator is asked to give memory back after that.
@@ -80,6 +83,13 @@ pub struct Trial {
     pub record: TrialRecord,
     /// RSS and live bytes over time, where asked for and seen.
     pub series: Option<Series>,
+}
+
+impl TrialSpec {
+    /// CPUs that its process is to read as online.
+    pub fn cpus_to_read(&self) -> Option<u32> {
+        self.pretended.as_ref().filter(|pretended| pretended.file).map(|pretended| pretended.cpus)
+    }
 }
 
 impl Asked {

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -23,6 +23,7 @@ use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus};
 use serde::{Deserialize, Serialize};
 
+use super::pretend_cpus;
 use output::Kept;
 
 pub mod output;
@@ -60,6 +61,8 @@ pub struct Job {
     pub scratch: Option<PathBuf>,
     /// Control groups that it is put into: their `cgroup.procs`.
     pub join: Vec<PathBuf>,
+    /// CPUs that it is to read as online ([`pretend_cpus`]).
+    pub cpus: Option<u32>,
 }
 
 /// What the harness says to a launcher that has started its job.
@@ -172,6 +175,13 @@ pub fn main() -> std::io::Result<()> {
     input.read_line(&mut line)?;
     let job: Job = serde_json::from_str(&line)?;
 
+    if let Some(cpus) = job.cpus {
+        let temporary = job.env.iter().find(|(name, _)| name == "TMPDIR").map_or("/tmp", |(_, value)| value);
+        // Before the first thread: a user namespace is for a process that has but one.
+        if let Err(reason) = pretend_cpus::enter(cpus, Path::new(temporary)) {
+            return say(&Report::NotStarted { reason: format!("failed to pretend {cpus} CPUs: {reason}") });
+        }
+    }
     let begin = Instant::now();
     let (mut child, output) = match start(&job, control) {
         Ok(started) => started,

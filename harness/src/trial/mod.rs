@@ -13,6 +13,7 @@ pub mod group;
 pub mod host;
 pub mod launcher;
 pub mod libraries;
+pub mod pretend_cpus;
 pub mod program;
 pub mod real;
 pub mod record;

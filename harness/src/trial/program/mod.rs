@@ -194,6 +194,7 @@ impl Playing<'_> {
             stop_group: self.program.shell,
             scratch: Some(self.place.places.dir.clone()),
             join: self.around.join.clone(),
+            cpus: self.spec.cpus_to_read(),
         }
     }
 

@@ -1,0 +1,64 @@
+//! What of a host with another number of CPUs a campaign pretends: into its manifest, and from there into its trials.
+
+use crate::format::manifest::{PretendedCpus, PretendedWay};
+use crate::knowledge::Version;
+use crate::knowledge::arena_limit::Counts;
+use crate::plan::Candidate;
+use crate::plan::pretend::{Ground, way};
+use crate::trial::executor::{Asked, TrialSpec};
+use crate::trial::pretend_cpus::Pretended;
+
+/// What was found out on this host.
+#[derive(Clone, Debug, Default)]
+pub struct Pretence {
+    /// Why no file can be laid over the kernel's list of CPUs, where that is so.
+    pub no_file: Option<String>,
+    /// What the C library counts for its limit on arenas, where it was tried.
+    pub counts: Option<Counts>,
+}
+
+/// How each candidate is made to behave as with so many CPUs.
+pub fn pretended<'a>(
+    cpus: u32,
+    found: Pretence,
+    libc: &str,
+    glibc: Option<Version>,
+    candidates: impl Iterator<Item = &'a Candidate>,
+) -> PretendedCpus {
+    let file = found.no_file.is_none();
+    let ground = Ground { cpus, file, libc: libc.to_owned(), glibc, counts: found.counts };
+    let ways = candidates.map(|candidate| way(candidate, &ground)).collect();
+    PretendedCpus { cpus, file, no_file: found.no_file, ways }
+}
+
+/// The same for programs of the user's, of which it is not certain which C library they run on.
+pub fn of_programs(mut pretended: PretendedCpus) -> PretendedCpus {
+    pretended.ways.iter_mut().for_each(|way| way.most_arenas = None);
+    pretended
+}
+
+/// Gives a trial what is pretended for its C library and candidate; `ask` says what another candidate asks for.
+///
+/// # Errors
+/// One line, where the manifest names a candidate that this build does not know.
+pub fn apply(
+    pretended: Option<&PretendedCpus>,
+    spec: &mut TrialSpec,
+    ask: impl FnOnce(&Candidate) -> Result<Asked, String>,
+) -> Result<(), String> {
+    let Some(pretended) = pretended else { return Ok(()) };
+    let same = |way: &&PretendedWay| way.libc == spec.libc && way.candidate == spec.candidate;
+    let Some(way) = pretended.ways.iter().find(same) else {
+        return Err(format!("the campaign does not say how it pretends CPUs for {}", spec.candidate));
+    };
+    if let Some(runs_as) = &way.runs_as {
+        spec.asked = ask(&runs_as.parse().map_err(|why| format!("{runs_as}: {why}"))?)?;
+    }
+    spec.pretended = Some(Pretended {
+        cpus: pretended.cpus,
+        file: pretended.file,
+        most_arenas: way.most_arenas,
+        how: way.how.clone(),
+    });
+    Ok(())
+}
