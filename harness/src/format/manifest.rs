@@ -161,6 +161,26 @@ pub struct Binary {
     pub sha256: String,
     /// The allocator that it says it has, with its version.
     pub allocator: String,
+    /// How it was built and what it needs, as far as the file says; absent of what is no ELF file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<Build>,
+}
+
+/// What an executable or library says of how it was built.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Build {
+    /// Compilers and linkers (`.comment`).
+    pub compilers: Vec<String>,
+    /// Command lines of the compiler, where the file keeps them (`-frecord-gcc-switches`, or debug information).
+    pub flags: Vec<String>,
+    /// Build id, in hex.
+    pub build_id: Option<String>,
+    /// The highest symbol version that it needs, by family: `GLIBC`, `GLIBCXX`, `CXXABI`.
+    pub needs: BTreeMap<String, String>,
+    /// The libraries that it names.
+    pub libraries: Vec<String>,
+    /// The C++ library that this name led to on the host, such as `libstdc++.so.6.0.30`.
+    pub libstdcxx: Option<String>,
 }
 
 /// A C library that trials ran on.

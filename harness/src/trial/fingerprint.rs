@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use arenalab_wire::message::Identity;
 use sha2::{Digest, Sha256};
 
-use super::companions;
+use super::{companions, toolchain};
 use crate::format::manifest::Binary;
 
 /// A workload binary that can be run.
@@ -40,7 +40,7 @@ pub fn take(path: &Path, environment: &BTreeMap<String, String>) -> Result<Finge
 pub fn of_file(path: &Path, allocator: &str) -> Result<Binary, String> {
     let sha256 = hash(path).map_err(|e| format!("failed to read {}: {e}", path.display()))?;
     let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    Ok(Binary { file, sha256, allocator: allocator.to_owned() })
+    Ok(Binary { file, sha256, allocator: allocator.to_owned(), build: toolchain::read(path) })
 }
 
 fn hash(path: &Path) -> std::io::Result<String> {

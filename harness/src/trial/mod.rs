@@ -27,5 +27,6 @@ mod leash;
 mod noise;
 mod readings;
 mod session;
+mod toolchain;
 mod tree;
 mod tunables;
