@@ -67,7 +67,8 @@ fn built(binary: &Binary) -> String {
     let needs = build.needs.iter().map(|(family, version)| words::clean(&format!("{family} {version}")));
     let needs = needs.collect::<Vec<_>>().join(", ");
     let needs = (!needs.is_empty()).then(|| format!("needs {needs}"));
-    compilers.chain(needs).map(|what| format!(", {what}")).collect()
+    let said: Vec<String> = compilers.chain(needs).collect();
+    if said.is_empty() { String::new() } else { format!(", {}", said.join(", ")) }
 }
 
 /// The host that is pretended, and how each candidate is made to behave as there.

@@ -44,7 +44,6 @@ pub fn of_file(path: &Path, allocator: &str) -> Result<Binary, String> {
 }
 
 fn hash(path: &Path) -> std::io::Result<String> {
-    use std::fmt::Write;
     let mut hasher = Sha256::new();
     let mut file = File::open(path)?;
     let mut part = vec![0u8; 1 << 16];
@@ -55,8 +54,14 @@ fn hash(path: &Path) -> std::io::Result<String> {
         }
         hasher.update(&part[..got]);
     }
-    Ok(hasher.finalize().iter().fold(String::new(), |mut hex, byte| {
+    Ok(hex(&hasher.finalize()))
+}
+
+/// Bytes in hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
-    }))
+    })
 }

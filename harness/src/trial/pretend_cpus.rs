@@ -120,9 +120,9 @@ pub fn tell(spec: &TrialSpec, record: &mut TrialRecord) {
     if record.status != Status::Ok {
         return;
     }
-    let file =
-        if pretended.file { format!("; its {FILE} lists {} CPUs", pretended.cpus) } else { String::new() };
-    record.effect.how += &format!("{file}; {}", pretended.how);
+    let file = pretended.file.then(|| format!("its {FILE} lists {} CPUs", pretended.cpus));
+    let told = [Some(std::mem::take(&mut record.effect.how)), file, Some(pretended.how.clone())];
+    record.effect.how = told.into_iter().flatten().collect::<Vec<_>>().join("; ");
     let seen = record.arenas.and_then(|arenas| arenas.observed);
     if let (Some(seen), Some(most)) = (seen, pretended.most_arenas)
         && seen > most

@@ -10,6 +10,7 @@ use object::elf;
 use object::read::elf::{DynamicTable, ElfFile, FileHeader};
 use object::{Endianness, Object, ObjectSection, ReadRef};
 
+use super::fingerprint;
 use crate::format::manifest::Build;
 
 /// Most lines that are kept of a kind.
@@ -52,7 +53,7 @@ where
     let build = Build {
         compilers: lines(section(file, ".comment"), |_| true),
         flags: flags(file),
-        build_id: id.map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect()),
+        build_id: id.map(fingerprint::hex),
         needs: needs(file),
         libraries: entries(&table, elf::DT_NEEDED),
         libstdcxx: None,
