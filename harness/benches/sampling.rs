@@ -89,6 +89,7 @@ fn spec(program: &Path, sampled: bool, seed: u32) -> TrialSpec {
         trim: false,
         idle: Duration::ZERO,
         memory_limit: None,
+        pretended: None,
         sampled,
         keep_series: false,
     }

@@ -85,6 +85,7 @@ fn any_measure() -> impl Strategy<Value = Measure> {
             idle: Duration::from_micros(idle),
             timeout: Duration::from_micros(timeout),
             memory_limit: None,
+            cpus: (seed % 3 == 0).then_some((seed % 8192) as u32 + 1),
             seed,
         },
     )

@@ -5,6 +5,7 @@ pub mod journal;
 pub mod mechanism;
 mod plateau;
 pub mod prepare;
+pub mod pretence;
 pub mod rehearsal;
 pub mod run;
 pub mod schedule;

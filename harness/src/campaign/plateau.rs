@@ -124,6 +124,7 @@ mod tests {
             effect: Effect { verified: true, how: String::new() },
             program: None,
             memory_group: None,
+            pretended_cpus: None,
             noise: Noise::default(),
             strays: 0,
             started_at: String::new(),

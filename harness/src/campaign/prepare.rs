@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::pretence::{self, Pretence};
 use super::run::Setup;
 use crate::decide::noisy::Rule;
 use crate::format::FORMAT;
@@ -33,6 +34,8 @@ pub struct Ingredients {
     pub binaries: BTreeMap<String, Binary>,
     /// The C libraries, in the order of the plan.
     pub libcs: Vec<Libc>,
+    /// What was found out for CPUs that are pretended.
+    pub pretence: Option<Pretence>,
 }
 
 /// The host's C library.
@@ -42,12 +45,13 @@ pub fn host_libc(version: Option<String>) -> Libc {
 
 /// Makes the manifest: candidates that cannot differ are merged.
 pub fn manifest(made_from: Ingredients) -> Manifest {
-    let Ingredients { plan, command, created_at, strategy, host, binaries, libcs } = made_from;
+    let Ingredients { plan, command, created_at, strategy, host, binaries, libcs, pretence } = made_from;
     // Which C library a program of the user's runs on, how many threads it makes and what it sets for itself is
     // not known.
     let known = plan.workloads.iter().all(|workload| workload.program().is_none());
+    let here = Cpus { online: host.cpus_online, allowed: host.cpus_allowed };
     let facts = |libc: &Libc| Facts {
-        cpus: Cpus { online: host.cpus_online, allowed: host.cpus_allowed },
+        cpus: plan.measure.cpus.map_or(here, |cpus| Cpus { online: cpus, allowed: cpus }),
         glibc: libc.version.as_deref().filter(|_| known).and_then(|version| version.parse::<Version>().ok()),
         reach: plan.reach(),
         bundled: known,
@@ -55,6 +59,11 @@ pub fn manifest(made_from: Ingredients) -> Manifest {
     let facts: Vec<Facts> = libcs.iter().map(facts).collect();
     let baseline = plan.sweep.baseline.clone();
     let classes = canonical::classes(&plan.sweep.candidates, &baseline, &facts);
+    let pretended_cpus = plan.measure.cpus.map(|cpus| {
+        let named: Vec<&Candidate> = classes.iter().map(|class| &class.candidate).collect();
+        let pretended = pretence::pretended(cpus, &pretence.unwrap_or_default(), &libcs, &named);
+        if known { pretended } else { pretence::of_programs(pretended) }
+    });
     let entry = |class: canonical::Class| CandidateEntry {
         candidate: class.candidate.to_string(),
         env: class.candidate.env(),
@@ -80,6 +89,7 @@ pub fn manifest(made_from: Ingredients) -> Manifest {
         scenarios: plan.scenarios(),
         candidates: classes.into_iter().map(entry).collect(),
         baseline: baseline.to_string(),
+        pretended_cpus,
     }
 }
 
@@ -159,9 +169,17 @@ pub fn setup<'a>(manifest: &'a Manifest, programs: &BTreeMap<String, PathBuf>) -
             for libc in &manifest.libcs {
                 let make = |(candidate, twin): &(&Candidate, bool)| {
                     let version = libc.version.as_deref().and_then(|v| v.parse().ok());
-                    template(&plan, workload, threads, &libc.name, version, candidate, *twin, programs)
+                    let pretended = manifest.pretended_cpus.as_ref();
+                    let mut spec =
+                        template(&plan, workload, threads, &libc.name, version, candidate, *twin, programs)?;
+                    pretence::apply(pretended, &mut spec, |runs_as| {
+                        let again =
+                            template(&plan, workload, threads, &libc.name, version, runs_as, *twin, programs);
+                        again.map(|again| again.asked)
+                    })?;
+                    Ok(spec)
                 };
-                templates.push(arms.iter().map(make).collect::<Result<Vec<_>, _>>()?);
+                templates.push(arms.iter().map(make).collect::<Result<Vec<_>, String>>()?);
             }
         }
     }
@@ -211,6 +229,7 @@ fn template(
             .concat(),
         asked,
         unsupported: version.and_then(|version| candidate.unsupported_by(version)),
+        pretended: None,
         timeout: plan.measure.timeout,
         idle: plan.measure.idle,
         trim: plan.measure.trim,

@@ -59,9 +59,10 @@ fn seen(
 fn expected(manifest: &Manifest, from: &Libc, to: &Libc) -> Vec<String> {
     let version = |libc: &Libc| libc.version.as_deref()?.parse().ok();
     let (Some(before), Some(after)) = (version(from), version(to)) else { return Vec::new() };
+    let pretended = manifest.pretended_cpus.as_ref().map(|pretended| pretended.cpus);
     let host = Host {
-        cpus_online: manifest.host.cpus_online,
-        cpus_allowed: manifest.host.cpus_allowed,
+        cpus_online: pretended.unwrap_or(manifest.host.cpus_online),
+        cpus_allowed: pretended.unwrap_or(manifest.host.cpus_allowed),
         threads: manifest.scenarios.iter().map(|scenario| scenario.threads).max().unwrap_or(1).max(1),
         arch: manifest.host.arch.clone(),
         arena_max: None,
@@ -83,6 +84,9 @@ fn warnings(campaign: &Campaign, question: &Question, steps: &[Step]) -> Vec<Str
             "in {untrusted} of the comparisons the baseline differs from its own twin: the host is disturbed, and nothing \
              is called better or worse there"
         ));
+    }
+    if let Some(pretended) = &campaign.manifest.pretended_cpus {
+        warnings.push(crate::plan::pretend::note(pretended.cpus));
     }
     warnings.extend(plateau::not_reached(&campaign.trials, question.confidence));
     warnings.extend(decision::repeated(&campaign.trials));

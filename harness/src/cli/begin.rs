@@ -86,6 +86,7 @@ fn create(
     }
     let libcs = libcs::entries(&plan, libc_version.as_ref())?;
     refuse_without_group(&plan)?;
+    let pretence = plan.measure.cpus.map(|cpus| run::pretence(around, cpus));
     let host = host::fingerprint(host_name).map_err(|e| CliError::Failed(e.to_string()))?;
     let memory = host.cgroup_limit.map_or(host.memory, |limit| limit.min(host.memory));
     for workload in &plan.workloads {
@@ -101,6 +102,7 @@ fn create(
         host,
         binaries,
         libcs,
+        pretence,
     });
     libcs::check(&manifest, &programs, &run::environment(around))?;
     let store = store::create(dir, &manifest)?;

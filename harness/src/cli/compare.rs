@@ -122,6 +122,15 @@ fn change(entry: &Entry) -> String {
     )
 }
 
+/// What fits on a terminal; JSON has all of it.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 120;
+    if text.chars().count() <= MOST {
+        return text.to_owned();
+    }
+    format!("{}…", text.chars().take(MOST).collect::<String>())
+}
+
 fn for_people(compared: &Compared, before: &str, after: &str) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -144,10 +153,15 @@ fn for_people(compared: &Compared, before: &str, after: &str) -> String {
         ]);
     }
     let warnings = compared.warnings.iter().map(|warning| format!("! {warning}\n"));
+    let changed = compared.changed.iter().map(|change| {
+        let [before, after] = [&change.before, &change.after].map(|text| shortened(text));
+        format!("changed: {}: {before} before, {after} after\n", change.what)
+    });
     let unmatched = compared.unmatched.iter().map(|what| format!("not compared: {what}\n"));
     let head = format!("{after} against {before}, {} confidence\n", format_share(compared.confidence));
     [head]
         .into_iter()
+        .chain(changed)
         .chain(warnings)
         .chain([format!("{table}\n")])
         .chain(unmatched)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::ShowArgs;
 use super::exit::CliError;
@@ -12,15 +12,18 @@ use super::say;
 use super::signals::Stop;
 use super::surroundings::Surroundings;
 use crate::campaign::prepare::{self, Part};
+use crate::campaign::pretence::Pretence;
 use crate::campaign::run::{self, Ended};
 use crate::campaign::store::{Campaign, OUTPUT, Store};
 use crate::decide::strategy::Strategy;
 use crate::format::manifest::{Binary, Libc, LibcRun, Manifest};
 use crate::format::trial::{Status, TrialRecord};
+use crate::knowledge::arena_limit::Counts;
 use crate::knowledge::nearest::quote;
 use crate::plan::Plan;
 use crate::trial::companions::{self, Missing};
 use crate::trial::fingerprint;
+use crate::trial::pretend_cpus;
 use crate::trial::real::RealExecutor;
 
 /// This very program, also where its file has been replaced meanwhile.
@@ -74,6 +77,22 @@ pub struct Found {
     pub binary: Binary,
     /// The C library that it says it runs on, of a workload binary.
     pub libc_version: Option<String>,
+}
+
+/// Finds out how CPUs can be pretended here.
+pub fn pretence(around: &Surroundings, cpus: u32) -> Pretence {
+    let environment = environment(around);
+    let temporary = environment.get("TMPDIR").map_or("/tmp", String::as_str);
+    let possible = pretend_cpus::possible(Path::new(LAUNCHER), cpus, temporary);
+    let glibc = around.companions.workload("glibc").ok();
+    let identity =
+        glibc.and_then(|path| fingerprint::take(&path, &environment).ok()).map(|found| found.identity);
+    let counts = match identity.and_then(|identity| identity.counted_cpus).as_deref() {
+        Some("online") => Some(Counts::Online),
+        Some("affinity") => Some(Counts::Affinity),
+        _ => None,
+    };
+    Pretence { no_file: possible.err(), counts }
 }
 
 /// Finds a file that a campaign needs; a program of the user's, where `plan` runs inside roots alone, in the first.

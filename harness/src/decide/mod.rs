@@ -13,6 +13,7 @@
 //! Inside, from the data up: logarithms by figure and arm (`logs`), constraints (`feasibility`), the A/A
 //! twin (`twin`), the Pareto front (`front`), one scenario's table (`standings`), the pick (`settle`).
 
+pub mod changed;
 pub mod choose;
 pub mod compare;
 mod cost;

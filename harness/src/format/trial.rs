@@ -85,6 +85,9 @@ pub struct TrialRecord {
     /// The memory limit that was set, and what its control group counted; absent where none was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_group: Option<MemoryGroup>,
+    /// CPUs of the host that was pretended; absent where none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretended_cpus: Option<u32>,
     /// How disturbed the host was meanwhile.
     pub noise: Noise,
     /// Processes of the trial that were still there when its own process had ended, and were ended.

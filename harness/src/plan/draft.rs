@@ -52,6 +52,8 @@ pub struct Draft {
     pub timeout: Option<Duration>,
     /// Memory limit of a trial; `Some(None)` is "no such limit".
     pub memory_limit: Option<Option<u64>>,
+    /// CPUs of the host that is pretended; `Some(None)` is "those that are there".
+    pub cpus: Option<Option<u32>>,
     /// Seed.
     pub seed: Option<u64>,
     /// Largest loss of throughput; `Some(None)` is "no such constraint".
@@ -98,6 +100,7 @@ impl Draft {
             trim: self.trim.or(below.trim),
             timeout: self.timeout.or(below.timeout),
             memory_limit: self.memory_limit.or(below.memory_limit),
+            cpus: self.cpus.or(below.cpus),
             seed: self.seed.or(below.seed),
             max_throughput_loss: self.max_throughput_loss.or(below.max_throughput_loss),
             max_p99_loss: self.max_p99_loss.or(below.max_p99_loss),
@@ -148,6 +151,7 @@ impl Draft {
                 trim: self.trim.unwrap_or_default(),
                 timeout: self.timeout.unwrap_or(DEFAULT_TIMEOUT),
                 memory_limit: self.memory_limit.flatten(),
+                cpus: self.cpus.flatten(),
                 seed: self.seed.unwrap_or(DEFAULT_SEED),
                 strategy: self.strategy.unwrap_or_default(),
                 time_budget: self.time_budget.flatten(),

@@ -6,6 +6,7 @@
 //! * [`from_toml`], [`to_toml`]: the plan file.
 //! * [`program`]: the user's own program as a workload.
 //! * [`canonical`]: which candidates cannot differ.
+//! * [`pretend`]: how a candidate is made to behave as on a host with another number of CPUs.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub mod draft;
 pub mod fields;
 pub mod from_toml;
 pub mod libc;
+pub mod pretend;
 pub mod program;
 pub mod to_toml;
 pub mod workload;
@@ -78,6 +80,8 @@ pub struct Measure {
     pub timeout: Duration,
     /// Memory limit of each trial, bytes, set by a control group.
     pub memory_limit: Option<u64>,
+    /// CPUs of the host that is pretended ([`pretend`]).
+    pub cpus: Option<u32>,
     /// Seed of orders, resampling and workloads.
     pub seed: u64,
     /// How `tune` asks for rounds; `sweep` always runs the full grid.
@@ -142,6 +146,9 @@ impl Plan {
             notes.push(
                 "--trim asks built-in workloads only: a program of your own cannot be asked".to_owned(),
             );
+        }
+        if let Some(cpus) = self.measure.cpus {
+            notes.push(pretend::note(cpus));
         }
         if self.measure.objective == Objective::Drained && self.measure.idle < DECAY {
             notes.push(format!(

@@ -98,6 +98,9 @@ fn write_measure(out: &mut String, measure: &Measure) {
     entry(out, "timeout", quoted(canonical_duration(measure.timeout)), "of one trial, without the idle wait");
     let limit = measure.memory_limit.map_or_else(|| "none".to_owned(), canonical_bytes);
     entry(out, "memory_limit", quoted(limit), "of each trial, by a control group");
+    if let Some(cpus) = measure.cpus {
+        entry(out, "cpus", cpus, "of the host that is pretended");
+    }
     let strategy = quoted(fields::strategy_name(measure.strategy));
     entry(out, "strategy", strategy, "of tune: screen-and-confirm, race or full-grid");
     let budget = measure.time_budget.map_or_else(|| "none".to_owned(), canonical_duration);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::libc_root::Footing;
+use super::pretend_cpus::Pretended;
 use crate::format::series::Series;
 use crate::format::trial::TrialRecord;
 use crate::knowledge::Setting;
@@ -51,6 +52,8 @@ pub struct TrialSpec {
     pub timeout: Duration,
     /// Idle wait after the drain.
     pub idle: Duration,
+    /// The host that is pretended.
+    pub pretended: Option<Pretended>,
     /// Memory that it may take, bytes; set by a control group.
     pub memory_limit: Option<u64>,
     /// Whether the allocator is asked to give memory back after that.
@@ -90,6 +93,13 @@ pub struct Trial {
     pub record: TrialRecord,
     /// RSS and live bytes over time, where asked for and seen.
     pub series: Option<Series>,
+}
+
+impl TrialSpec {
+    /// CPUs that its process is to read as online.
+    pub fn cpus_to_read(&self) -> Option<u32> {
+        self.pretended.as_ref().filter(|pretended| pretended.file).map(|pretended| pretended.cpus)
+    }
 }
 
 impl Asked {

@@ -26,6 +26,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus};
 use serde::{Deserialize, Serialize};
 
 use super::libc_root::whole::Inside;
+use super::pretend_cpus;
 use output::Kept;
 
 pub mod output;
@@ -65,6 +66,8 @@ pub struct Job {
     pub join: Vec<PathBuf>,
     /// A root that it runs in; program and directory are then paths in there.
     pub inside: Option<Inside>,
+    /// CPUs that it is to read as online ([`pretend_cpus`]).
+    pub cpus: Option<u32>,
 }
 
 /// What the harness says to a launcher that has started its job.
@@ -177,6 +180,13 @@ pub fn main() -> std::io::Result<()> {
     input.read_line(&mut line)?;
     let job: Job = serde_json::from_str(&line)?;
 
+    if let Some(cpus) = job.cpus {
+        let temporary = job.env.iter().find(|(name, _)| name == "TMPDIR").map_or("/tmp", |(_, value)| value);
+        // Before the first thread: a user namespace is for a process that has but one.
+        if let Err(reason) = pretend_cpus::enter(cpus, Path::new(temporary)) {
+            return say(&Report::NotStarted { reason: format!("failed to pretend {cpus} CPUs: {reason}") });
+        }
+    }
     if let Some(inside) = &job.inside {
         // Before the first thread: a user namespace is for a process that has but one.
         if let Err(why) = inside.make() {

@@ -16,7 +16,7 @@ use super::program::record::Besides;
 use super::program::{self, Around};
 use super::record::{self, Played};
 use super::session::{Broken, Session, Story};
-use super::{leash, tunables};
+use super::{leash, pretend_cpus, tunables};
 
 use crate::format::trial::{Status, TrialRecord};
 use crate::plan::Program;
@@ -90,6 +90,7 @@ impl RealExecutor {
             grace_ms: GRACE.as_millis() as u64,
             join: group.map(Group::procs).into_iter().collect(),
             inside: spec.footing.as_ref().and_then(|footing| footing.inside(shared(spec))),
+            cpus: spec.cpus_to_read(),
             ..Job::default()
         })
     }
@@ -242,6 +243,14 @@ impl Stamp {
 
 impl Executor for RealExecutor {
     fn run(&mut self, spec: &TrialSpec) -> Result<Trial, String> {
+        let mut trial = self.run_one(spec)?;
+        pretend_cpus::tell(spec, &mut trial.record);
+        Ok(trial)
+    }
+}
+
+impl RealExecutor {
+    fn run_one(&mut self, spec: &TrialSpec) -> Result<Trial, String> {
         if let Some(reason) = &spec.unsupported {
             let record = record::not_run(&self.host, spec, Status::Unsupported, reason);
             return Ok(Trial { record, series: None });

@@ -88,6 +88,7 @@ pub(super) fn record(
         effect,
         program: None,
         memory_group: None,
+        pretended_cpus: None,
         noise: noise_of(story, steady),
         strays: ending.strays,
         started_at,

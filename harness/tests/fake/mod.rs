@@ -24,6 +24,7 @@ pub fn manifest(plan: &str) -> Manifest {
         host: host::fingerprint(None).unwrap(),
         binaries: BTreeMap::new(),
         libcs: vec![prepare::host_libc(None)],
+        pretence: None,
     })
 }
 
@@ -71,6 +72,7 @@ pub fn finished(spec: &TrialSpec) -> TrialRecord {
         }),
         program: None,
         memory_group: None,
+        pretended_cpus: None,
         effect: Effect { verified: true, how: "what was checked, and what was seen; ".repeat(10) },
         noise: Noise { psi_cpu_some_pct: Some(12.34), steal_s: Some(0.01), foreign_cpu_s: Some(0.02) },
         started_at: "2026-11-22T01:02:03.456789012Z".to_owned(),

@@ -187,6 +187,7 @@ fn trial(
         allocator: None,
         program: None,
         memory_group: None,
+        pretended_cpus: None,
         effect: Effect { verified: true, how: "arenas counted".into() },
         noise: Disturbance { psi_cpu_some_pct: Some(12.0), steal_s: Some(0.0), foreign_cpu_s: Some(0.1) },
         started_at: "2026-11-22T10:00:00Z".into(),
@@ -413,6 +414,7 @@ fn manifest(shape: &Shape) -> Manifest {
                 file: "arenalab-workload-glibc".into(),
                 sha256: "0123456789abcdef".repeat(4),
                 allocator: "glibc 2.36".into(),
+                build: None,
             },
         )]),
         libcs: vec![arenalab::campaign::prepare::host_libc(Some("2.36".into()))],
@@ -423,6 +425,7 @@ fn manifest(shape: &Shape) -> Manifest {
             .collect(),
         candidates,
         baseline: shape.candidates[0].clone(),
+        pretended_cpus: None,
     }
 }
 

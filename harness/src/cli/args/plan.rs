@@ -74,6 +74,14 @@ pub struct PlanArgs {
     /// that the kernel kills for it is a row with status oom.
     #[arg(long, value_name = "BYTES")]
     pub memory_limit: Option<String>,
+    /// Measure as on a host with so many CPUs, 1 to 8192, or none: what allocators derive from the number of CPUs is
+    /// as there [default: none]
+    ///
+    /// glibc reads it itself from a file over /sys/devices/system/cpu/online, in a mount namespace of each trial's own; where
+    /// that cannot be, and for allocators that ask for the CPUs they may run on, the limits are set. The contention
+    /// of so many CPUs is not simulated.
+    #[arg(long, value_name = "N")]
+    pub cpus: Option<String>,
     /// After the last reading ask the allocator to give memory back (malloc_trim, a purge, a collection), and read RSS
     /// once more
     #[arg(long)]
@@ -148,6 +156,7 @@ impl PlanArgs {
             trim: self.trim.then_some(true),
             idle: read(self.idle.as_ref(), "idle", fields::idle)?,
             timeout: read(self.timeout.as_ref(), "timeout", fields::timeout)?,
+            cpus: read(self.cpus.as_ref(), "cpus", fields::cpus)?,
             memory_limit: read(self.memory_limit.as_ref(), "memory-limit", fields::memory_limit)?,
             ..self.choice.draft()?
         })

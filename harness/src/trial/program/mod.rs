@@ -216,6 +216,7 @@ impl Playing<'_> {
             scratch: Some(self.place.places.dir.clone()),
             join: self.around.join.clone(),
             inside: self.spec.footing.as_ref().and_then(|footing| footing.inside(self.shared())),
+            cpus: self.spec.cpus_to_read(),
         })
     }
 
