@@ -67,6 +67,7 @@ fn spec(program: &Path, sampled: bool, seed: u32) -> TrialSpec {
         workload: WORKLOAD.to_owned(),
         threads: THREADS,
         libc: "host".to_owned(),
+        footing: None,
         candidate: "glibc".to_owned(),
         round: 0,
         attempt: 0,
@@ -88,6 +89,7 @@ fn spec(program: &Path, sampled: bool, seed: u32) -> TrialSpec {
         trim: false,
         idle: Duration::ZERO,
         memory_limit: None,
+        pretended: None,
         sampled,
         keep_series: false,
     }

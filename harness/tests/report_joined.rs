@@ -127,7 +127,8 @@ fn libcs_of_one_campaign_are_a_step() {
         rss.peak *= 2;
     }
     fixture.trials.extend(after);
-    fixture.manifest.libcs.push(Libc { name: "target".into(), version: Some("2.41".into()) });
+    let target = Libc { name: "target".into(), ..fixture.manifest.libcs[0].clone() };
+    fixture.manifest.libcs.push(target);
     let campaign = on_disk(&fixture, &dir.path().join("upgrade"));
     done(&["report", campaign.to_str().unwrap()]);
     let html = fs::read_to_string(campaign.join("report/index.html")).unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use arenalab::format::{
     compare::Compared, decision::Decision, export::Exported, manifest::Manifest, predict::Predicted,
-    series::Series, step::Step, trial::TrialRecord,
+    rehearse::Rehearsal, series::Series, step::Step, trial::TrialRecord,
 };
 use schemars::{JsonSchema, schema_for};
 
@@ -53,6 +53,11 @@ fn of_a_comparison() {
 #[test]
 fn of_a_table() {
     is_committed::<Exported>("export");
+}
+
+#[test]
+fn of_a_rehearsal() {
+    is_committed::<Rehearsal>("rehearsal");
 }
 
 #[test]

@@ -23,9 +23,16 @@ fn main() {
 }
 
 /// Nothing of Rust unwinds here. Without its personality routine nothing needs std, nor then `libgcc_s`, and
-/// the linker leaves both out.
+/// the linker leaves both out. `zig cc`, with which `scripts/build-portable` links, takes a linker script only.
 fn without_std() {
-    println!("cargo:rustc-link-arg-cdylib=-Wl,--defsym=rust_eh_personality=0");
+    println!("cargo:rerun-if-env-changed=RUSTC_LINKER");
+    if std::env::var("RUSTC_LINKER").is_ok_and(|linker| linker.contains("zigcc")) {
+        let script = PathBuf::from(variable("OUT_DIR")).join("personality.ld");
+        std::fs::write(&script, "rust_eh_personality = 0;\n").expect("OUT_DIR can be written to");
+        println!("cargo:rustc-link-arg-cdylib=-Wl,-T,{}", script.display());
+    } else {
+        println!("cargo:rustc-link-arg-cdylib=-Wl,--defsym=rust_eh_personality=0");
+    }
 }
 
 fn variable(name: &str) -> String {

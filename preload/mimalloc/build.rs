@@ -2,7 +2,7 @@
 //! names (`MI_MALLOC_OVERRIDE`): those are for the functions that this library exports, and features of
 //! libmimalloc-sys are the same for all of a workspace.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// mimalloc's own functions that this library exports, too.
 const RENAMED: [&str; 4] = ["mi_version", "mi_option_get", "mi_is_in_heap_region", "mi_stats_get_json"];
@@ -35,9 +35,16 @@ fn main() {
 }
 
 /// Nothing of Rust unwinds here. Without its personality routine nothing needs std, nor then `libgcc_s`, and
-/// the linker leaves both out.
+/// the linker leaves both out. `zig cc`, with which `scripts/build-portable` links, takes a linker script only.
 fn without_std() {
-    println!("cargo:rustc-link-arg-cdylib=-Wl,--defsym=rust_eh_personality=0");
+    println!("cargo:rerun-if-env-changed=RUSTC_LINKER");
+    if std::env::var("RUSTC_LINKER").is_ok_and(|linker| linker.contains("zigcc")) {
+        let script = PathBuf::from(variable("OUT_DIR")).join("personality.ld");
+        std::fs::write(&script, "rust_eh_personality = 0;\n").expect("OUT_DIR can be written to");
+        println!("cargo:rustc-link-arg-cdylib=-Wl,-T,{}", script.display());
+    } else {
+        println!("cargo:rustc-link-arg-cdylib=-Wl,--defsym=rust_eh_personality=0");
+    }
 }
 
 fn variable(name: &str) -> String {

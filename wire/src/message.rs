@@ -88,6 +88,9 @@ pub struct Identity {
     /// Effective settings as the allocator itself reports them, by the key of a candidate
     /// (`narenas`, `purge_delay`); empty where it cannot be asked.
     pub settings: BTreeMap<String, String>,
+    /// Which CPUs glibc counts for its limit on arenas, `online` or `affinity`, where that was tried (`identify`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted_cpus: Option<String>,
 }
 
 /// Resources used since the process started (`getrusage(RUSAGE_SELF)`), ended threads included.

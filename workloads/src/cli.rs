@@ -5,11 +5,12 @@ use std::os::fd::{BorrowedFd, FromRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
-use arenalab_wire::message::{Failure, Hello};
+use arenalab_wire::message::{Failure, Hello, Identity};
 use arenalab_wire::telemetry::{MAX_SEATS, Page};
 use clap::{Parser, Subcommand};
 
 use crate::allocator::Allocator;
+use crate::allocator::counted_cpus::counted_cpus;
 use crate::engine::{Conductor, Stop};
 use crate::heap::LibcHeap;
 use crate::memory::OUT_OF_MEMORY;
@@ -78,7 +79,7 @@ pub fn main(allocator: &dyn Allocator) -> ExitCode {
     }));
     let result = match arguments.command {
         Command::Run(run) => return perform(run, allocator),
-        Command::Identify => print_json(&allocator.identity()),
+        Command::Identify => print_json(&identify(allocator)),
         Command::List => print_json(catalogue::all()),
         Command::Sets => print_json(size_sets::ALL),
     };
@@ -107,6 +108,15 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn failed(reason: &str) -> ExitCode {
     eprintln!("error: {reason}");
     ExitCode::FAILURE
+}
+
+/// Who it is, and what takes a process of its own to find out.
+fn identify(allocator: &dyn Allocator) -> Identity {
+    let mut identity = allocator.identity();
+    if identity.name == "glibc" {
+        identity.counted_cpus = counted_cpus(allocator);
+    }
+    identity
 }
 
 fn print_json(value: &(impl serde::Serialize + ?Sized)) -> io::Result<()> {

@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::pretence::{self, Pretence};
 use super::run::Setup;
 use crate::decide::noisy::Rule;
 use crate::format::FORMAT;
-use crate::format::manifest::{Binary, CandidateEntry, Host, Libc, Manifest};
+use crate::format::manifest::{Binary, CandidateEntry, Host, Libc, LibcRun, Manifest};
 use crate::knowledge::Version;
 use crate::knowledge::arena_limit::Cpus;
 use crate::knowledge::{preload, scrub};
 use crate::plan::canonical::{self, Facts};
-use crate::plan::{Allocator, Candidate, Plan, PlannedWorkload, candidate};
+use crate::plan::{Allocator, Candidate, Plan, PlannedLibc, PlannedWorkload, candidate, libc};
 use crate::trial::executor::{Asked, TrialSpec};
 
 /// The C library of the host.
-pub const HOST_LIBC: &str = "host";
+pub const HOST_LIBC: &str = libc::HOST;
 
 /// What a campaign is made from.
 pub struct Ingredients {
@@ -31,24 +32,38 @@ pub struct Ingredients {
     pub host: Host,
     /// Fingerprints of the workload binaries by allocator.
     pub binaries: BTreeMap<String, Binary>,
-    /// Version of the host's C library.
-    pub libc_version: Option<String>,
+    /// The C libraries, in the order of the plan.
+    pub libcs: Vec<Libc>,
+    /// What was found out for CPUs that are pretended.
+    pub pretence: Option<Pretence>,
+}
+
+/// The host's C library.
+pub fn host_libc(version: Option<String>) -> Libc {
+    Libc { name: HOST_LIBC.to_owned(), version, run: LibcRun::Host, path: None, sha256: None }
 }
 
 /// Makes the manifest: candidates that cannot differ are merged.
 pub fn manifest(made_from: Ingredients) -> Manifest {
-    let Ingredients { plan, command, created_at, strategy, host, binaries, libc_version } = made_from;
+    let Ingredients { plan, command, created_at, strategy, host, binaries, libcs, pretence } = made_from;
     // Which C library a program of the user's runs on, how many threads it makes and what it sets for itself is
     // not known.
     let known = plan.workloads.iter().all(|workload| workload.program().is_none());
-    let facts = Facts {
-        cpus: Cpus { online: host.cpus_online, allowed: host.cpus_allowed },
-        glibc: libc_version.as_deref().filter(|_| known).and_then(|version| version.parse::<Version>().ok()),
+    let here = Cpus { online: host.cpus_online, allowed: host.cpus_allowed };
+    let facts = |libc: &Libc| Facts {
+        cpus: plan.measure.cpus.map_or(here, |cpus| Cpus { online: cpus, allowed: cpus }),
+        glibc: libc.version.as_deref().filter(|_| known).and_then(|version| version.parse::<Version>().ok()),
         reach: plan.reach(),
         bundled: known,
     };
+    let facts: Vec<Facts> = libcs.iter().map(facts).collect();
     let baseline = plan.sweep.baseline.clone();
-    let classes = canonical::classes(&plan.sweep.candidates, &baseline, &[facts]);
+    let classes = canonical::classes(&plan.sweep.candidates, &baseline, &facts);
+    let pretended_cpus = plan.measure.cpus.map(|cpus| {
+        let named: Vec<&Candidate> = classes.iter().map(|class| &class.candidate).collect();
+        let pretended = pretence::pretended(cpus, &pretence.unwrap_or_default(), &libcs, &named);
+        if known { pretended } else { pretence::of_programs(pretended) }
+    });
     let entry = |class: canonical::Class| CandidateEntry {
         candidate: class.candidate.to_string(),
         env: class.candidate.env(),
@@ -70,10 +85,11 @@ pub fn manifest(made_from: Ingredients) -> Manifest {
         time_budget_s: plan.measure.time_budget.map(|budget| budget.as_secs_f64()),
         host,
         binaries,
-        libcs: vec![Libc { name: HOST_LIBC.to_owned(), version: libc_version }],
+        libcs,
         scenarios: plan.scenarios(),
         candidates: classes.into_iter().map(entry).collect(),
         baseline: baseline.to_string(),
+        pretended_cpus,
     }
 }
 
@@ -139,6 +155,10 @@ pub fn setup<'a>(manifest: &'a Manifest, programs: &BTreeMap<String, PathBuf>) -
     if plan.scenarios() != manifest.scenarios {
         return Err("the campaign's plan and its scenarios do not agree".to_owned());
     }
+    let planned = plan.sweep.libcs.iter().map(PlannedLibc::name);
+    if !planned.eq(manifest.libcs.iter().map(|libc| libc.name.as_str())) {
+        return Err("the campaign's plan and its libcs do not agree".to_owned());
+    }
     let candidates = candidates(manifest)?;
     let twin = manifest.baseline.parse::<Candidate>().map_err(|e| e.to_string())?;
     let arms: Vec<(&Candidate, bool)> =
@@ -149,9 +169,17 @@ pub fn setup<'a>(manifest: &'a Manifest, programs: &BTreeMap<String, PathBuf>) -
             for libc in &manifest.libcs {
                 let make = |(candidate, twin): &(&Candidate, bool)| {
                     let version = libc.version.as_deref().and_then(|v| v.parse().ok());
-                    template(&plan, workload, threads, &libc.name, version, candidate, *twin, programs)
+                    let pretended = manifest.pretended_cpus.as_ref();
+                    let mut spec =
+                        template(&plan, workload, threads, &libc.name, version, candidate, *twin, programs)?;
+                    pretence::apply(pretended, &mut spec, |runs_as| {
+                        let again =
+                            template(&plan, workload, threads, &libc.name, version, runs_as, *twin, programs);
+                        again.map(|again| again.asked)
+                    })?;
+                    Ok(spec)
                 };
-                templates.push(arms.iter().map(make).collect::<Result<Vec<_>, _>>()?);
+                templates.push(arms.iter().map(make).collect::<Result<Vec<_>, String>>()?);
             }
         }
     }
@@ -188,6 +216,7 @@ fn template(
         workload: workload.to_string(),
         threads,
         libc: libc.to_owned(),
+        footing: None,
         candidate: candidate.to_string(),
         round: 0,
         attempt: 0,
@@ -200,6 +229,7 @@ fn template(
             .concat(),
         asked,
         unsupported: version.and_then(|version| candidate.unsupported_by(version)),
+        pretended: None,
         timeout: plan.measure.timeout,
         idle: plan.measure.idle,
         trim: plan.measure.trim,

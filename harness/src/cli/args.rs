@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod choice;
+pub mod libc;
 pub mod plan;
 pub mod program;
 
@@ -73,6 +74,22 @@ pub enum Command {
                            chosen; 3 no candidate meets the constraints; 4 undecided; 130 interrupted."
     )]
     Tune(Box<TuneArgs>),
+    /// Rehearse an upgrade: today's C library and tomorrow's, side by side
+    #[command(
+        long_about = "Measures the same candidates under today's glibc and under the next one (or several), in the same \
+                      rounds, and tells what each step does: to memory and throughput with nothing changed; which \
+                      setting brings memory back to today's level at the least loss of throughput; what is best on the \
+                      next one; and the lines to ship. The C libraries are rehearsed in the order in which they are \
+                      named, the host's first unless --libc host says where. A rehearsal that was interrupted goes on \
+                      with --resume; one that is complete is told again by it.",
+        after_long_help = "Examples:\n  scripts/fetch-libc debian 13 libcs/debian-13\n  arenalab rehearse mail-server larson \
+                           --libc debian-13=libcs/debian-13\n  arenalab rehearse --libc rhel8=/mnt/rhel8 --libc host --libc \
+                           rhel10=/mnt/rhel10 mail-server --threads 16,64\n  arenalab rehearse --libc next=/mnt/next \
+                           --allocators glibc --work 250000 -- ./indexer corpus/\n\nExit codes: 0 every step leaves \
+                           memory and throughput within what is allowed, or a setting is shown to; 3 a step harms and no \
+                           measured setting helps; 4 undecided; 130 interrupted."
+    )]
+    Rehearse(Box<RehearseArgs>),
     /// Choose a setting from a finished campaign
     #[command(
         long_about = "Chooses the candidate with the least RSS whose throughput (and p99 latency, where asked) is \
@@ -185,6 +202,20 @@ pub struct TuneArgs {
     pub show: ShowArgs,
 }
 
+/// Arguments of `rehearse`.
+#[derive(Debug, Args)]
+pub struct RehearseArgs {
+    /// What is measured.
+    #[command(flatten)]
+    pub plan: PlanArgs,
+    /// Where it goes.
+    #[command(flatten)]
+    pub out: OutArgs,
+    /// What is printed.
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
 /// Arguments of `choose`.
 #[derive(Debug, Args)]
 pub struct ChooseArgs {
@@ -206,12 +237,16 @@ pub struct ChooseArgs {
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// The campaign before
+    /// The campaign before; alone, two libcs of it are compared within their common rounds
     #[arg(value_name = "BEFORE")]
     pub before: PathBuf,
     /// The campaign after
     #[arg(value_name = "AFTER")]
-    pub after: PathBuf,
+    pub after: Option<PathBuf>,
+    /// The libcs to compare, before and after, by their names in the campaigns [default: of one campaign that has two,
+    /// these; of two campaigns each with its namesake]
+    #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',', num_args = 1..=2)]
+    pub libc: Vec<String>,
     /// Exit with 3 where a figure has become worse: FIGURE:worse[:SHARE], FIGURE one of throughput, rss, p99
     #[arg(long, value_name = "GATE")]
     pub fail_on: Vec<String>,
@@ -283,6 +318,9 @@ pub struct ListArgs {
     /// What to list; everything in short where left out
     #[arg(value_enum, value_name = "WHAT")]
     pub what: Option<Listed>,
+    /// Look at the glibc in a directory as well, NAME=DIR; may be repeated
+    #[arg(long = "libc", value_name = "NAME=DIR")]
+    pub libcs: Vec<String>,
     /// Print JSON on stdout
     #[arg(long)]
     pub json: bool,

@@ -18,6 +18,7 @@ use crate::statistics::power::resolvable;
 use crate::statistics::summary::Summary;
 use crate::statistics::two_sample::welch;
 
+use super::changed;
 use super::logs::{self, Logs};
 use super::observations::{Observations, ScenarioData};
 use super::question::Question;
@@ -88,7 +89,9 @@ pub fn compare(before: &Side, after: &Side, question: &Question) -> Result<Compa
         return Err(Refusal::NothingInCommon(unmatched.join("; ")));
     }
     let warnings = warnings(before, after, &entries);
-    Ok(Compared { format: FORMAT, confidence: 1.0 - question.alpha(), entries, unmatched, warnings })
+    let changed = changed::changed((before.manifest, before.libc), (after.manifest, after.libc));
+    let confidence = 1.0 - question.alpha();
+    Ok(Compared { format: FORMAT, confidence, changed, entries, unmatched, warnings })
 }
 
 fn scenarios<'a>(side: &Side<'a>) -> impl Iterator<Item = &'a ScenarioData> {
@@ -156,6 +159,7 @@ fn warnings(before: &Side, after: &Side, entries: &[Entry]) -> Vec<String> {
     note("the host", a.host.name.clone(), b.host.name.clone());
     note("the number of CPUs", a.host.cpus_allowed.to_string(), b.host.cpus_allowed.to_string());
     note("the seed of the workloads", a.seed.to_string(), b.seed.to_string());
+    warnings.extend(changed::too_much((a, before.libc), (b, after.libc)));
     if entries.len() >= 20 {
         warnings.push(format!(
             "{} figures are compared, each by itself: some of their intervals miss by chance",

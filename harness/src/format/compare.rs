@@ -42,6 +42,17 @@ pub struct Entry {
     pub paired: bool,
 }
 
+/// One thing that is another after than before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// What it is, such as `kernel`, or `program server: compiler`.
+    pub what: String,
+    /// Before.
+    pub before: String,
+    /// After.
+    pub after: String,
+}
+
 /// The outcome of comparing two campaigns, or two libcs of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Compared {
@@ -49,6 +60,9 @@ pub struct Compared {
     pub format: u32,
     /// Stated confidence of each ratio by itself.
     pub confidence: f64,
+    /// What changed between the two: host, C library, programs and how they were built, arenalab.
+    #[serde(default)]
+    pub changed: Vec<Change>,
     /// One for each matched workload, thread count, candidate and figure.
     pub entries: Vec<Entry>,
     /// What only one side has, in words.

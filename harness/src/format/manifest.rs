@@ -51,6 +51,38 @@ pub struct Manifest {
     pub candidates: Vec<CandidateEntry>,
     /// The candidate that the others are compared with. It is also the twin.
     pub baseline: String,
+    /// The host that is pretended; absent where none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pretended_cpus: Option<PretendedCpus>,
+}
+
+/// A host with another number of CPUs, as far as allocators look at it. The contention of so many CPUs is not
+/// simulated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PretendedCpus {
+    /// Its CPUs.
+    pub cpus: u32,
+    /// Whether each trial's process reads them in `/sys/devices/system/cpu/online`.
+    pub file: bool,
+    /// Why it does not, where that is so.
+    pub no_file: Option<String>,
+    /// How each candidate is made to behave as there.
+    pub ways: Vec<PretendedWay>,
+}
+
+/// How a candidate is made to behave as with another number of CPUs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PretendedWay {
+    /// The C library that this is for.
+    pub libc: String,
+    /// Canonical candidate.
+    pub candidate: String,
+    /// The candidate that is run in its place: a limit is set that it would compute on such a host.
+    pub runs_as: Option<String>,
+    /// Most arenas of glibc then, where that is certain.
+    pub most_arenas: Option<u32>,
+    /// How, and why so, in a clause.
+    pub how: String,
 }
 
 /// One workload at one thread count.
@@ -129,6 +161,26 @@ pub struct Binary {
     pub sha256: String,
     /// The allocator that it says it has, with its version.
     pub allocator: String,
+    /// How it was built and what it needs, as far as the file says; absent of what is no ELF file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<Build>,
+}
+
+/// What an executable or library says of how it was built.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Build {
+    /// Compilers and linkers (`.comment`).
+    pub compilers: Vec<String>,
+    /// Command lines of the compiler, where the file keeps them (`-frecord-gcc-switches`, or debug information).
+    pub flags: Vec<String>,
+    /// Build id, in hex.
+    pub build_id: Option<String>,
+    /// The highest symbol version that it needs, by family: `GLIBC`, `GLIBCXX`, `CXXABI`.
+    pub needs: BTreeMap<String, String>,
+    /// The libraries that it names.
+    pub libraries: Vec<String>,
+    /// The C++ library that this name led to on the host, such as `libstdc++.so.6.0.30`.
+    pub libstdcxx: Option<String>,
 }
 
 /// A C library that trials ran on.
@@ -138,4 +190,26 @@ pub struct Libc {
     pub name: String,
     /// Its version, where known.
     pub version: Option<String>,
+    /// How trials run on it.
+    #[serde(default)]
+    pub run: LibcRun,
+    /// Its directory, of one other than the host's.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// SHA-256 of its `libc.so.6`, in hex, of one other than the host's.
+    #[serde(default)]
+    pub sha256: Option<String>,
+}
+
+/// How trials run on a C library.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LibcRun {
+    /// As the host runs them.
+    #[default]
+    Host,
+    /// Through its own dynamic loader, with the libraries that must match it; all else is the host's.
+    Loader,
+    /// Inside its directory, with its whole userland.
+    Root,
 }

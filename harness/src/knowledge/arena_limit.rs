@@ -79,6 +79,25 @@ pub fn limit(version: Option<Version>, cpus: Cpus, asked: Asked) -> Limit {
     }
 }
 
+/// What a glibc counts for its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// CPUs online, in `/sys/devices/system/cpu/online`.
+    Online,
+    /// CPUs in the affinity mask of the thread that asks.
+    Affinity,
+}
+
+/// What a version counts; `None` where builds of it differ, or where it is neither.
+pub fn counts(version: Version) -> Option<Counts> {
+    match version {
+        // Up to 2.14 from /proc/stat.
+        v if v < Version::new(2, 15) => None,
+        v if (Version::new(2, 34)..Version::new(2, 39)).contains(&v) => None,
+        _ => Some(Counts::Online),
+    }
+}
+
 /// Least and greatest number of CPUs that a version may count. 2.34 to 2.38 look at the affinity mask, but
 /// for builds of their branches from 2024-02-12 on, which count online CPUs again, as 2.39 does
 /// (472894d2cf, BZ 30945). Which of the two a build does cannot be told from its version.

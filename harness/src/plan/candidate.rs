@@ -38,7 +38,7 @@ impl Allocator {
 
     /// The allocator whose settings it takes, by the name of those: of a preloaded library, as far as its file
     /// name tells.
-    fn known_as(&self) -> &'static str {
+    pub(super) fn known_as(&self) -> &'static str {
         match self {
             Self::Preload(path) => preload::recognise(path).unwrap_or("preload"),
             other => other.name(),
@@ -146,6 +146,14 @@ impl Candidate {
             Some(Value::Number(max)) => u32::try_from(*max).ok(),
             _ => None,
         }
+    }
+
+    /// The same candidate with one setting besides, or another value of it.
+    #[must_use]
+    pub fn with(&self, key: &str, value: Value) -> Self {
+        let mut other = self.clone();
+        other.settings.insert(key.to_owned(), value);
+        other
     }
 
     /// The same candidate without one setting.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::format::decision::{Constraints, Objective};
 
 use super::candidate::{Allocator, Candidate};
-use super::{Choose, Measure, Plan, PlanError, PlannedWorkload, Strategy, Sweep};
+use super::{Choose, Measure, Plan, PlanError, PlannedLibc, PlannedWorkload, Strategy, Sweep, libc};
 
 /// Threads of a workload when nothing is said.
 pub const DEFAULT_THREADS: u32 = 4;
@@ -38,6 +38,8 @@ pub struct Draft {
     pub baseline: Option<Candidate>,
     /// What candidates are made of.
     pub axes: Axes,
+    /// C libraries.
+    pub libcs: Option<Vec<PlannedLibc>>,
     /// Rounds.
     pub rounds: Option<u32>,
     /// The figure that is minimised.
@@ -50,6 +52,8 @@ pub struct Draft {
     pub timeout: Option<Duration>,
     /// Memory limit of a trial; `Some(None)` is "no such limit".
     pub memory_limit: Option<Option<u64>>,
+    /// CPUs of the host that is pretended; `Some(None)` is "those that are there".
+    pub cpus: Option<Option<u32>>,
     /// Seed.
     pub seed: Option<u64>,
     /// Largest loss of throughput; `Some(None)` is "no such constraint".
@@ -89,12 +93,14 @@ impl Draft {
             threads: self.threads.or(below.threads),
             baseline: self.baseline.or(below.baseline),
             axes: if self.axes == Axes::default() { below.axes } else { self.axes },
+            libcs: self.libcs.or(below.libcs),
             rounds: self.rounds.or(below.rounds),
             objective: self.objective.or(below.objective),
             idle: self.idle.or(below.idle),
             trim: self.trim.or(below.trim),
             timeout: self.timeout.or(below.timeout),
             memory_limit: self.memory_limit.or(below.memory_limit),
+            cpus: self.cpus.or(below.cpus),
             seed: self.seed.or(below.seed),
             max_throughput_loss: self.max_throughput_loss.or(below.max_throughput_loss),
             max_p99_loss: self.max_p99_loss.or(below.max_p99_loss),
@@ -133,9 +139,11 @@ impl Draft {
         if baseline_added {
             candidates.insert(0, baseline.clone());
         }
+        let libcs = self.libcs.unwrap_or_else(|| vec![PlannedLibc::Host]);
+        libc::check(&libcs).map_err(PlanError::new)?;
         Ok(Plan {
             workloads,
-            sweep: Sweep { threads, baseline, candidates, baseline_added },
+            sweep: Sweep { threads, baseline, candidates, baseline_added, libcs },
             measure: Measure {
                 rounds: self.rounds.unwrap_or(DEFAULT_ROUNDS),
                 objective: self.objective.unwrap_or_default(),
@@ -143,6 +151,7 @@ impl Draft {
                 trim: self.trim.unwrap_or_default(),
                 timeout: self.timeout.unwrap_or(DEFAULT_TIMEOUT),
                 memory_limit: self.memory_limit.flatten(),
+                cpus: self.cpus.flatten(),
                 seed: self.seed.unwrap_or(DEFAULT_SEED),
                 strategy: self.strategy.unwrap_or_default(),
                 time_budget: self.time_budget.flatten(),

@@ -15,6 +15,9 @@ use super::candidate::{Candidate, CandidateError};
 pub const MOST_THREADS: u32 = 4096;
 /// Most rounds of a campaign.
 pub const MOST_ROUNDS: u32 = 100_000;
+/// Most CPUs that can be pretended: the kernel's own limit on x86-64, for which glibc's limit of 8 arenas a CPU is
+/// as much as `arena_max` takes.
+pub const MOST_CPUS: u32 = 8192;
 /// Longest idle wait and time limit.
 pub const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Shortest time limit.
@@ -42,6 +45,18 @@ pub fn threads(text: &str) -> Result<u32, String> {
 /// What it takes.
 pub fn rounds(text: &str) -> Result<u32, String> {
     whole("rounds", text, 1, u64::from(MOST_ROUNDS)).map(|n| n as u32)
+}
+
+/// CPUs of the host that is pretended: 1 to [`MOST_CPUS`], or `none` for those that are there.
+///
+/// # Errors
+/// What it takes.
+pub fn cpus(text: &str) -> Result<Option<u32>, String> {
+    if text.trim() == "none" {
+        return Ok(None);
+    }
+    let read = whole("cpus", text, 1, u64::from(MOST_CPUS));
+    read.map(|n| Some(n as u32)).map_err(|why| format!("{why}; 'none' pretends nothing"))
 }
 
 /// The seed: 0 to [`GREATEST_SEED`].

@@ -12,14 +12,24 @@ use crate::knowledge::nearest::{quote, suggest};
 
 use super::candidate::{Allocator, Candidate};
 use super::draft::Draft;
-use super::{PlanError, PlannedWorkload, fields};
+use super::{PlanError, PlannedLibc, PlannedWorkload, fields};
 
 mod program;
 
 const SECTIONS: [&str; 4] = ["choose", "measure", "sweep", "workload"];
-const SWEEP: [&str; 5] = ["allocators", "arena_max", "baseline", "candidates", "threads"];
-const MEASURE: [&str; 9] =
-    ["idle", "memory_limit", "objective", "rounds", "seed", "strategy", "time_budget", "timeout", "trim"];
+const SWEEP: [&str; 6] = ["allocators", "arena_max", "baseline", "candidates", "libcs", "threads"];
+const MEASURE: [&str; 10] = [
+    "cpus",
+    "idle",
+    "memory_limit",
+    "objective",
+    "rounds",
+    "seed",
+    "strategy",
+    "time_budget",
+    "timeout",
+    "trim",
+];
 const CHOOSE: [&str; 5] = ["confidence", "max_p99_loss", "max_rss", "max_throughput_loss", "tolerance"];
 
 /// Reads what a plan file says.
@@ -275,6 +285,7 @@ fn sweep(draft: &mut Draft, key: &str, items: &Items) -> Result<(), Wrong> {
         "allocators" => draft.axes.allocators = items.all(key, str::parse::<Allocator>)?,
         "baseline" => draft.baseline = items.one(key, fields::candidate)?,
         "arena_max" => draft.axes.arena_max = items.all(key, fields::arena_max)?,
+        "libcs" => draft.libcs = items.all(key, PlannedLibc::parse)?,
         _ => draft.axes.candidates = items.all(key, str::parse::<Candidate>)?,
     }
     Ok(())
@@ -286,6 +297,7 @@ fn measure(draft: &mut Draft, key: &str, items: &Items) -> Result<(), Wrong> {
         "objective" => draft.objective = items.one(key, fields::objective)?,
         "idle" => draft.idle = items.one(key, fields::idle)?,
         "memory_limit" => draft.memory_limit = items.one(key, fields::memory_limit)?,
+        "cpus" => draft.cpus = items.one(key, fields::cpus)?,
         "trim" => draft.trim = items.one(key, fields::trim)?,
         "timeout" => draft.timeout = items.one(key, fields::timeout)?,
         "strategy" => draft.strategy = items.one(key, fields::strategy)?,

@@ -1,11 +1,12 @@
 //! What a campaign will measure: workloads, candidates, rounds, and what must hold. Pure: nothing here
 //! reads a file or looks at the system.
 //!
-//! * [`candidate`]: an allocator with its settings; [`workload`]: what allocates.
+//! * [`candidate`]: an allocator with its settings; [`workload`]: what allocates; [`libc`]: what it runs on.
 //! * [`fields`]: each field read from text; [`draft`]: what was said, completed to a [`Plan`].
 //! * [`from_toml`], [`to_toml`]: the plan file.
 //! * [`program`]: the user's own program as a workload.
 //! * [`canonical`]: which candidates cannot differ.
+//! * [`pretend`]: how a candidate is made to behave as on a host with another number of CPUs.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,12 +19,15 @@ pub mod canonical;
 pub mod draft;
 pub mod fields;
 pub mod from_toml;
+pub mod libc;
+pub mod pretend;
 pub mod program;
 pub mod to_toml;
 pub mod workload;
 
 pub use candidate::{Allocator, Candidate, CandidateError};
 pub use draft::Draft;
+pub use libc::PlannedLibc;
 pub use program::Program;
 pub use workload::PlannedWorkload;
 
@@ -57,6 +61,8 @@ pub struct Sweep {
     pub candidates: Vec<Candidate>,
     /// Whether the baseline was not named and has been put in front.
     pub baseline_added: bool,
+    /// The C libraries, in order; at least one, no two of one name.
+    pub libcs: Vec<PlannedLibc>,
 }
 
 /// How it is measured.
@@ -74,6 +80,8 @@ pub struct Measure {
     pub timeout: Duration,
     /// Memory limit of each trial, bytes, set by a control group.
     pub memory_limit: Option<u64>,
+    /// CPUs of the host that is pretended ([`pretend`]).
+    pub cpus: Option<u32>,
     /// Seed of orders, resampling and workloads.
     pub seed: u64,
     /// How `tune` asks for rounds; `sweep` always runs the full grid.
@@ -138,6 +146,9 @@ impl Plan {
             notes.push(
                 "--trim asks built-in workloads only: a program of your own cannot be asked".to_owned(),
             );
+        }
+        if let Some(cpus) = self.measure.cpus {
+            notes.push(pretend::note(cpus));
         }
         if self.measure.objective == Objective::Drained && self.measure.idle < DECAY {
             notes.push(format!(

@@ -71,6 +71,8 @@ fn write_sweep(out: &mut String, sweep: &Sweep) {
     let threads: Vec<_> = sweep.threads.iter().map(ToString::to_string).collect();
     entry(out, "threads", format!("[{}]", threads.join(", ")), "1 to 4096 each");
     entry(out, "baseline", quoted(&sweep.baseline), "what the others are compared with");
+    let libcs: Vec<_> = sweep.libcs.iter().map(quoted).collect();
+    entry(out, "libcs", format!("[{}]", libcs.join(", ")), "the host's, and others as \"NAME=DIR\"");
     let comment = "Shorter, instead of single candidates: allocators = [\"glibc\", \"jemalloc\", \"mimalloc\"]\n\
                    and arena_max = [\"default\", 1, 2, 4, 8], which spreads glibc out. The baseline is\n\
                    always measured, named or not.";
@@ -96,6 +98,9 @@ fn write_measure(out: &mut String, measure: &Measure) {
     entry(out, "timeout", quoted(canonical_duration(measure.timeout)), "of one trial, without the idle wait");
     let limit = measure.memory_limit.map_or_else(|| "none".to_owned(), canonical_bytes);
     entry(out, "memory_limit", quoted(limit), "of each trial, by a control group");
+    if let Some(cpus) = measure.cpus {
+        entry(out, "cpus", cpus, "of the host that is pretended");
+    }
     let strategy = quoted(fields::strategy_name(measure.strategy));
     entry(out, "strategy", strategy, "of tune: screen-and-confirm, race or full-grid");
     let budget = measure.time_budget.map_or_else(|| "none".to_owned(), canonical_duration);

@@ -120,7 +120,7 @@ pub fn chapters(
 fn chapter(decision: &Decision, scenario: &ScenarioDecision, evidence: &HashMap<Key, Evidence>) -> Chapter {
     let own = evidence.get(&(scenario.workload.as_str(), scenario.threads, scenario.libc.as_str()));
     let rows: Vec<Line> = scenario.standings.iter().map(|s| line(decision, scenario, s)).collect();
-    let title = words::scenario(&scenario.workload, scenario.threads, &scenario.libc);
+    let title = words::heading(decision, scenario);
     let choice = scenario.choice.as_deref().map(|c| format!(" ({c})")).unwrap_or_default();
     Chapter {
         anchor: String::new(),

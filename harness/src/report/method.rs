@@ -2,7 +2,7 @@
 
 use super::story::{Fact, fact};
 use super::{Input, words};
-use crate::format::manifest::{CandidateEntry, Libc, Manifest, Merged};
+use crate::format::manifest::{Binary, CandidateEntry, Libc, LibcRun, Manifest, Merged};
 use crate::units;
 
 /// How it was measured.
@@ -43,8 +43,9 @@ pub fn host(manifest: &Manifest) -> Vec<Fact> {
         facts.push(fact("cgroup memory limit", units::format_bytes(limit as f64)));
     }
     for libc in &manifest.libcs {
-        facts.push(fact(&format!("libc {}", libc.name), libc.version.as_deref().unwrap_or(unknown)));
+        facts.push(fact(&format!("libc {}", libc.name), words::clean(&of_libc(libc))));
     }
+    facts.extend(pretended(manifest));
     for (allocator, binary) in &manifest.binaries {
         let hash: String = binary.sha256.chars().take(16).collect();
         facts.push(fact(
@@ -53,7 +54,7 @@ pub fn host(manifest: &Manifest) -> Vec<Fact> {
                 Some((_, allocator)) => format!("preloaded library, {allocator}"),
                 None => format!("workload binary, {allocator}"),
             },
-            format!("{}: {}, sha256 {hash}…", binary.file, binary.allocator),
+            format!("{}: {}, sha256 {hash}…{}", binary.file, binary.allocator, built(binary)),
         ));
     }
     facts
@@ -69,6 +70,45 @@ pub fn ground(manifest: &Manifest) -> String {
     };
     let libcs: Vec<String> = manifest.libcs.iter().map(libc).collect();
     words::clean(&format!("host {}, {day}, {}", manifest.host.name, libcs.join(", ")))
+}
+
+/// A C library's version, and how trials ran on it.
+fn of_libc(libc: &Libc) -> String {
+    let version =
+        libc.version.as_ref().map_or_else(|| "unknown".to_owned(), |version| format!("glibc {version}"));
+    let path = libc.path.as_deref().unwrap_or("an unknown directory");
+    match libc.run {
+        LibcRun::Host => version,
+        LibcRun::Loader => format!("{version}, through the loader of {path}"),
+        LibcRun::Root => format!("{version}, inside {path}"),
+    }
+}
+
+/// Compilers and the symbol versions that it needs, after a comma.
+fn built(binary: &Binary) -> String {
+    let Some(build) = &binary.build else { return String::new() };
+    let compilers = build.compilers.iter().map(|compiler| words::clean(compiler));
+    let needs = build.needs.iter().map(|(family, version)| words::clean(&format!("{family} {version}")));
+    let needs = needs.collect::<Vec<_>>().join(", ");
+    let needs = (!needs.is_empty()).then(|| format!("needs {needs}"));
+    let said: Vec<String> = compilers.chain(needs).collect();
+    if said.is_empty() { String::new() } else { format!(", {}", said.join(", ")) }
+}
+
+/// The host that is pretended, and how each candidate is made to behave as there.
+fn pretended(manifest: &Manifest) -> Vec<Fact> {
+    let Some(pretended) = &manifest.pretended_cpus else { return Vec::new() };
+    let no_file = pretended.no_file.as_ref().map_or_else(String::new, |why| format!("; no file: {why}"));
+    let mut facts = vec![fact(
+        "CPUs pretended",
+        format!("{}; the contention of so many real CPUs is not simulated{no_file}", pretended.cpus),
+    )];
+    let several = manifest.libcs.len() > 1;
+    facts.extend(pretended.ways.iter().map(|way| {
+        let libc = if several { format!(", libc {}", way.libc) } else { String::new() };
+        fact(&format!("pretended, {}{libc}", words::clean(&way.candidate)), words::clean(&way.how))
+    }));
+    facts
 }
 
 /// Candidates that were not run: the one asked for, the one that stands for it, why.

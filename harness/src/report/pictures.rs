@@ -257,7 +257,8 @@ fn choice_by_scenario(decision: &Decision) -> Option<Forest> {
         .iter()
         .filter_map(|s| {
             // Cut before the threads are named: they must not lose a digit.
-            let name = words::scenario(&words::shortened(&s.workload, 26), s.threads, &s.libc);
+            let short = ScenarioDecision { workload: words::shortened(&s.workload, 26), ..s.clone() };
+            let name = words::heading(decision, &short);
             Some(row(name, standing(s, choice)?, false))
         })
         .collect();

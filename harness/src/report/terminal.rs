@@ -62,18 +62,18 @@ pub fn terminal(decision: &Decision, width: u16, colour: bool) -> String {
     out
 }
 
-struct Paint {
-    colour: bool,
+pub(super) struct Paint {
+    pub(super) colour: bool,
 }
 
 impl Paint {
-    fn bold(&self, text: &str, code: &str) -> String {
+    pub(super) fn bold(&self, text: &str, code: &str) -> String {
         if self.colour { format!("\u{1b}[1;{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 }
 
 /// Breaks at spaces so that no line is longer than `width`, where words allow it.
-fn wrapped(text: &str, width: u16) -> String {
+pub(super) fn wrapped(text: &str, width: u16) -> String {
     let mut out = String::new();
     let mut column = 0;
     for word in words::clean(text).split_whitespace() {
@@ -120,7 +120,7 @@ fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, 
             column.set_padding((0, 1));
         }
     }
-    let title = words::scenario(&scenario.workload, scenario.threads, &scenario.libc);
+    let title = words::heading(decision, scenario);
     let trust =
         if scenario.twin.is_some_and(|t| !t.trustworthy) { " (twin differs: not to be trusted)" } else { "" };
     let table = table.to_string();
@@ -205,7 +205,7 @@ fn table_row(decision: &Decision, standing: &Standing, most: f64, width: usize) 
     ]
 }
 
-fn judged(ratio: Option<&Ratio>, verdict: Comparison, is_baseline: bool) -> Cell {
+pub(super) fn judged(ratio: Option<&Ratio>, verdict: Comparison, is_baseline: bool) -> Cell {
     let Some(ratio) = ratio.filter(|_| !is_baseline) else { return Cell::new("–") };
     let cell = Cell::new(format!("{} {}", words::change(ratio.estimate), words::mark(verdict)));
     match verdict {

@@ -169,6 +169,7 @@ mod tests {
             how: "asked".to_owned(),
             libc_version: "2.36".to_owned(),
             settings: map(settings),
+            counted_cpus: None,
         }
     }
 

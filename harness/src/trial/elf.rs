@@ -40,6 +40,14 @@ pub struct Facts {
 /// # Errors
 /// One clause: it cannot be read, or is no ELF file.
 pub fn read(path: &Path) -> Result<Facts, String> {
+    of(&bytes(path)?)
+}
+
+/// The whole of a file, unless it is too large.
+///
+/// # Errors
+/// One clause: it is too large, or cannot be read.
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     let mut file = std::fs::File::open(path).map_err(|e| e.to_string())?;
     let size = file.metadata().map_err(|e| e.to_string())?.len();
     if size > LARGEST {
@@ -47,7 +55,7 @@ pub fn read(path: &Path) -> Result<Facts, String> {
     }
     let mut bytes = Vec::with_capacity(size as usize);
     file.read_to_end(&mut bytes).map_err(|e| e.to_string())?;
-    of(&bytes)
+    Ok(bytes)
 }
 
 fn of(bytes: &[u8]) -> Result<Facts, String> {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::libc_root::Footing;
+use super::pretend_cpus::Pretended;
 use crate::format::series::Series;
 use crate::format::trial::TrialRecord;
 use crate::knowledge::Setting;
@@ -22,6 +24,8 @@ pub struct TrialSpec {
     pub threads: u32,
     /// `host`, or the name of another C library.
     pub libc: String,
+    /// That C library, where it is not the host's.
+    pub footing: Option<Arc<Footing>>,
     /// Canonical candidate.
     pub candidate: String,
     /// Round, from 0.
@@ -48,6 +52,8 @@ pub struct TrialSpec {
     pub timeout: Duration,
     /// Idle wait after the drain.
     pub idle: Duration,
+    /// The host that is pretended.
+    pub pretended: Option<Pretended>,
     /// Memory that it may take, bytes; set by a control group.
     pub memory_limit: Option<u64>,
     /// Whether the allocator is asked to give memory back after that.
@@ -56,6 +62,13 @@ pub struct TrialSpec {
     pub sampled: bool,
     /// Whether a series is wanted.
     pub keep_series: bool,
+}
+
+impl TrialSpec {
+    /// Whether its program is one of a root that it runs inside of, and not the host's.
+    pub fn is_of_root(&self) -> bool {
+        self.own.is_some() && self.footing.as_ref().is_some_and(|footing| footing.whole)
+    }
 }
 
 /// What a candidate asks for.
@@ -80,6 +93,13 @@ pub struct Trial {
     pub record: TrialRecord,
     /// RSS and live bytes over time, where asked for and seen.
     pub series: Option<Series>,
+}
+
+impl TrialSpec {
+    /// CPUs that its process is to read as online.
+    pub fn cpus_to_read(&self) -> Option<u32> {
+        self.pretended.as_ref().filter(|pretended| pretended.file).map(|pretended| pretended.cpus)
+    }
 }
 
 impl Asked {

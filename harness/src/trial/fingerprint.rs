@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use arenalab_wire::message::Identity;
 use sha2::{Digest, Sha256};
 
-use super::companions;
+use super::{companions, toolchain};
 use crate::format::manifest::Binary;
 
 /// A workload binary that can be run.
@@ -40,11 +40,10 @@ pub fn take(path: &Path, environment: &BTreeMap<String, String>) -> Result<Finge
 pub fn of_file(path: &Path, allocator: &str) -> Result<Binary, String> {
     let sha256 = hash(path).map_err(|e| format!("failed to read {}: {e}", path.display()))?;
     let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    Ok(Binary { file, sha256, allocator: allocator.to_owned() })
+    Ok(Binary { file, sha256, allocator: allocator.to_owned(), build: toolchain::read(path) })
 }
 
 fn hash(path: &Path) -> std::io::Result<String> {
-    use std::fmt::Write;
     let mut hasher = Sha256::new();
     let mut file = File::open(path)?;
     let mut part = vec![0u8; 1 << 16];
@@ -55,8 +54,14 @@ fn hash(path: &Path) -> std::io::Result<String> {
         }
         hasher.update(&part[..got]);
     }
-    Ok(hasher.finalize().iter().fold(String::new(), |mut hex, byte| {
+    Ok(hex(&hasher.finalize()))
+}
+
+/// Bytes in hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
-    }))
+    })
 }

@@ -9,11 +9,13 @@
 //! a line is a [`Word`], and whose end means that the harness is gone. [`Report`]s, a line each, go to its
 //! standard output.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -23,6 +25,8 @@ use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus};
 use serde::{Deserialize, Serialize};
 
+use super::libc_root::whole::Inside;
+use super::pretend_cpus;
 use output::Kept;
 
 pub mod output;
@@ -60,6 +64,10 @@ pub struct Job {
     pub scratch: Option<PathBuf>,
     /// Control groups that it is put into: their `cgroup.procs`.
     pub join: Vec<PathBuf>,
+    /// A root that it runs in; program and directory are then paths in there.
+    pub inside: Option<Inside>,
+    /// CPUs that it is to read as online ([`pretend_cpus`]).
+    pub cpus: Option<u32>,
 }
 
 /// What the harness says to a launcher that has started its job.
@@ -172,6 +180,20 @@ pub fn main() -> std::io::Result<()> {
     input.read_line(&mut line)?;
     let job: Job = serde_json::from_str(&line)?;
 
+    if let Some(cpus) = job.cpus {
+        let temporary = job.env.iter().find(|(name, _)| name == "TMPDIR").map_or("/tmp", |(_, value)| value);
+        // Before the first thread: a user namespace is for a process that has but one.
+        if let Err(reason) = pretend_cpus::enter(cpus, Path::new(temporary)) {
+            return say(&Report::NotStarted { reason: format!("failed to pretend {cpus} CPUs: {reason}") });
+        }
+    }
+    if let Some(inside) = &job.inside {
+        // Before the first thread: a user namespace is for a process that has but one.
+        if let Err(why) = inside.make() {
+            let reason = format!("failed to run inside {}: {why}", inside.dir.display());
+            return say(&Report::NotStarted { reason });
+        }
+    }
     let begin = Instant::now();
     let (mut child, output) = match start(&job, control) {
         Ok(started) => started,
@@ -216,9 +238,10 @@ fn start(job: &Job, control: Option<OwnedFd>) -> std::io::Result<(Child, JoinHan
     if let Some(arg0) = &job.arg0 {
         command.arg0(arg0);
     }
-    if let Some(directory) = &job.directory {
+    if let Some(directory) = job.directory.as_ref().filter(|_| job.inside.is_none()) {
         command.current_dir(directory);
     }
+    let inside = inside(job)?;
     let groups = job.join.iter().map(|procs| File::options().write(true).open(procs));
     let groups = groups.collect::<Result<Vec<_>, _>>()?;
     command
@@ -242,6 +265,10 @@ fn start(job: &Job, control: Option<OwnedFd>) -> std::io::Result<(Child, JoinHan
                 // 0 stands for the one that writes.
                 rustix::io::write(group, b"0")?;
             }
+            if let Some((root, directory)) = &inside {
+                rustix::process::chroot(root.as_c_str())?;
+                rustix::process::chdir(directory.as_c_str())?;
+            }
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
             // The launcher may have died before the line above.
             if rustix::process::getppid() == Some(launcher) {
@@ -254,6 +281,13 @@ fn start(job: &Job, control: Option<OwnedFd>) -> std::io::Result<(Child, JoinHan
     let child = command.spawn()?;
     let file = job.output.clone();
     Ok((child, std::thread::spawn(move || output::keep(reader, file.as_deref()))))
+}
+
+/// The root to change to, and the working directory in there.
+fn inside(job: &Job) -> std::io::Result<Option<(CString, CString)>> {
+    let Some(inside) = &job.inside else { return Ok(None) };
+    let text = |path: &Path| CString::new(path.as_os_str().as_bytes()).map_err(std::io::Error::other);
+    Ok(Some((text(&inside.root())?, text(job.directory.as_deref().unwrap_or(Path::new("/")))?)))
 }
 
 fn watch_leash(input: impl BufRead + Send + 'static, wakes: Sender<Wake>) {

@@ -23,7 +23,8 @@ pub fn manifest(plan: &str) -> Manifest {
         strategy: "full-grid".to_owned(),
         host: host::fingerprint(None).unwrap(),
         binaries: BTreeMap::new(),
-        libc_version: None,
+        libcs: vec![prepare::host_libc(None)],
+        pretence: None,
     })
 }
 
@@ -71,6 +72,7 @@ pub fn finished(spec: &TrialSpec) -> TrialRecord {
         }),
         program: None,
         memory_group: None,
+        pretended_cpus: None,
         effect: Effect { verified: true, how: "what was checked, and what was seen; ".repeat(10) },
         noise: Noise { psi_cpu_some_pct: Some(12.34), steal_s: Some(0.01), foreign_cpu_s: Some(0.02) },
         started_at: "2026-11-22T01:02:03.456789012Z".to_owned(),
@@ -92,6 +94,7 @@ fn rss() -> Rss {
         pss: Some(101_234_567),
         swap: Some(0),
         samples: 123,
+        slope: Some(-1_234.5),
         reading_s: 0.001_234,
         source: "peak from VmHWM, mean from statm samples, end and drained from smaps_rollup".to_owned(),
     }

@@ -8,7 +8,7 @@ use arenalab::format::decision::{
     Apply, Comparison, Constraints, Decision, Eliminated, Feasible, Level, Objective, Ratio,
     ScenarioDecision, Standing, Twin, Unsettled, Verdict,
 };
-use arenalab::format::manifest::{Binary, CandidateEntry, Host, Libc, Manifest, Merged, Scenario};
+use arenalab::format::manifest::{Binary, CandidateEntry, Host, Manifest, Merged, Scenario};
 use arenalab::format::series::Series;
 use arenalab::format::trial::{
     Anatomy, Arenas, Cpu, Effect, Faults, Latency, Live, Noise as Disturbance, Quantiles, Rss, Status,
@@ -176,6 +176,7 @@ fn trial(
             pss: Some(bytes(0.9)),
             swap: Some(0),
             samples: 400,
+            slope: Some(0.0),
             reading_s: 0.002,
             source: "statm, smaps_rollup".into(),
         }),
@@ -186,6 +187,7 @@ fn trial(
         allocator: None,
         program: None,
         memory_group: None,
+        pretended_cpus: None,
         effect: Effect { verified: true, how: "arenas counted".into() },
         noise: Disturbance { psi_cpu_some_pct: Some(12.0), steal_s: Some(0.0), foreign_cpu_s: Some(0.1) },
         started_at: "2026-11-22T10:00:00Z".into(),
@@ -412,9 +414,10 @@ fn manifest(shape: &Shape) -> Manifest {
                 file: "arenalab-workload-glibc".into(),
                 sha256: "0123456789abcdef".repeat(4),
                 allocator: "glibc 2.36".into(),
+                build: None,
             },
         )]),
-        libcs: vec![Libc { name: "host".into(), version: Some("2.36".into()) }],
+        libcs: vec![arenalab::campaign::prepare::host_libc(Some("2.36".into()))],
         scenarios: shape
             .scenarios
             .iter()
@@ -422,6 +425,7 @@ fn manifest(shape: &Shape) -> Manifest {
             .collect(),
         candidates,
         baseline: shape.candidates[0].clone(),
+        pretended_cpus: None,
     }
 }
 

@@ -33,6 +33,7 @@ impl Allocator for System {
                 how: "the dynamic linker does not know what malloc resolves to".to_owned(),
                 libc_version: libc_version(),
                 settings: BTreeMap::new(),
+                counted_cpus: None,
             },
         }
     }
@@ -97,6 +98,7 @@ fn glibc_identity(path: &str) -> Identity {
         libc_version: version,
         // mallopt's settings can be made, but not read back.
         settings: BTreeMap::new(),
+        counted_cpus: None,
     }
 }
 

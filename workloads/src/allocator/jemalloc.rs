@@ -142,6 +142,7 @@ impl Allocator for Jemalloc {
             how,
             libc_version: libc_version(),
             settings: self.settings(),
+            counted_cpus: None,
         }
     }
 

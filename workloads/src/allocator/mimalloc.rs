@@ -126,6 +126,7 @@ impl Allocator for Mimalloc {
             how,
             libc_version: libc_version(),
             settings: self.settings(),
+            counted_cpus: None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! Allocators that are linked statically hand their functions in from their own binary; those that were
 //! preloaded are found with `dlsym`. Either way a probe must show that `malloc` is theirs.
 
+pub mod counted_cpus;
 pub mod glibc;
 pub mod jemalloc;
 pub mod malloc_info;

@@ -78,6 +78,7 @@ impl Allocator for Stranger {
                     Some(((*key).to_owned(), tcmalloc_figure(property)?.to_string()))
                 })
                 .collect(),
+            counted_cpus: None,
         }
     }
 

@@ -30,6 +30,7 @@ fn trial(allocator: &str) -> TrialRecord {
         anatomy: None,
         program: None,
         memory_group: None,
+        pretended_cpus: None,
         allocator: Some(Served { name: allocator.to_owned(), version: String::new(), how: String::new() }),
         effect: Effect { verified: true, how: String::new() },
         noise: Noise::default(),

@@ -7,8 +7,9 @@ use arenalab_workloads::model::Model;
 use clap::Args;
 
 use super::choice::{ChoiceArgs, read};
+use super::libc::LibcArgs;
 use super::program::ProgramArgs;
-use crate::plan::{Draft, Plan, PlanError, PlannedWorkload, draft::Axes, fields, from_toml};
+use crate::plan::{Draft, Plan, PlanError, PlannedLibc, PlannedWorkload, draft::Axes, fields, from_toml};
 
 /// What is measured. Every flag has its key in a plan file; flags override the file.
 #[derive(Clone, Debug, Default, Args)]
@@ -51,6 +52,9 @@ pub struct PlanArgs {
     /// [default: glibc, as it is]
     #[arg(long, value_name = "SPEC")]
     pub baseline: Option<String>,
+    /// What they run on.
+    #[command(flatten)]
+    pub libc: LibcArgs,
     /// Rounds, 1 to 100000; each runs every candidate once, in a new order [default: 16]
     #[arg(long, value_name = "N")]
     pub rounds: Option<String>,
@@ -70,6 +74,14 @@ pub struct PlanArgs {
     /// that the kernel kills for it is a row with status oom.
     #[arg(long, value_name = "BYTES")]
     pub memory_limit: Option<String>,
+    /// Measure as on a host with so many CPUs, 1 to 8192, or none: what allocators derive from the number of CPUs is
+    /// as there [default: none]
+    ///
+    /// glibc reads it itself from a file over /sys/devices/system/cpu/online, in a mount namespace of each trial's own; where
+    /// that cannot be, and for allocators that ask for the CPUs they may run on, the limits are set. The contention
+    /// of so many CPUs is not simulated.
+    #[arg(long, value_name = "N")]
+    pub cpus: Option<String>,
     /// After the last reading ask the allocator to give memory back (malloc_trim, a purge, a collection), and read RSS
     /// once more
     #[arg(long)]
@@ -116,7 +128,8 @@ impl PlanArgs {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| PlanError::new(format!("failed to read the plan {file}: {error}")))?;
-        let planned = read_models(from_toml::draft(&text, &file)?, path.parent())?;
+        let mut planned = read_models(from_toml::draft(&text, &file)?, path.parent())?;
+        planned.libcs = planned.libcs.map(|libcs| beside(libcs, path));
         let planned = said.over(planned).over(below);
         planned.complete().map_err(|error| error.in_file(&file))
     }
@@ -137,11 +150,13 @@ impl PlanArgs {
                     .map_err(|why| why.of_flag("arena-max"))?,
                 candidates: list(&self.candidates, str::parse).map_err(|why| why.of_flag("candidate"))?,
             },
+            libcs: self.libc.libcs()?,
             rounds: read(self.rounds.as_ref(), "rounds", fields::rounds)?,
             seed: read(self.seed.as_ref(), "seed", fields::seed)?,
             trim: self.trim.then_some(true),
             idle: read(self.idle.as_ref(), "idle", fields::idle)?,
             timeout: read(self.timeout.as_ref(), "timeout", fields::timeout)?,
+            cpus: read(self.cpus.as_ref(), "cpus", fields::cpus)?,
             memory_limit: read(self.memory_limit.as_ref(), "memory-limit", fields::memory_limit)?,
             ..self.choice.draft()?
         })
@@ -174,6 +189,13 @@ fn read_models(mut draft: Draft, from: Option<&Path>) -> Result<Draft, PlanError
         }
     }
     Ok(draft)
+}
+
+/// C libraries whose directories are named from a plan file's own.
+fn beside(libcs: Vec<PlannedLibc>, plan: &Path) -> Vec<PlannedLibc> {
+    let plan = std::path::absolute(plan).unwrap_or_else(|_| plan.to_owned());
+    let from = plan.parent().unwrap_or(Path::new("/"));
+    libcs.into_iter().map(|libc| libc.from_directory(from)).collect()
 }
 
 /// Reads every value of a flag; `None` where it is not given.

@@ -11,6 +11,7 @@ fn companion_of(allocator: &'static str) -> Companion {
         how: "asked".to_owned(),
         libc_version: "2.36".to_owned(),
         settings: std::collections::BTreeMap::new(),
+        counted_cpus: None,
     };
     Companion { allocator, path: Some(PathBuf::from("/x")), identity: Ok(identity) }
 }
