@@ -140,8 +140,12 @@ fn drawn(dir: &Path) {
     let (seen_a, seen_b) = (from_trials(&a.trials, &a.manifest), from_trials(&b.trials, &b.manifest));
     let side = |manifest, seen| Side { manifest, seen, libc: None };
     let outcome = compare(&side(&a.manifest, &seen_a), &side(&b.manifest, &seen_b), &Question::default());
-    let steps =
-        [Step { before: "one".into(), after: "two".into(), outcome: outcome.map_err(|why| why.to_string()) }];
+    let steps = [Step {
+        before: "one".into(),
+        after: "two".into(),
+        outcome: outcome.map_err(|why| why.to_string()),
+        rehearsed: None,
+    }];
     let inputs: Vec<Input> =
         campaigns.iter().zip(["one", "two", "three"]).map(|(f, name)| input(f, name)).collect();
     report::write_report(&Report { campaigns: &inputs, steps: &steps, command: "" }, dir).unwrap();

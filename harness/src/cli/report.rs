@@ -6,8 +6,8 @@ use super::args::ReportArgs;
 use super::choose;
 use super::exit::{self, CliError};
 use super::say;
-use crate::campaign::decision;
 use crate::campaign::store::{self, Campaign};
+use crate::campaign::{decision, rehearsal};
 use crate::decide::compare::{Side, compare};
 use crate::decide::from_trials::from_trials;
 use crate::decide::question::Question;
@@ -144,12 +144,19 @@ fn between_libcs(one: &Decided, named: bool) -> Vec<Step> {
     let side = Side { manifest, seen: &seen, libc: None };
     let name = |libc: &str| if named { format!("{}, libc {libc}", one.name) } else { format!("libc {libc}") };
     let names: Vec<&str> = manifest.libcs.iter().map(|libc| libc.name.as_str()).collect();
-    let step = |(before, after): (&str, &str)| {
+    let rehearsal = rehearsal::of(&one.campaign, &one.question);
+    let step = |(index, pair): (usize, &[&str])| {
+        let (before, after) = (pair[0], pair[1]);
         let outcome =
             compare(&Side { libc: Some(before), ..side }, &Side { libc: Some(after), ..side }, &one.question);
-        Step { before: name(before), after: name(after), outcome: outcome.map_err(|why| why.to_string()) }
+        Step {
+            before: name(before),
+            after: name(after),
+            outcome: outcome.map_err(|why| why.to_string()),
+            rehearsed: rehearsal.steps.get(index).map(|step| report::outcome(&rehearsal, step)),
+        }
     };
-    names.iter().copied().zip(names.iter().copied().skip(1)).map(step).collect()
+    names.windows(2).enumerate().map(step).collect()
 }
 
 fn between_campaigns(before: &Decided, after: &Decided) -> Step {
@@ -165,5 +172,6 @@ fn between_campaigns(before: &Decided, after: &Decided) -> Step {
         before: before.name.clone(),
         after: after.name.clone(),
         outcome: outcome.map_err(|why| why.to_string()),
+        rehearsed: None,
     }
 }

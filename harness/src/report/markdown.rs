@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::chapter::{Chapter, Line};
+use super::chapter::{Cell, Chapter, Line};
 use super::page::Page;
+use super::rehearsal::Outcome;
 use super::story::{Figure, Story};
 
 /// Renders the report.
@@ -48,6 +49,9 @@ fn summary(out: &mut String, page: &Page) {
 fn between(out: &mut String, page: &Page) {
     for step in &page.steps {
         let _ = writeln!(out, "## {}\n", text(&step.title));
+        if let Some(outcome) = &step.rehearsed {
+            rehearsed(out, outcome);
+        }
         if let Some(why) = &step.refused {
             let _ = writeln!(out, "Not compared: {}.\n", text(why));
             continue;
@@ -76,6 +80,56 @@ fn between(out: &mut String, page: &Page) {
         let _ = writeln!(out, "## History\n");
         figures(out, &page.figures);
     }
+}
+
+/// What a step from a C library to the next comes to.
+fn rehearsed(out: &mut String, outcome: &Outcome) {
+    let _ = writeln!(
+        out,
+        "**{}** ({}). {} {}\n",
+        text(&outcome.headline),
+        outcome.verdict,
+        text(&outcome.reason),
+        text(&outcome.best)
+    );
+    if !outcome.ship.is_empty() {
+        let _ = writeln!(out, "To ship with the upgrade:\n");
+        block(out, "sh", &outcome.ship.join("\n"));
+    }
+    if let Some(note) = &outcome.note {
+        let _ = writeln!(out, "{}\n", text(note));
+    }
+    let judged = |cell: &Cell| match cell.verdict {
+        Some(verdict) => format!("{} **{verdict}**", text(&cell.text)),
+        None => text(&cell.text),
+    };
+    let rows = outcome.rows.iter().map(|row| {
+        let role = if row.role.is_empty() { String::new() } else { format!(" ({})", row.role) };
+        let candidate = format!("{}{role}", code(&row.candidate));
+        [text(&row.scenario), candidate, judged(&row.rss), judged(&row.throughput), text(&row.keeps)]
+    });
+    table(
+        out,
+        [
+            "scenario",
+            "candidate after",
+            "RSS against today",
+            "throughput against today",
+            "keeps today's level",
+        ],
+        rows,
+    );
+    let listed = |out: &mut String, title: &str, lines: &[String]| {
+        if !lines.is_empty() {
+            let _ = writeln!(out, "{title}\n");
+            for line in lines {
+                let _ = writeln!(out, "- {}", text(line));
+            }
+            out.push('\n');
+        }
+    };
+    listed(out, "Seen with nothing changed:", &outcome.seen);
+    listed(out, "By glibc's sources this step changes:", &outcome.expected);
 }
 
 fn campaign(out: &mut String, story: &Story, level: usize) {

@@ -39,7 +39,7 @@ use page::Page;
 use pictures::{Picture, Place};
 use publish::Draft;
 pub use publish::Refused;
-pub use rehearsal::terminal as rehearsal_terminal;
+pub use rehearsal::{outcome, terminal as rehearsal_terminal};
 pub use steps::Step;
 use story::Figure;
 pub use terminal::terminal;

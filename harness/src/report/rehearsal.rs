@@ -1,10 +1,13 @@
-//! A rehearsal in words: on the terminal and in Markdown.
+//! A rehearsal in words: on the terminal, and for the page and Markdown.
 
 use std::fmt::Write as _;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 
+use serde::Serialize;
+
+use super::chapter::{self, family, ratio_cell};
 use super::terminal::{Paint, judged, wrapped};
 use super::words;
 use crate::format::decision::{Apply, Feasible};
@@ -51,14 +54,107 @@ pub fn terminal(rehearsal: &Rehearsal, width: u16, colour: bool) -> String {
     out
 }
 
+/// What a step comes to, for the page and Markdown.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// The verdict in a word.
+    pub verdict: &'static str,
+    /// The verdict in a sentence.
+    pub headline: String,
+    /// Why.
+    pub reason: String,
+    /// What is best on the libc after.
+    pub best: String,
+    /// The lines to ship.
+    pub ship: Vec<String>,
+    /// What the lines cannot do by themselves.
+    pub note: Option<String>,
+    /// What was seen of why, by scenario.
+    pub seen: Vec<String>,
+    /// What glibc's sources say that the step changes.
+    pub expected: Vec<String>,
+    /// A row a scenario and candidate.
+    pub rows: Vec<Row>,
+}
+
+/// A candidate on the libc after, against today.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Workload and threads.
+    pub scenario: String,
+    /// Canonical candidate.
+    pub candidate: String,
+    /// Class of its colour.
+    pub family: &'static str,
+    /// What it is to the step, in words; empty for most.
+    pub role: &'static str,
+    /// RSS against today.
+    pub rss: chapter::Cell,
+    /// Throughput against today.
+    pub throughput: chapter::Cell,
+    /// Whether it keeps what today has, or why it did not run.
+    pub keeps: String,
+}
+
+/// A step of a rehearsal as it is told on the page.
+pub fn outcome(rehearsal: &Rehearsal, step: &Step) -> Outcome {
+    let apply = ships(step);
+    let seen = |scenario: &StepScenario| {
+        let name = Scenario::words(&scenario.workload, scenario.threads);
+        (!scenario.mechanism.is_empty())
+            .then(|| words::clean(&format!("{name}: {}", scenario.mechanism.join("; "))))
+    };
+    let rows = step.scenarios.iter().flat_map(|scenario| {
+        scenario.candidates.iter().map(move |candidate| row(rehearsal, step, scenario, candidate))
+    });
+    Outcome {
+        verdict: words::step_verdict(step.verdict),
+        headline: words::clean(&words::step_headline(step)),
+        reason: words::clean(&sentence(&step.reason)),
+        best: words::clean(&format!("{}.", words::best(step))),
+        ship: apply.map_or_else(Vec::new, |apply| apply.env.iter().map(|line| words::clean(line)).collect()),
+        note: apply.and_then(|apply| apply.note.as_deref().map(words::clean)),
+        seen: step.scenarios.iter().filter_map(seen).collect(),
+        expected: step.expected.iter().map(|line| words::clean(line)).collect(),
+        rows: rows.collect(),
+    }
+}
+
+fn row(rehearsal: &Rehearsal, step: &Step, scenario: &StepScenario, candidate: &Rehearsed) -> Row {
+    let judged = |ratio, verdict| {
+        let mut cell = ratio_cell(ratio);
+        if cell.value.is_some() {
+            cell.verdict = Some(words::comparison(verdict));
+            cell.mark = Some(words::mark(verdict));
+        }
+        cell
+    };
+    Row {
+        scenario: words::clean(&Scenario::words(&scenario.workload, scenario.threads)),
+        candidate: words::clean(&candidate.candidate),
+        family: family(&candidate.candidate),
+        role: match role(rehearsal, step, candidate) {
+            "●" => "nothing changed",
+            "→" => "setting",
+            _ => "",
+        },
+        rss: judged(candidate.rss_ratio.as_ref(), candidate.rss_verdict),
+        throughput: judged(candidate.throughput_ratio.as_ref(), candidate.throughput_verdict),
+        keeps: candidate
+            .unfinished
+            .as_ref()
+            .map_or_else(|| keeps(candidate).to_owned(), |why| words::clean(&format!("did not run: {why}"))),
+    }
+}
+
 /// The lines of a setting that mends a step.
-pub(super) fn ships(step: &Step) -> Option<&Apply> {
+fn ships(step: &Step) -> Option<&Apply> {
     let mends = step.verdict == StepVerdict::Mended;
     step.setting.as_ref().filter(|_| mends)?.apply.as_ref()
 }
 
 /// A text with a capital letter and a full stop.
-pub(super) fn sentence(text: &str) -> String {
+fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", letters.as_str().trim_end_matches('.'))
@@ -74,7 +170,7 @@ fn listed(out: &mut String, title: &str, lines: &[String], width: u16) {
 }
 
 /// `●` for nothing changed, `→` for the setting.
-pub(super) fn role(rehearsal: &Rehearsal, step: &Step, row: &Rehearsed) -> &'static str {
+fn role(rehearsal: &Rehearsal, step: &Step, row: &Rehearsed) -> &'static str {
     match () {
         () if row.candidate == rehearsal.baseline => "●",
         () if step.setting.as_ref().is_some_and(|setting| setting.candidate == row.candidate) => "→",
@@ -83,7 +179,7 @@ pub(super) fn role(rehearsal: &Rehearsal, step: &Step, row: &Rehearsed) -> &'sta
 }
 
 /// Whether a candidate keeps what today has, in a word.
-pub(super) fn keeps(row: &Rehearsed) -> &'static str {
+fn keeps(row: &Rehearsed) -> &'static str {
     match (&row.unfinished, row.keeps) {
         (Some(_), _) => "did not run",
         (None, Feasible::Yes) => "yes",

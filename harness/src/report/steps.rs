@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::chapter::{Cell, family, ratio_cell};
 use super::charts::forest::{Estimate, Forest, Row};
+use super::rehearsal::Outcome;
 use super::story::Figure;
 use super::words;
 use crate::format::compare::{Compared, Entry, Metric};
@@ -21,6 +22,8 @@ pub struct Step {
     pub after: String,
     /// The comparison; or why there is none.
     pub outcome: Result<Compared, String>,
+    /// What the step comes to, where it is one from a C library to the next.
+    pub rehearsed: Option<Outcome>,
 }
 
 /// A step as it is told.
@@ -38,6 +41,8 @@ pub struct Told {
     pub unmatched: Vec<String>,
     /// Stated confidence in words.
     pub confidence: String,
+    /// What it comes to, where it is a step from a C library to the next.
+    pub rehearsed: Option<Outcome>,
     /// The drawing.
     pub figures: Vec<Figure>,
     /// A row a figure.
@@ -77,6 +82,7 @@ pub fn tell(step: &Step, index: usize, figures: Vec<Figure>) -> Told {
         warnings: Vec::new(),
         unmatched: Vec::new(),
         confidence: String::new(),
+        rehearsed: step.rehearsed.clone(),
         figures,
         rows: Vec::new(),
     };
