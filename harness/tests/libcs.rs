@@ -231,6 +231,41 @@ fn a_setting_that_one_libc_lacks_is_unsupported_there_alone() {
 }
 
 #[test]
+fn a_program_that_a_root_is_too_old_for_is_unsupported_there_alone() {
+    let Some((command, roots)) = command_and_roots() else { return };
+    let (parent, dir) = fresh();
+    let (source, program) = (parent.path().join("wait.c"), parent.path().join("wait"));
+    std::fs::write(&source, "#include <unistd.h>\nint main(void) { usleep(300000); return 0; }\n").unwrap();
+    assert!(Command::new("cc").arg("-o").args([&program, &source]).status().unwrap().success());
+    let plan = parent.path().join("plan.toml");
+    let text = format!(
+        "[[workload]]\nname = \"larson\"\nops = \"4k\"\n[[workload]]\nname = \"own\"\ncommand = [\"{}\"]\n\
+         [sweep]\nthreads = [2]\nallocators = [\"glibc\"]\narena_max = [\"default\"]\n[measure]\nrounds = 1\n",
+        text(&program)
+    );
+    std::fs::write(&plan, text).unwrap();
+    // From 2.34 on, every program that is linked needs __libc_start_main of that version.
+    let needs = Version::new(2, 34);
+    let built_here = host::libc_version().unwrap().parse::<Version>().unwrap();
+    for row in sweep(&command, &dir, &roots, &["--plan", common::text(&plan)]) {
+        let root = roots.iter().find(|root| row["libc"] == root.name);
+        let lacks = root.is_some_and(|root| built_here >= needs && root.version < needs);
+        let unfit = lacks && row["workload"] == "own";
+        assert_eq!(row["status"], if unfit { "unsupported" } else { "ok" }, "{row}");
+        if let (false, Some(root)) = (unfit, root) {
+            assert_eq!(
+                row["libc_version"].as_str().unwrap().parse::<Version>().unwrap(),
+                root.version,
+                "{row}"
+            );
+        }
+        let reason = row["reason"].as_str().unwrap_or_default();
+        assert_eq!(reason.contains("needs GLIBC_2.34"), unfit, "{row}");
+        assert!(!reason.contains("build-portable"), "{row}");
+    }
+}
+
+#[test]
 fn a_glibc_too_old_for_the_binaries_built_here_is_refused_with_what_to_do() {
     for root in roots() {
         if let Some(said) = too_old(&root) {

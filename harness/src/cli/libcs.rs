@@ -15,8 +15,14 @@ use crate::trial::executor::TrialSpec;
 use crate::trial::libc_root::suits::Wanted;
 use crate::trial::libc_root::{self, Footing, Root, inside, probe, script, whole};
 
-/// What to do where a workload binary needs more than a root has.
-const REMEDY: &str = "use the archive that scripts/build-portable makes, with the arenalab in it";
+/// What to do where a file needs more than a root has: ours are built for old hosts as well.
+fn remedy(file: &Path) -> &'static str {
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if name.starts_with("arenalab-workload-") || name.starts_with("libarenalab_") {
+        return "use the archive that scripts/build-portable makes, with the arenalab in it";
+    }
+    if name.contains(".so") { "" } else { "build it on the oldest release that it is to run on" }
+}
 
 /// The C libraries of a plan, for the manifest.
 ///
@@ -150,16 +156,8 @@ fn unfit(spec: &TrialSpec, footing: &Footing, environment: &BTreeMap<String, Str
         environment.extend(own.env.clone());
     }
     let preload = preloaded(spec);
-    let wanted = Wanted {
-        program: &behind.program,
-        preload: preload.as_deref(),
-        environment: &environment,
-        remedy: if spec.own.is_none() {
-            REMEDY
-        } else {
-            "build it on the oldest release that it is to run on"
-        },
-    };
+    let wanted =
+        Wanted { program: &behind.program, preload: preload.as_deref(), environment: &environment, remedy };
     footing.suits(wanted).err()
 }
 

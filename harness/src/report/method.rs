@@ -74,11 +74,10 @@ pub fn ground(manifest: &Manifest) -> String {
 
 /// A C library's version, and how trials ran on it.
 fn of_libc(libc: &Libc) -> String {
-    let version =
-        libc.version.as_ref().map_or_else(|| "unknown".to_owned(), |version| format!("glibc {version}"));
+    let version = libc.version.as_deref().unwrap_or("unknown");
     let path = libc.path.as_deref().unwrap_or("an unknown directory");
     match libc.run {
-        LibcRun::Host => version,
+        LibcRun::Host => version.to_owned(),
         LibcRun::Loader => format!("{version}, through the loader of {path}"),
         LibcRun::Root => format!("{version}, inside {path}"),
     }

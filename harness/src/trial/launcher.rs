@@ -37,6 +37,9 @@ pub const SUBCOMMAND: &str = "__launch";
 /// Descriptor of the control socket, in the launcher and in the workload.
 pub const CONTROL_FD: i32 = 3;
 
+/// How the reason begins where the host does not let a job run inside a root.
+pub const REFUSED: &str = "failed to run inside";
+
 /// What to run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Job {
@@ -190,7 +193,7 @@ pub fn main() -> std::io::Result<()> {
     if let Some(inside) = &job.inside {
         // Before the first thread: a user namespace is for a process that has but one.
         if let Err(why) = inside.make() {
-            let reason = format!("failed to run inside {}: {why}", inside.dir.display());
+            let reason = format!("{REFUSED} {}: {why}", inside.dir.display());
             return say(&Report::NotStarted { reason });
         }
     }

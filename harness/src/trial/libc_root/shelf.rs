@@ -16,6 +16,14 @@ const PREFIX: &str = "arenalab-libc-";
 pub struct Shelf(PathBuf);
 
 impl Shelf {
+    /// Makes an empty one.
+    ///
+    /// # Errors
+    /// One line.
+    pub fn empty(temporary: &Path) -> Result<Self, String> {
+        directory(temporary).map(Self)
+    }
+
     /// Makes one under a directory for temporary files.
     ///
     /// # Errors

@@ -23,8 +23,8 @@ pub struct Wanted<'a> {
     pub preload: Option<&'a Path>,
     /// Its environment.
     pub environment: &'a BTreeMap<String, String>,
-    /// What to do about a symbol version that the root lacks, in a clause.
-    pub remedy: &'a str,
+    /// What to do about a file that needs a symbol version which the root lacks, in a clause; empty for nothing.
+    pub remedy: fn(&Path) -> &'static str,
 }
 
 impl Footing {
@@ -83,7 +83,8 @@ impl Footing {
             missing.iter().filter(|(_, file)| file == by).map(|(v, _)| *v).collect();
         versions.dedup();
         let newest = versions.last()?;
-        let remedy = if wanted.remedy.is_empty() { String::new() } else { format!("; {}", wanted.remedy) };
+        let remedy = Some((wanted.remedy)(Path::new(by))).filter(|remedy| !remedy.is_empty());
+        let remedy = remedy.map_or_else(String::new, |remedy| format!("; {remedy}"));
         Some(format!(
             "{by} needs {newest}, which glibc {} in {} does not have{remedy}",
             self.root.version,

@@ -47,9 +47,9 @@ impl Inside {
     /// # Errors
     /// One clause: what the system does not allow.
     pub fn make(&self) -> Result<(), String> {
-        leave_the_others().map_err(|error| failed("get a mount namespace of its own", error))?;
+        leave_the_others().map_err(|error| failed("a mount namespace of its own", error))?;
         mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
-            .map_err(|error| failed("keep mounts to itself", error))?;
+            .map_err(|error| failed("mounts of its own", error))?;
         self.mount_layers()?;
         for path in SYSTEM {
             self.share(Path::new(path), true)?;
@@ -62,7 +62,7 @@ impl Inside {
 
     fn mount_layers(&self) -> Result<(), String> {
         mount("arenalab", &self.at, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, None)
-            .map_err(|error| failed("mount a layer in memory", error))?;
+            .map_err(|error| failed("a layer in memory", error))?;
         for part in ["upper", "work", "root"] {
             std::fs::create_dir(self.at.join(part)).map_err(|e| format!("failed to make its {part}: {e}"))?;
         }
@@ -74,14 +74,14 @@ impl Inside {
             format!("lowerdir={},upperdir={},workdir={}", dir.display(), upper.display(), work.display());
         let options = CString::new(options).map_err(|_| "a path holds a zero byte".to_owned())?;
         mount("overlay", self.root(), "overlay", MountFlags::empty(), options.as_c_str())
-            .map_err(|error| failed("mount the root below a layer in memory (overlayfs)", error))
+            .map_err(|error| failed("the root below a layer in memory (overlayfs)", error))
     }
 
     /// Makes a path of the host's be there under the same name.
     fn share(&self, path: &Path, directory: bool) -> Result<(), String> {
         let target = if directory { self.make_directory(path)? } else { self.make_file(path)? };
         mount_bind_recursive(path, &target)
-            .map_err(|error| failed(&format!("mount {} in it", path.display()), error))
+            .map_err(|error| failed(&format!("{} in it", path.display()), error))
     }
 
     /// Makes a directory in the root and gives its place outside. Links on the way are followed within the root.
@@ -140,7 +140,7 @@ pub fn as_inside(path: &Path, root: &Path) -> PathBuf {
 }
 
 fn failed(what: &str, error: Errno) -> String {
-    format!("this host does not allow to {what} ({error})")
+    format!("this host does not allow {what} ({error})")
 }
 
 /// Into a mount namespace of its own; with a user namespace where that takes one.
