@@ -134,8 +134,15 @@ pub fn forest(step: &Step, objective: Objective) -> Option<Forest> {
     let compared = step.outcome.as_ref().ok()?;
     let mut rows: BTreeMap<(usize, &str), Row> = BTreeMap::new();
     let mut scenarios: Vec<String> = Vec::new();
+    // The libcs are said once, where they are the same for all.
+    let one_pair = compared.entries.windows(2).all(|pair| pair[0].libc == pair[1].libc);
     for entry in &compared.entries {
-        let name = scenario(&Entry { workload: words::shortened(&entry.workload, 18), ..entry.clone() });
+        let short = words::shortened(&entry.workload, 18);
+        let name = if one_pair {
+            Scenario::words(&short, entry.threads)
+        } else {
+            scenario(&Entry { workload: short, ..entry.clone() })
+        };
         let place = scenarios.iter().position(|known| *known == name).unwrap_or_else(|| {
             scenarios.push(name.clone());
             scenarios.len() - 1
@@ -174,7 +181,7 @@ fn label(scenario: &str, candidate: &str, compared: &Compared) -> String {
     let alone = compared.entries.iter().all(|e| {
         first.is_some_and(|f| (&e.workload, e.threads, &e.libc) == (&f.workload, f.threads, &f.libc))
     });
-    if alone { candidate.to_owned() } else { format!("{scenario}: {}", words::shortened(candidate, 24)) }
+    if alone { candidate.to_owned() } else { format!("{scenario}: {candidate}") }
 }
 
 /// How many are better and worse, in each figure.
