@@ -74,6 +74,23 @@ fn each_candidate_says_how_and_jemalloc_is_given_its_arenas() {
 }
 
 #[test]
+fn which_cpus_this_glibc_counts_is_tried() {
+    let engine = Path::new(env!("CARGO_BIN_EXE_arenalab")).with_file_name("arenalab-workload-glibc");
+    let output = Command::new(engine).arg("identify").output().unwrap();
+    let identity: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let online = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap();
+    let version: Version = identity["libc_version"].as_str().unwrap().parse().unwrap();
+    let counted = identity["counted_cpus"].as_str();
+    if !online.contains(['-', ',']) {
+        assert_eq!(counted, None, "one CPU tells nothing");
+    } else if (Version::new(2, 39)..Version::new(2, 44)).contains(&version) || version < Version::new(2, 34) {
+        assert_eq!(counted, Some("online"), "{identity}");
+    } else if version < Version::new(2, 39) {
+        assert!(matches!(counted, Some("online" | "affinity")), "{identity}");
+    }
+}
+
+#[test]
 fn programs_read_the_pretended_cpus_too() {
     let (_keep, dir) = fresh();
     let script = "test \"$(cat /sys/devices/system/cpu/online)\" = 0-63";
