@@ -54,10 +54,10 @@ pub fn manifest(made_from: Ingredients) -> Manifest {
     };
     let baseline = plan.sweep.baseline.clone();
     let classes = canonical::classes(&plan.sweep.candidates, &baseline, &[facts]);
+    let libcs = vec![Libc { name: HOST_LIBC.to_owned(), version: libc_version }];
     let pretended_cpus = plan.measure.cpus.map(|cpus| {
-        let named = classes.iter().map(|class| &class.candidate);
-        let version = libc_version.as_deref().and_then(|version| version.parse().ok());
-        let pretended = pretence::pretended(cpus, pretence.unwrap_or_default(), HOST_LIBC, version, named);
+        let named: Vec<&Candidate> = classes.iter().map(|class| &class.candidate).collect();
+        let pretended = pretence::pretended(cpus, pretence.unwrap_or_default(), &libcs, &named);
         if known { pretended } else { pretence::of_programs(pretended) }
     });
     let entry = |class: canonical::Class| CandidateEntry {
@@ -81,7 +81,7 @@ pub fn manifest(made_from: Ingredients) -> Manifest {
         time_budget_s: plan.measure.time_budget.map(|budget| budget.as_secs_f64()),
         host,
         binaries,
-        libcs: vec![Libc { name: HOST_LIBC.to_owned(), version: libc_version }],
+        libcs,
         scenarios: plan.scenarios(),
         candidates: classes.into_iter().map(entry).collect(),
         baseline: baseline.to_string(),

@@ -1,7 +1,8 @@
 //! What of a host with another number of CPUs a campaign pretends: into its manifest, and from there into its trials.
 
-use crate::format::manifest::{PretendedCpus, PretendedWay};
-use crate::knowledge::Version;
+use std::collections::BTreeMap;
+
+use crate::format::manifest::{Libc, PretendedCpus, PretendedWay};
 use crate::knowledge::arena_limit::Counts;
 use crate::plan::Candidate;
 use crate::plan::pretend::{Ground, way};
@@ -13,21 +14,25 @@ use crate::trial::pretend_cpus::Pretended;
 pub struct Pretence {
     /// Why no file can be laid over the kernel's list of CPUs, where that is so.
     pub no_file: Option<String>,
-    /// What the C library counts for its limit on arenas, where it was tried.
-    pub counts: Option<Counts>,
+    /// What C libraries count for their limit on arenas, by name, where it was tried.
+    pub counts: BTreeMap<String, Counts>,
 }
 
-/// How each candidate is made to behave as with so many CPUs.
-pub fn pretended<'a>(
-    cpus: u32,
-    found: Pretence,
-    libc: &str,
-    glibc: Option<Version>,
-    candidates: impl Iterator<Item = &'a Candidate>,
-) -> PretendedCpus {
+/// How each candidate is made to behave as with so many CPUs, under each C library.
+pub fn pretended(cpus: u32, found: Pretence, libcs: &[Libc], candidates: &[&Candidate]) -> PretendedCpus {
     let file = found.no_file.is_none();
-    let ground = Ground { cpus, file, libc: libc.to_owned(), glibc, counts: found.counts };
-    let ways = candidates.map(|candidate| way(candidate, &ground)).collect();
+    let ground = |libc: &Libc| Ground {
+        cpus,
+        file,
+        libc: libc.name.clone(),
+        glibc: libc.version.as_deref().and_then(|version| version.parse().ok()),
+        counts: found.counts.get(&libc.name).copied(),
+    };
+    let of = |libc: &Libc| {
+        let ground = ground(libc);
+        candidates.iter().map(move |candidate| way(candidate, &ground))
+    };
+    let ways = libcs.iter().flat_map(of).collect();
     PretendedCpus { cpus, file, no_file: found.no_file, ways }
 }
 

@@ -86,11 +86,12 @@ pub fn pretence(around: &Surroundings, cpus: u32) -> Pretence {
     let glibc = around.companions.workload("glibc").ok();
     let identity =
         glibc.and_then(|path| fingerprint::take(&path, &environment).ok()).map(|found| found.identity);
-    let counts = match identity.and_then(|identity| identity.counted_cpus).as_deref() {
+    let counted = match identity.and_then(|identity| identity.counted_cpus).as_deref() {
         Some("online") => Some(Counts::Online),
         Some("affinity") => Some(Counts::Affinity),
         _ => None,
     };
+    let counts = counted.map(|counts| (prepare::HOST_LIBC.to_owned(), counts)).into_iter().collect();
     Pretence { no_file: possible.err(), counts }
 }
 
