@@ -68,6 +68,8 @@ fn each_candidate_says_how_and_jemalloc_is_given_its_arenas() {
         |candidate: &str| trials(&dir).into_iter().find(|trial| trial["candidate"] == candidate).unwrap();
     let how = of("jemalloc")["effect"]["how"].as_str().unwrap().to_owned();
     assert!(how.contains("jemalloc reports narenas=64"), "{how}");
+    let chosen = common::json(&common::run(&["choose", text(&dir), "--json"]));
+    assert!(chosen["warnings"].to_string().contains("is not simulated"), "{chosen}");
     run_expecting(0, &["report", text(&dir)]);
     let report = std::fs::read_to_string(dir.join("report/report.md")).unwrap();
     assert!(report.contains("narenas=64 is set") && report.contains("is not simulated"), "{report}");
