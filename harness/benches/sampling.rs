@@ -67,6 +67,7 @@ fn spec(program: &Path, sampled: bool, seed: u32) -> TrialSpec {
         workload: WORKLOAD.to_owned(),
         threads: THREADS,
         libc: "host".to_owned(),
+        footing: None,
         candidate: "glibc".to_owned(),
         round: 0,
         attempt: 0,

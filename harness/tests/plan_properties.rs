@@ -57,7 +57,13 @@ fn any_plan() -> impl Strategy<Value = Plan> {
             }
             let workloads = workloads.iter().map(|text| PlannedWorkload::BuiltIn(text.parse().unwrap()));
             let threads = threads.into_iter().collect();
-            let sweep = Sweep { threads, baseline, candidates, baseline_added };
+            let sweep = Sweep {
+                threads,
+                baseline,
+                candidates,
+                baseline_added,
+                libcs: vec![arenalab::plan::PlannedLibc::Host],
+            };
             Plan { workloads: workloads.collect(), sweep, measure, choose }
         },
     )

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use arenalab::format::{
-    compare::Compared, decision::Decision, manifest::Manifest, predict::Predicted, series::Series,
-    step::Step, trial::TrialRecord,
+    compare::Compared, decision::Decision, export::Exported, manifest::Manifest, predict::Predicted,
+    rehearse::Rehearsal, series::Series, step::Step, trial::TrialRecord,
 };
 use schemars::{JsonSchema, schema_for};
 
@@ -48,6 +48,16 @@ fn of_a_step() {
 #[test]
 fn of_a_comparison() {
     is_committed::<Compared>("compare");
+}
+
+#[test]
+fn of_a_table() {
+    is_committed::<Exported>("export");
+}
+
+#[test]
+fn of_a_rehearsal() {
+    is_committed::<Rehearsal>("rehearsal");
 }
 
 #[test]

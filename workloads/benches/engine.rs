@@ -7,6 +7,7 @@ use std::time::Duration;
 use arenalab_wire::telemetry::Page;
 use arenalab_workloads::engine::actor::Actor;
 use arenalab_workloads::engine::gate::Gate;
+use arenalab_workloads::engine::latency::Gap;
 use arenalab_workloads::heap::{NullHeap, Touch};
 use arenalab_workloads::random::Rng;
 use arenalab_workloads::spec::Spec;
@@ -33,7 +34,9 @@ fn operation<W: Workload>(criterion: &mut Criterion) {
     let pattern = W::new(&spec, 1);
     let Ok(gate) = Gate::new(1) else { return };
     let gate = Arc::new(gate);
-    let mut actor = Actor::new(NullHeap, Touch::Pages, Rng::new(1, 0), 0, page.writable_seat(0), gate, name);
+    let gap = Gap::for_operations(spec.get("ops"));
+    let (rng, cell) = (Rng::new(1, 0), page.writable_seat(0));
+    let mut actor = Actor::new(NullHeap, Touch::Pages, rng, 0, cell, gate, name, gap);
     let mut seat = pattern.seat(0);
     pattern.prepare(&mut actor);
     pattern.setup(&mut seat, &mut actor);

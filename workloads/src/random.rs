@@ -2,6 +2,8 @@
 //! distributions as tables of quantiles, so that drawing a size is one generator step, one lookup and an
 //! interpolation.
 
+use std::sync::{Arc, OnceLock};
+
 /// Spreads a number over 64 bits (splitmix64, one step).
 pub fn mix(value: u64) -> u64 {
     let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -59,18 +61,54 @@ impl Rng {
         self.below(100) < percent
     }
 
-    /// A number from `low` (1 or more) to `high` whose density falls with its square.
-    #[inline]
-    pub fn inverse_square(&mut self, low: usize, high: usize) -> usize {
-        let (least, most) = (low as f64, high.max(low) as f64);
-        let drawn = least * most / (most - self.unit() * (most - least));
-        (drawn as usize).clamp(low, high.max(low))
-    }
-
     /// A number from `low` to `high`, both included; `low` where they are in the wrong order.
     #[inline]
     pub fn between(&mut self, low: usize, high: usize) -> usize {
         low + self.below(high.saturating_sub(low).saturating_add(1))
+    }
+}
+
+/// Choices drawn beforehand for all seats, which play them again and again: reading one costs less than drawing it.
+#[derive(Debug, Default)]
+pub struct Recording(OnceLock<Arc<[u32]>>);
+
+impl Recording {
+    /// Draws all choices, `length` (1 or more) of them. Once.
+    pub fn record(&self, length: usize, mut draw: impl FnMut() -> usize) {
+        self.0.get_or_init(|| (0..length.max(1)).map(|_| draw() as u32).collect());
+    }
+
+    /// A tape that begins somewhere in the recording; nothing but 0 where none was made.
+    pub fn tape(&self, rng: &mut Rng) -> Tape {
+        let choices = self.0.get().map_or_else(|| Arc::from([0]), Arc::clone);
+        let next = rng.below(choices.len());
+        Tape { choices, next }
+    }
+}
+
+/// A seat's own place in a [`Recording`].
+#[derive(Debug)]
+pub struct Tape {
+    choices: Arc<[u32]>,
+    next: usize,
+}
+
+impl Default for Tape {
+    fn default() -> Self {
+        Self { choices: Arc::from([0]), next: 0 }
+    }
+}
+
+impl Tape {
+    /// The next choice; the first again after the last.
+    #[inline]
+    pub fn play(&mut self) -> usize {
+        let choice = self.choices[self.next];
+        self.next += 1;
+        if self.next == self.choices.len() {
+            self.next = 0;
+        }
+        choice as usize
     }
 }
 
@@ -107,7 +145,12 @@ impl Sizes {
     /// Draws a size.
     #[inline]
     pub fn draw(&self, rng: &mut Rng) -> usize {
-        let bits = rng.bits();
+        self.at(rng.bits())
+    }
+
+    /// The size that random bits stand for.
+    #[inline]
+    fn at(&self, bits: u64) -> usize {
         let entry = (bits >> 54) as usize;
         let within = u64::from(bits as u32);
         let (low, high) = (self.quantiles[entry], self.quantiles[entry + 1]);
@@ -119,6 +162,43 @@ impl Sizes {
     fn mean(&self) -> f64 {
         let middle = |pair: &[u32]| f64::midpoint(f64::from(pair[0]), f64::from(pair[1]));
         self.quantiles.windows(2).map(middle).sum::<f64>() / ENTRIES as f64
+    }
+}
+
+/// Sizes whose density falls with their square.
+#[derive(Clone, Debug)]
+pub struct InverseSquares {
+    /// For all but the largest, between whose quantiles the density is not even by far.
+    sizes: Sizes,
+    low: f64,
+    high: f64,
+}
+
+/// From this entry on sizes are computed, which takes longer.
+const TAIL: u64 = 960;
+
+impl InverseSquares {
+    /// From `low` (1 or more) to `high`; always `low` where they are in the wrong order.
+    pub fn new(low: u64, high: u64) -> Self {
+        let (least, most) = (low as f64, high.max(low) as f64);
+        let sizes = Sizes::from_quantiles(low, high, |entry| {
+            least * most / (most - entry as f64 / ENTRIES as f64 * (most - least))
+        });
+        Self { sizes, low: least, high: most }
+    }
+
+    /// Draws a size.
+    #[inline]
+    pub fn draw(&self, rng: &mut Rng) -> usize {
+        let bits = rng.bits();
+        if bits >> 54 < TAIL { self.sizes.at(bits) } else { self.computed(bits) }
+    }
+
+    #[cold]
+    fn computed(&self, bits: u64) -> usize {
+        let unit = (bits >> 11) as f64 * (1.0 / (1u64 << 53) as f64);
+        let drawn = self.low * self.high / (self.high - unit * (self.high - self.low));
+        drawn.round().clamp(self.low, self.high) as usize
     }
 }
 
@@ -176,11 +256,31 @@ mod tests {
     #[test]
     fn inverse_squares_halve_beyond_every_doubling() {
         let mut rng = Rng::new(5, 5);
-        let drawn: Vec<usize> = (0..64_000).map(|_| rng.inverse_square(4, 32_768)).collect();
+        let sizes = InverseSquares::new(4, 32_768);
+        let drawn: Vec<usize> = (0..64_000).map(|_| sizes.draw(&mut rng)).collect();
         assert!(drawn.iter().all(|size| (4..=32_768).contains(size)));
         // Beyond 4 * 2^n lies one in 2^n; five standard deviations of 4000 are about 310.
         assert!(drawn.iter().filter(|size| **size >= 64).count().abs_diff(4_000) < 310);
-        assert_eq!(rng.inverse_square(7, 3), 7);
+        // 60 entries of 1024 are computed: beyond 4 * 16 the sizes come from there.
+        let beyond = |size: usize| drawn.iter().filter(|drawn| **drawn >= size).count();
+        assert!(beyond(256).abs_diff(1_000) < 160 && beyond(1024).abs_diff(250) < 80, "{}", beyond(1024));
+        let mean = drawn.iter().sum::<usize>() as f64 / drawn.len() as f64;
+        // The mean is 4 ln(8192) = 36.0; its standard error is about 1.4.
+        assert!((mean - 36.0).abs() < 7.0, "{mean}");
+        assert_eq!(InverseSquares::new(7, 3).draw(&mut rng), 7);
+    }
+
+    #[test]
+    fn a_tape_is_played_again_and_again() {
+        let (recording, mut rng) = (Recording::default(), Rng::new(1, 1));
+        assert_eq!(recording.tape(&mut rng).play(), 0);
+        let mut drawn = 5..;
+        recording.record(3, || drawn.next().unwrap());
+        recording.record(9, || 1);
+        let mut tape = recording.tape(&mut rng);
+        let first = tape.play();
+        let all: Vec<usize> = (1..7).map(|at| 5 + (first - 5 + at) % 3).collect();
+        assert_eq!([0; 6].map(|_| tape.play()), all[..]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::store::Campaign;
-use super::{mechanism, search};
+use super::{mechanism, plateau, search};
 use crate::decide::choose::choose;
 use crate::decide::from_trials::from_trials;
 use crate::decide::question::Question;
@@ -54,6 +54,7 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
         decision.throughput_ratio = Some(ITSELF);
         decision.rss_ratio = Some(ITSELF);
     }
+    decision.warnings.extend(plateau::not_reached(&campaign.trials, question.confidence));
     decision.warnings.extend(repeated(&campaign.trials));
     decision.warnings.extend(campaign.notes.iter().cloned());
     let pretended = campaign.manifest.pretended_cpus.as_ref();
@@ -62,7 +63,7 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
 }
 
 /// That rounds were run again, and how many.
-fn repeated(trials: &[TrialRecord]) -> Option<String> {
+pub(super) fn repeated(trials: &[TrialRecord]) -> Option<String> {
     let again: BTreeSet<(u32, u32)> =
         trials.iter().filter(|trial| trial.attempt > 0).map(|trial| (trial.round, trial.attempt)).collect();
     let count = again.len();

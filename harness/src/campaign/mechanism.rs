@@ -9,7 +9,7 @@ use crate::units::format_bytes;
 const WORTH: f64 = 0.15;
 
 /// What is said where nothing else is.
-const NOT_SEEN: &str = "no mechanism was seen in what is recorded: arenas, bytes inside the allocator, page \
+pub(super) const NOT_SEEN: &str = "no mechanism was seen in what is recorded: arenas, bytes inside the allocator, page \
                         faults, voluntary context switches and CPU time are about those of the baseline, or unknown";
 
 /// One figure of a trial, where it is known.

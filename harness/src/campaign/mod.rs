@@ -3,8 +3,10 @@
 pub mod decision;
 pub mod journal;
 pub mod mechanism;
+mod plateau;
 pub mod prepare;
 pub mod pretence;
+pub mod rehearsal;
 pub mod run;
 pub mod schedule;
 pub mod search;

@@ -7,16 +7,16 @@ use super::pretence::{self, Pretence};
 use super::run::Setup;
 use crate::decide::noisy::Rule;
 use crate::format::FORMAT;
-use crate::format::manifest::{Binary, CandidateEntry, Host, Libc, Manifest};
+use crate::format::manifest::{Binary, CandidateEntry, Host, Libc, LibcRun, Manifest};
 use crate::knowledge::Version;
 use crate::knowledge::arena_limit::Cpus;
 use crate::knowledge::{preload, scrub};
 use crate::plan::canonical::{self, Facts};
-use crate::plan::{Allocator, Candidate, Plan, PlannedWorkload, candidate};
+use crate::plan::{Allocator, Candidate, Plan, PlannedLibc, PlannedWorkload, candidate, libc};
 use crate::trial::executor::{Asked, TrialSpec};
 
 /// The C library of the host.
-pub const HOST_LIBC: &str = "host";
+pub const HOST_LIBC: &str = libc::HOST;
 
 /// What a campaign is made from.
 pub struct Ingredients {
@@ -32,32 +32,36 @@ pub struct Ingredients {
     pub host: Host,
     /// Fingerprints of the workload binaries by allocator.
     pub binaries: BTreeMap<String, Binary>,
-    /// Version of the host's C library.
-    pub libc_version: Option<String>,
+    /// The C libraries, in the order of the plan.
+    pub libcs: Vec<Libc>,
     /// What was found out for CPUs that are pretended.
     pub pretence: Option<Pretence>,
 }
 
+/// The host's C library.
+pub fn host_libc(version: Option<String>) -> Libc {
+    Libc { name: HOST_LIBC.to_owned(), version, run: LibcRun::Host, path: None, sha256: None }
+}
+
 /// Makes the manifest: candidates that cannot differ are merged.
 pub fn manifest(made_from: Ingredients) -> Manifest {
-    let Ingredients { plan, command, created_at, strategy, host, binaries, libc_version, pretence } =
-        made_from;
+    let Ingredients { plan, command, created_at, strategy, host, binaries, libcs, pretence } = made_from;
     // Which C library a program of the user's runs on, how many threads it makes and what it sets for itself is
     // not known.
     let known = plan.workloads.iter().all(|workload| workload.program().is_none());
     let here = Cpus { online: host.cpus_online, allowed: host.cpus_allowed };
-    let facts = Facts {
+    let facts = |libc: &Libc| Facts {
         cpus: plan.measure.cpus.map_or(here, |cpus| Cpus { online: cpus, allowed: cpus }),
-        glibc: libc_version.as_deref().filter(|_| known).and_then(|version| version.parse::<Version>().ok()),
+        glibc: libc.version.as_deref().filter(|_| known).and_then(|version| version.parse::<Version>().ok()),
         reach: plan.reach(),
         bundled: known,
     };
+    let facts: Vec<Facts> = libcs.iter().map(facts).collect();
     let baseline = plan.sweep.baseline.clone();
-    let classes = canonical::classes(&plan.sweep.candidates, &baseline, &[facts]);
-    let libcs = vec![Libc { name: HOST_LIBC.to_owned(), version: libc_version }];
+    let classes = canonical::classes(&plan.sweep.candidates, &baseline, &facts);
     let pretended_cpus = plan.measure.cpus.map(|cpus| {
         let named: Vec<&Candidate> = classes.iter().map(|class| &class.candidate).collect();
-        let pretended = pretence::pretended(cpus, pretence.unwrap_or_default(), &libcs, &named);
+        let pretended = pretence::pretended(cpus, &pretence.unwrap_or_default(), &libcs, &named);
         if known { pretended } else { pretence::of_programs(pretended) }
     });
     let entry = |class: canonical::Class| CandidateEntry {
@@ -151,6 +155,10 @@ pub fn setup<'a>(manifest: &'a Manifest, programs: &BTreeMap<String, PathBuf>) -
     if plan.scenarios() != manifest.scenarios {
         return Err("the campaign's plan and its scenarios do not agree".to_owned());
     }
+    let planned = plan.sweep.libcs.iter().map(PlannedLibc::name);
+    if !planned.eq(manifest.libcs.iter().map(|libc| libc.name.as_str())) {
+        return Err("the campaign's plan and its libcs do not agree".to_owned());
+    }
     let candidates = candidates(manifest)?;
     let twin = manifest.baseline.parse::<Candidate>().map_err(|e| e.to_string())?;
     let arms: Vec<(&Candidate, bool)> =
@@ -208,6 +216,7 @@ fn template(
         workload: workload.to_string(),
         threads,
         libc: libc.to_owned(),
+        footing: None,
         candidate: candidate.to_string(),
         round: 0,
         attempt: 0,

@@ -1,8 +1,6 @@
 //! What of a host with another number of CPUs a campaign pretends: into its manifest, and from there into its trials.
 
-use std::collections::BTreeMap;
-
-use crate::format::manifest::{Libc, PretendedCpus, PretendedWay};
+use crate::format::manifest::{Libc, LibcRun, PretendedCpus, PretendedWay};
 use crate::knowledge::arena_limit::Counts;
 use crate::plan::Candidate;
 use crate::plan::pretend::{Ground, way};
@@ -14,26 +12,27 @@ use crate::trial::pretend_cpus::Pretended;
 pub struct Pretence {
     /// Why no file can be laid over the kernel's list of CPUs, where that is so.
     pub no_file: Option<String>,
-    /// What C libraries count for their limit on arenas, by name, where it was tried.
-    pub counts: BTreeMap<String, Counts>,
+    /// What the C library counts for its limit on arenas, where it was tried.
+    pub counts: Option<Counts>,
 }
 
 /// How each candidate is made to behave as with so many CPUs, under each C library.
-pub fn pretended(cpus: u32, found: Pretence, libcs: &[Libc], candidates: &[&Candidate]) -> PretendedCpus {
+pub fn pretended(cpus: u32, found: &Pretence, libcs: &[Libc], candidates: &[&Candidate]) -> PretendedCpus {
     let file = found.no_file.is_none();
     let ground = |libc: &Libc| Ground {
         cpus,
         file,
         libc: libc.name.clone(),
         glibc: libc.version.as_deref().and_then(|version| version.parse().ok()),
-        counts: found.counts.get(&libc.name).copied(),
+        // What was tried is the host's own; of others their version tells.
+        counts: found.counts.filter(|_| libc.run == LibcRun::Host),
     };
-    let of = |libc: &Libc| {
+    let under = |libc: &Libc| -> Vec<PretendedWay> {
         let ground = ground(libc);
-        candidates.iter().map(move |candidate| way(candidate, &ground))
+        candidates.iter().map(|candidate| way(candidate, &ground)).collect()
     };
-    let ways = libcs.iter().flat_map(of).collect();
-    PretendedCpus { cpus, file, no_file: found.no_file, ways }
+    let ways = libcs.iter().flat_map(under).collect();
+    PretendedCpus { cpus, file, no_file: found.no_file.clone(), ways }
 }
 
 /// The same for programs of the user's: which C library they run on, and what serves their malloc, is not certain.

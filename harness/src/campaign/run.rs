@@ -227,8 +227,8 @@ impl Run<'_> {
 
     fn attempt(&mut self, round: u32, attempt: u32, request: &RoundRequest) -> Result<Ended, String> {
         let scenarios: Vec<usize> = (0..self.setup.templates.len()).collect();
-        let seed = self.setup.manifest.seed;
-        let order = schedule::round_order(seed, round, attempt, &scenarios, &request.arms);
+        let (seed, libcs) = (self.setup.manifest.seed, self.setup.manifest.libcs.len());
+        let order = schedule::round_order(seed, round, attempt, &scenarios, libcs, &request.arms);
         (self.on)(&Event::RoundBegins { round, attempt, trials: order.len(), phase: &request.phase });
         for (i, slot) in order.iter().enumerate() {
             if self.slot(round, attempt, *slot)? == Ended::Interrupted {

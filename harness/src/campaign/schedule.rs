@@ -15,14 +15,25 @@ pub struct Slot {
     pub position: u32,
 }
 
-/// The order of one round: scenarios in random order, within each the arms in random order, so that what
-/// is compared is close in time and nothing always follows the same neighbour.
-pub fn round_order(seed: u64, round: u32, attempt: u32, scenarios: &[usize], arms: &[usize]) -> Vec<Slot> {
+/// The order of one round: groups of scenarios in random order, within each its scenarios, within each of these the
+/// arms, so that what is compared is close in time and nothing always follows the same neighbour. A group has `libcs`
+/// scenarios that lie one after the other: one workload at one thread count under each C library.
+pub fn round_order(
+    seed: u64,
+    round: u32,
+    attempt: u32,
+    scenarios: &[usize],
+    libcs: usize,
+    arms: &[usize],
+) -> Vec<Slot> {
     let mut rng = stream(seed, round, attempt);
-    let mut scenarios = scenarios.to_vec();
-    scenarios.shuffle(&mut rng);
+    let mut groups: Vec<Vec<usize>> = scenarios.chunks(libcs.max(1)).map(<[usize]>::to_vec).collect();
+    groups.shuffle(&mut rng);
+    for group in &mut groups {
+        group.shuffle(&mut rng);
+    }
     let mut order = Vec::with_capacity(scenarios.len() * arms.len());
-    for scenario in scenarios {
+    for scenario in groups.into_iter().flatten() {
         let mut arms = arms.to_vec();
         arms.shuffle(&mut rng);
         for arm in arms {
@@ -53,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_round_has_each_arm_once_in_each_scenario() {
-        let order = round_order(7, 3, 0, &[0, 1], &[0, 2, 5]);
+        let order = round_order(7, 3, 0, &[0, 1], 1, &[0, 2, 5]);
         let mut pairs: Vec<_> = order.iter().map(|s| (s.scenario, s.arm)).collect();
         pairs.sort_unstable();
         assert_eq!(pairs, [(0, 0), (0, 2), (0, 5), (1, 0), (1, 2), (1, 5)]);
@@ -62,9 +73,24 @@ mod tests {
     }
 
     #[test]
+    fn the_libcs_of_a_scenario_are_next_to_each_other_in_changing_order() {
+        let mut first = [0u32; 2];
+        for round in 0..200 {
+            let order = round_order(5, round, 0, &[0, 1, 2, 3], 2, &[0, 1]);
+            let mut blocks: Vec<usize> = order.iter().map(|slot| slot.scenario).collect();
+            blocks.dedup();
+            assert_eq!(blocks.len(), 4);
+            assert!(blocks.chunks(2).all(|pair| pair[0] / 2 == pair[1] / 2), "{blocks:?}");
+            first[blocks[0] % 2] += 1;
+        }
+        // Binomial(200, 1/2): mean 100, standard deviation 7; six of them on each side.
+        assert!(first.iter().all(|count| (58..142).contains(count)), "{first:?}");
+    }
+
+    #[test]
     fn the_seed_makes_the_order() {
         let arms: Vec<usize> = (0..20).collect();
-        let order = |seed, round, attempt| round_order(seed, round, attempt, &[0], &arms);
+        let order = |seed, round, attempt| round_order(seed, round, attempt, &[0], 1, &arms);
         assert_eq!(order(1, 2, 0), order(1, 2, 0));
         assert_ne!(order(1, 2, 0), order(1, 3, 0));
         assert_ne!(order(1, 2, 0), order(1, 2, 1));
@@ -76,7 +102,7 @@ mod tests {
     fn every_place_is_taken_by_every_arm_equally_often() {
         let mut counts = [[0u32; 4]; 4];
         for round in 0..4000 {
-            for slot in round_order(9, round, 0, &[0], &[0, 1, 2, 3]) {
+            for slot in round_order(9, round, 0, &[0], 1, &[0, 1, 2, 3]) {
                 counts[slot.arm][slot.position as usize] += 1;
             }
         }

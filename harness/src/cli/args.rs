@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod choice;
+pub mod libc;
 pub mod plan;
 pub mod program;
 
@@ -73,6 +74,22 @@ pub enum Command {
                            chosen; 3 no candidate meets the constraints; 4 undecided; 130 interrupted."
     )]
     Tune(Box<TuneArgs>),
+    /// Rehearse an upgrade: today's C library and tomorrow's, side by side
+    #[command(
+        long_about = "Measures the same candidates under today's glibc and under the next one (or several), in the same \
+                      rounds, and tells what each step does: to memory and throughput with nothing changed; which \
+                      setting brings memory back to today's level at the least loss of throughput; what is best on the \
+                      next one; and the lines to ship. The C libraries are rehearsed in the order in which they are \
+                      named, the host's first unless --libc host says where. A rehearsal that was interrupted goes on \
+                      with --resume; one that is complete is told again by it.",
+        after_long_help = "Examples:\n  scripts/fetch-libc debian 13 libcs/debian-13\n  arenalab rehearse mail-server larson \
+                           --libc debian-13=libcs/debian-13\n  arenalab rehearse --libc rhel8=/mnt/rhel8 --libc host --libc \
+                           rhel10=/mnt/rhel10 mail-server --threads 16,64\n  arenalab rehearse --libc next=/mnt/next \
+                           --allocators glibc --work 250000 -- ./indexer corpus/\n\nExit codes: 0 every step leaves \
+                           memory and throughput within what is allowed, or a setting is shown to; 3 a step harms and no \
+                           measured setting helps; 4 undecided; 130 interrupted."
+    )]
+    Rehearse(Box<RehearseArgs>),
     /// Choose a setting from a finished campaign
     #[command(
         long_about = "Chooses the candidate with the least RSS whose throughput (and p99 latency, where asked) is \
@@ -92,13 +109,27 @@ pub enum Command {
                            2 the two must not be compared; 3 a gate is breached; 4 a gate cannot be decided."
     )]
     Compare(CompareArgs),
-    /// Draw the charts and write the report of a campaign
+    /// Draw the charts and write the report of a campaign, or of several in one
     #[command(
-        long_about = "Writes DIR/report/ of a campaign: index.html, which opens from disk; report.md, to paste in a \
-                      change request; charts as SVG and PNG.",
-        after_long_help = "Example:\n  arenalab report results/2026-11-22-101500-mail-server"
+        long_about = "Writes CAMPAIGN/report/: index.html, which opens from disk; report.md, to paste in a change \
+                      request; charts as SVG and PNG. Several campaigns (hosts, days, C libraries) go into one report \
+                      in --out: each decided by itself, with before and after from each to the next in time, and the \
+                      history of what they all measured. An earlier report there is replaced as a whole.",
+        after_long_help = "Examples:\n  arenalab report results/2026-11-22-101500-mail-server\n  arenalab report MONDAY \
+                           TUESDAY WEDNESDAY --out results/week"
     )]
     Report(ReportArgs),
+    /// Write trials or standings as a table for spreadsheets and scripts
+    #[command(
+        long_about = "Writes a row for each trial, or for each candidate in each scenario, as CSV, as a Markdown table \
+                      or as JSON, to stdout. What is not known is an empty cell (null in JSON), never 0. A text that a \
+                      spreadsheet would take for a formula is led by an apostrophe in CSV. The columns are described in \
+                      docs/reports.md, and in the JSON itself.",
+        after_long_help = "Examples:\n  arenalab export CAMPAIGN > trials.csv\n  arenalab export CAMPAIGN --what standings \
+                           --format markdown\n  arenalab export MONDAY TUESDAY --format json | jq '.rows[] | \
+                           select(.status != \"ok\")'"
+    )]
+    Export(ExportArgs),
     /// List workloads, allocators and C libraries, with their parameters and defaults
     #[command(
         long_about = "Lists what there is: workloads with their parameters, allocators with their settings and the \
@@ -171,6 +202,20 @@ pub struct TuneArgs {
     pub show: ShowArgs,
 }
 
+/// Arguments of `rehearse`.
+#[derive(Debug, Args)]
+pub struct RehearseArgs {
+    /// What is measured.
+    #[command(flatten)]
+    pub plan: PlanArgs,
+    /// Where it goes.
+    #[command(flatten)]
+    pub out: OutArgs,
+    /// What is printed.
+    #[command(flatten)]
+    pub show: ShowArgs,
+}
+
 /// Arguments of `choose`.
 #[derive(Debug, Args)]
 pub struct ChooseArgs {
@@ -192,12 +237,16 @@ pub struct ChooseArgs {
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// The campaign before
+    /// The campaign before; alone, two libcs of it are compared within their common rounds
     #[arg(value_name = "BEFORE")]
     pub before: PathBuf,
     /// The campaign after
     #[arg(value_name = "AFTER")]
-    pub after: PathBuf,
+    pub after: Option<PathBuf>,
+    /// The libcs to compare, before and after, by their names in the campaigns [default: of one campaign that has two,
+    /// these; of two campaigns each with its namesake]
+    #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',', num_args = 1..=2)]
+    pub libc: Vec<String>,
     /// Exit with 3 where a figure has become worse: FIGURE:worse[:SHARE], FIGURE one of throughput, rss, p99
     #[arg(long, value_name = "GATE")]
     pub fail_on: Vec<String>,
@@ -215,6 +264,9 @@ pub struct ReportArgs {
     /// Directories of campaigns
     #[arg(value_name = "CAMPAIGN", required = true)]
     pub campaigns: Vec<PathBuf>,
+    /// Where the report goes; must be given for several campaigns [default: CAMPAIGN/report]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// What must hold, where it differs from the campaign's plan.
     #[command(flatten)]
     pub choice: ChoiceArgs,
@@ -223,12 +275,52 @@ pub struct ReportArgs {
     pub show: ShowArgs,
 }
 
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Directories of campaigns; their rows follow each other
+    #[arg(value_name = "CAMPAIGN", required = true)]
+    pub campaigns: Vec<PathBuf>,
+    /// How it is written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = ExportFormat::Csv)]
+    pub format: ExportFormat,
+    /// What the rows are
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Exports::Trials)]
+    pub what: Exports,
+    /// What must hold, where it differs from the campaign's plan.
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+}
+
+/// How `export` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Comma-separated values, with a heading.
+    Csv,
+    /// A table in Markdown.
+    Markdown,
+    /// One JSON document.
+    Json,
+}
+
+/// What `export` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Exports {
+    /// A row a trial.
+    Trials,
+    /// A row a candidate in a scenario.
+    Standings,
+}
+
 /// Arguments of `list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// What to list; everything in short where left out
     #[arg(value_enum, value_name = "WHAT")]
     pub what: Option<Listed>,
+    /// Look at the glibc in a directory as well, NAME=DIR; may be repeated
+    #[arg(long = "libc", value_name = "NAME=DIR")]
+    pub libcs: Vec<String>,
     /// Print JSON on stdout
     #[arg(long)]
     pub json: bool,

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::args::{OutArgs, PlanArgs};
 use super::exit::CliError;
-use super::run;
 use super::say;
 use super::surroundings::Surroundings;
+use super::{libcs, run};
 use crate::campaign::prepare::{self, Ingredients};
 use crate::campaign::store::{self, Campaign, Store};
 use crate::format::manifest::Manifest;
@@ -26,6 +26,8 @@ pub struct Asked<'a> {
     pub out: &'a OutArgs,
     /// How the plan asks for rounds.
     pub strategy: fn(&Plan) -> Strategy,
+    /// Fewest C libraries that the plan must name.
+    pub least_libcs: usize,
     /// Whether notes are to be printed.
     pub quiet: bool,
 }
@@ -35,17 +37,30 @@ pub struct Asked<'a> {
 /// # Errors
 /// When the plan, the directory or a companion is not as it should be.
 pub fn campaign(asked: Asked, around: &Surroundings) -> Result<(Store, Campaign), CliError> {
-    let Asked { plan, above, below, out, strategy, quiet } = asked;
+    let Asked { plan, above, below, out, strategy, least_libcs, quiet } = asked;
     if out.resume {
-        return resume(&out.out.clone().unwrap_or_default(), plan, above, strategy);
+        let (store, campaign) = resume(&out.out.clone().unwrap_or_default(), plan, above, strategy)?;
+        enough_libcs(campaign.manifest.libcs.len(), least_libcs)?;
+        return Ok((store, campaign));
     }
     let plan = plan.into_plan_between(above, below).map_err(|e| CliError::Usage(e.to_string()))?;
+    enough_libcs(plan.sweep.libcs.len(), least_libcs)?;
     if !quiet {
         plan.notes().iter().for_each(|note| say::err(note));
     }
     let dir = out.out.clone().unwrap_or_else(|| default_dir(&plan));
     let strategy = fields::strategy_name(strategy(&plan));
     create(&dir, plan, strategy, around, out.host_name.clone())
+}
+
+fn enough_libcs(there: usize, least: usize) -> Result<(), CliError> {
+    if there >= least {
+        return Ok(());
+    }
+    Err(CliError::Usage(format!(
+        "{there} C library is named, and {least} are needed: name the next one with --libc NAME=DIR (scripts/fetch-libc gets \
+         one; the host's own is the first)"
+    )))
 }
 
 fn default_dir(plan: &Plan) -> PathBuf {
@@ -61,13 +76,15 @@ fn create(
     around: &Surroundings,
     host_name: Option<String>,
 ) -> Result<(Store, Campaign), CliError> {
-    let mut binaries = BTreeMap::new();
+    let (mut binaries, mut programs) = (BTreeMap::new(), BTreeMap::new());
     let mut libc_version = host::libc_version();
     for part in prepare::parts(&plan) {
-        let found = run::part(around, &part)?;
+        let found = run::part(around, &part, Some(&plan))?;
         libc_version = found.libc_version.or(libc_version);
         binaries.insert(part.key(), found.binary);
+        programs.insert(part.key(), found.path);
     }
+    let libcs = libcs::entries(&plan, libc_version.as_ref())?;
     refuse_without_group(&plan)?;
     let pretence = plan.measure.cpus.map(|cpus| run::pretence(around, cpus));
     let host = host::fingerprint(host_name).map_err(|e| CliError::Failed(e.to_string()))?;
@@ -84,9 +101,10 @@ fn create(
         strategy: strategy.to_owned(),
         host,
         binaries,
-        libc_version,
+        libcs,
         pretence,
     });
+    libcs::check(&manifest, &programs, &run::environment(around))?;
     let store = store::create(dir, &manifest)?;
     Ok((
         store,

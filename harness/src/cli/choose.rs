@@ -55,11 +55,11 @@ pub fn question(choice: &ChoiceArgs, manifest: &Manifest) -> Result<Question, Cl
 }
 
 /// Columns of the terminal; 100 where standard output is none.
-fn terminal_width() -> u16 {
+pub(super) fn terminal_width() -> u16 {
     rustix::termios::tcgetwinsize(std::io::stdout()).map_or(100, |size| size.ws_col.max(40))
 }
 
 /// Whether to use colour: on a terminal, unless `NO_COLOR` is set.
-fn colour() -> bool {
+pub(super) fn colour() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

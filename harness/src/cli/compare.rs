@@ -13,26 +13,64 @@ use crate::decide::from_trials::from_trials;
 use crate::decide::gate::{Gate, Passage};
 use crate::format::compare::{Compared, Entry, Metric};
 use crate::format::decision::Comparison;
-use crate::format::manifest::Scenario;
+use crate::format::manifest::{Manifest, Scenario};
 use crate::units::{format_change, format_share};
 
 /// Runs the subcommand.
 pub fn run(args: &CompareArgs) -> Result<u8, CliError> {
     let gates = gates(&args.fail_on)?;
-    let (before, after) = (store::read(&args.before)?, store::read(&args.after)?);
+    let before = store::read(&args.before)?;
     let question = choose::question(&args.choice, &before.manifest)?;
-    let sees = |campaign: &Campaign| from_trials(&campaign.trials, &campaign.manifest);
-    let (seen_before, seen_after) = (sees(&before), sees(&after));
-    let before = Side { manifest: &before.manifest, seen: &seen_before, libc: None };
-    let after = Side { manifest: &after.manifest, seen: &seen_after, libc: None };
+    let seen = |campaign: &Campaign| from_trials(&campaign.trials, &campaign.manifest);
+    let seen_before = seen(&before);
+    let libcs = libcs(args, &before.manifest)?;
+    let other = args.after.as_ref().map(|dir| store::read(dir)).transpose()?;
+    let other = other.map(|other| (seen(&other), other));
+    let (seen_after, after) = other.as_ref().map_or((&seen_before, &before), |(seen, after)| (seen, after));
+    let before = Side { manifest: &before.manifest, seen: &seen_before, libc: libcs.0.as_deref() };
+    let after = Side { manifest: &after.manifest, seen: seen_after, libc: libcs.1.as_deref() };
     let compared = compare(&before, &after, &question).map_err(|e| CliError::Usage(e.to_string()))?;
     if args.show.json {
         let text = serde_json::to_string_pretty(&compared);
         say::out(&text.map_err(|e| CliError::Failed(format!("failed to write JSON: {e}")))?);
     } else if !args.show.quiet {
-        say::out(&for_people(&compared, &args.before, &args.after));
+        let name = |dir: &Path, side: &Side| match side.libc {
+            Some(libc) => format!("{} on {}", dir.display(), on(side, libc)),
+            None => dir.display().to_string(),
+        };
+        let of_after = args.after.as_ref().unwrap_or(&args.before);
+        say::out(&for_people(&compared, &name(&args.before, &before), &name(of_after, &after)));
     }
     Ok(verdict(&gates, &compared))
+}
+
+/// A libc with its version.
+fn on(side: &Side, name: &str) -> String {
+    let version =
+        side.manifest.libcs.iter().find(|libc| libc.name == name).and_then(|libc| libc.version.as_ref());
+    version.map_or_else(|| format!("libc {name}"), |version| format!("libc {name} (glibc {version})"))
+}
+
+/// The libcs before and after.
+fn libcs(args: &CompareArgs, before: &Manifest) -> Result<(Option<String>, Option<String>), CliError> {
+    let known: Vec<&String> = before.libcs.iter().map(|libc| &libc.name).collect();
+    let names = || known.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    match (args.libc.as_slice(), &args.after, known.as_slice()) {
+        ([a, b], _, _) if a == b && args.after.is_none() => Err(CliError::Usage(format!(
+            "libc {a} cannot be compared with itself; the campaign has {}",
+            names()
+        ))),
+        ([a, b], _, _) => Ok((Some(a.clone()), Some(b.clone()))),
+        ([one], Some(_), _) => Ok((Some(one.clone()), Some(one.clone()))),
+        ([], Some(_), _) => Ok((None, None)),
+        ([], None, [a, b]) => Ok(((*a).clone().into(), (*b).clone().into())),
+        (_, None, _) => Err(CliError::Usage(format!(
+            "{} is one campaign: name another, or two of its libcs with --libc BEFORE,AFTER; it has {}",
+            args.before.display(),
+            names()
+        ))),
+        _ => Err(CliError::Usage("--libc takes one or two names".to_owned())),
+    }
 }
 
 fn gates(texts: &[String]) -> Result<Vec<Gate>, CliError> {
@@ -59,7 +97,10 @@ fn verdict(gates: &[Gate], compared: &Compared) -> u8 {
 }
 
 fn label(entry: &Entry) -> String {
-    let scenario = Scenario::words(&entry.workload, entry.threads);
+    let mut scenario = Scenario::words(&entry.workload, entry.threads);
+    if entry.libc.0 != entry.libc.1 {
+        scenario = format!("{scenario}, libc {} against {}", entry.libc.1, entry.libc.0);
+    }
     format!("{scenario}, {}, {}", entry.candidate, name(entry.metric))
 }
 
@@ -90,7 +131,7 @@ fn shortened(text: &str) -> String {
     format!("{}…", text.chars().take(MOST).collect::<String>())
 }
 
-fn for_people(compared: &Compared, before: &Path, after: &Path) -> String {
+fn for_people(compared: &Compared, before: &str, after: &str) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["workload", "threads", "candidate", "figure", "after / before", "", "resolvable"]);
@@ -117,7 +158,6 @@ fn for_people(compared: &Compared, before: &Path, after: &Path) -> String {
         format!("changed: {}: {before} before, {after} after\n", change.what)
     });
     let unmatched = compared.unmatched.iter().map(|what| format!("not compared: {what}\n"));
-    let (before, after) = (before.display(), after.display());
     let head = format!("{after} against {before}, {} confidence\n", format_share(compared.confidence));
     [head]
         .into_iter()

@@ -1,16 +1,19 @@
 //! `arenalab doctor`: is this host fit to measure on?
 
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::args::DoctorArgs;
+use super::run::LAUNCHER;
 use super::surroundings::Surroundings;
 use crate::format::FORMAT;
 use crate::format::manifest::Host;
 use crate::trial::companions::{self, WORKLOADS};
 use crate::trial::host::{self, Tree};
+use crate::trial::libc_root::probe;
 use crate::trial::libraries;
 
 pub mod judge;
@@ -59,6 +62,7 @@ fn examine(args: &DoctorArgs, around: &Surroundings) -> Evidence {
         steering: around.steering(),
         companions: companions(around),
         libraries: libraries::found(&around.companions, &around.scrubbed()),
+        roots: probe::possible(Path::new(LAUNCHER), &std::env::temp_dir()),
     }
 }
 

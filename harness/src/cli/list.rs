@@ -9,10 +9,14 @@ use serde::Serialize;
 use super::args::{ListArgs, Listed};
 use super::doctor::companions;
 use super::doctor::judge::Companion;
+use super::exit::CliError;
+use super::libcs;
 use super::surroundings::Surroundings;
+use crate::campaign::prepare;
 use crate::format::FORMAT;
 use crate::format::manifest::Libc;
 use crate::knowledge::{self, Kind, Passing, Setting};
+use crate::plan::PlannedLibc;
 use crate::trial::libraries::{self, Library};
 
 mod tables;
@@ -126,11 +130,24 @@ impl SettingView {
     }
 }
 
-/// Prints the lists.
+/// The C libraries that are named besides the host's.
+///
+/// # Errors
+/// A name is none, or a directory is no root with a glibc for this host.
+pub fn others(args: &ListArgs) -> Result<Vec<Libc>, CliError> {
+    args.libcs.iter().map(|text| other_libc(text)).collect()
+}
+
+/// Prints the lists. `others` are C libraries beside the host's.
 ///
 /// # Errors
 /// When `out` refuses.
-pub fn run(args: &ListArgs, around: &Surroundings, out: &mut dyn Write) -> anyhow::Result<()> {
+pub fn run(
+    args: &ListArgs,
+    others: Vec<Libc>,
+    around: &Surroundings,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let wanted = |listed| args.what.is_none_or(|what| what == listed);
     let found = match args.what {
         Some(Listed::Workloads | Listed::Sizes) => Vec::new(),
@@ -145,7 +162,7 @@ pub fn run(args: &ListArgs, around: &Surroundings, out: &mut dyn Write) -> anyho
             let found = libraries::found(&around.companions, &around.scrubbed());
             found.iter().map(LibraryView::of).collect()
         }),
-        libcs: wanted(Listed::Libcs).then(|| vec![host_libc(&found)]),
+        libcs: wanted(Listed::Libcs).then(|| [vec![host_libc(&found)], others].concat()),
         sizes: wanted(Listed::Sizes).then_some(size_sets::ALL),
     };
     if args.json {
@@ -194,10 +211,21 @@ fn allocators(companions: &[Companion]) -> Vec<AllocatorView> {
     knowledge::ALLOCATORS.iter().map(view).collect()
 }
 
+/// One in a directory.
+fn other_libc(text: &str) -> Result<Libc, CliError> {
+    let libc = PlannedLibc::parse(text).map_err(|why| CliError::Usage(format!("--libc: {why}")))?;
+    match libc {
+        PlannedLibc::Host => {
+            Err(CliError::Usage("--libc: the host's libc is always listed; give NAME=DIR".to_owned()))
+        }
+        PlannedLibc::Other { name, dir, whole } => libcs::other(&name, &dir, whole),
+    }
+}
+
 /// The C library that trials run on, as the workload binaries report it.
 fn host_libc(companions: &[Companion]) -> Libc {
     let reported = companions.iter().find_map(|companion| companion.identity.as_ref().ok());
-    Libc { name: "host".to_owned(), version: reported.map(|identity| identity.libc_version.clone()) }
+    prepare::host_libc(reported.map(|identity| identity.libc_version.clone()))
 }
 
 #[cfg(test)]
@@ -206,7 +234,8 @@ mod tests {
 
     fn listed(what: Option<Listed>, json: bool) -> String {
         let mut out = Vec::new();
-        run(&ListArgs { what, json }, &Surroundings::default(), &mut out).unwrap();
+        run(&ListArgs { what, libcs: Vec::new(), json }, Vec::new(), &Surroundings::default(), &mut out)
+            .unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -18,10 +18,13 @@ mod choose;
 mod compare;
 mod completions;
 mod doctor;
+mod export;
+mod libcs;
 mod list;
 mod man;
 mod predict;
 mod progress;
+mod rehearse;
 mod report;
 mod run;
 mod say;
@@ -49,10 +52,13 @@ fn dispatch(command: Command) -> Result<u8, CliError> {
     match command {
         Command::Sweep(args) => sweep::run(*args, &around),
         Command::Tune(args) => tune::run(*args, &around),
+        Command::Rehearse(args) => rehearse::run(*args, &around),
         Command::Compare(args) => compare::run(&args),
         Command::Choose(args) => choose::run(&args),
         Command::Report(args) => report::run(&args),
-        Command::List(args) => unless_unread(list::run(&args, &around, out).map(done)),
+        Command::Export(args) => export::run(&args, out),
+        Command::List(args) => list::others(&args)
+            .and_then(|others| unless_unread(list::run(&args, others, &around, out).map(done))),
         Command::Predict(args) => predict::run(&args, &around),
         Command::Doctor(args) => unless_unread(doctor::run(&args, &around, out)),
         Command::Completions(args) => {

@@ -47,7 +47,7 @@ fn ask(args: &PredictArgs, around: &Surroundings) -> Result<Predicted, CliError>
         arena_test: args.arena_test,
     };
     let own = || -> Result<Side, CliError> {
-        let found = run::part(around, &Part::Engine("glibc"))?;
+        let found = run::part(around, &Part::Engine("glibc"), None)?;
         let text = found.libc_version.unwrap_or_default();
         let version = text.parse().map_err(|why: String| CliError::Failed(why))?;
         Ok(Side { name: THIS_HOST, version, release: None })

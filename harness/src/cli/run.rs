@@ -1,11 +1,12 @@
 //! Runs a campaign with progress, signals, and a last word; shared by the commands that measure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::args::ShowArgs;
 use super::exit::CliError;
+use super::libcs;
 use super::progress::{Progress, Say};
 use super::say;
 use super::signals::Stop;
@@ -15,7 +16,7 @@ use crate::campaign::pretence::Pretence;
 use crate::campaign::run::{self, Ended};
 use crate::campaign::store::{Campaign, OUTPUT, Store};
 use crate::decide::strategy::Strategy;
-use crate::format::manifest::{Binary, Manifest};
+use crate::format::manifest::{Binary, Libc, LibcRun, Manifest};
 use crate::format::trial::{Status, TrialRecord};
 use crate::knowledge::arena_limit::Counts;
 use crate::knowledge::nearest::quote;
@@ -26,7 +27,7 @@ use crate::trial::pretend_cpus;
 use crate::trial::real::RealExecutor;
 
 /// This very program, also where its file has been replaced meanwhile.
-const LAUNCHER: &str = "/proc/self/exe";
+pub const LAUNCHER: &str = "/proc/self/exe";
 
 /// What is to be run.
 pub struct Running<'a> {
@@ -86,20 +87,19 @@ pub fn pretence(around: &Surroundings, cpus: u32) -> Pretence {
     let glibc = around.companions.workload("glibc").ok();
     let identity =
         glibc.and_then(|path| fingerprint::take(&path, &environment).ok()).map(|found| found.identity);
-    let counted = match identity.and_then(|identity| identity.counted_cpus).as_deref() {
+    let counts = match identity.and_then(|identity| identity.counted_cpus).as_deref() {
         Some("online") => Some(Counts::Online),
         Some("affinity") => Some(Counts::Affinity),
         _ => None,
     };
-    let counts = counted.map(|counts| (prepare::HOST_LIBC.to_owned(), counts)).into_iter().collect();
     Pretence { no_file: possible.err(), counts }
 }
 
-/// Finds a file that a campaign needs.
+/// Finds a file that a campaign needs; a program of the user's, where `plan` runs inside roots alone, in the first.
 ///
 /// # Errors
 /// When it is missing, or a workload binary does not say who it is.
-pub fn part(around: &Surroundings, part: &Part) -> Result<Found, CliError> {
+pub fn part(around: &Surroundings, part: &Part, plan: Option<&Plan>) -> Result<Found, CliError> {
     let environment = environment(around);
     let failed = |e: Missing| CliError::Failed(e.to_string());
     match part {
@@ -119,7 +119,9 @@ pub fn part(around: &Surroundings, part: &Part) -> Result<Found, CliError> {
             Ok(Found { path, binary, libc_version: None })
         }
         Part::Program(name, executable) => {
-            let path = companions::executable(executable, environment.get("PATH")).ok_or_else(|| {
+            let search = environment.get("PATH");
+            let in_root = || plan.and_then(|plan| libcs::program_in_root(plan, executable, search));
+            let path = companions::executable(executable, search).or_else(in_root).ok_or_else(|| {
                 CliError::Usage(format!(
                     "{name}: there is no executable {}; give its path, or put its directory in PATH",
                     quote(executable)
@@ -140,7 +142,8 @@ pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<Ran, Cl
     let Campaign { manifest, trials: past, notes, .. } = campaign;
     let stop = Stop::install().map_err(|e| CliError::Failed(format!("failed to handle signals: {e}")))?;
     let programs = programs(&manifest, around)?;
-    let setup = prepare::setup(&manifest, &programs).map_err(CliError::Usage)?;
+    let mut setup = prepare::setup(&manifest, &programs).map_err(CliError::Usage)?;
+    libcs::equip(&mut setup, &environment(around))?;
     let executable = PathBuf::from(LAUNCHER);
     let mut executor =
         RealExecutor::new(executable, manifest.host.name.clone(), stop.flag.clone(), environment(around))
@@ -150,13 +153,19 @@ pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<Ran, Cl
     }
     let mut progress = display(&manifest, show, total);
     let mut counts: BTreeMap<Status, u64> = BTreeMap::new();
+    let mut strangers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let ended = run::run(&setup, strategy, &mut executor, &mut store, past, &stop.flag, &mut |event| {
         if let run::Event::TrialEnded { record, .. } = event {
             *counts.entry(record.status).or_default() += 1;
+            let names = record.program.iter().flat_map(|program| program.host_libc.clone());
+            strangers.entry(record.libc.clone()).or_default().extend(names);
         }
         progress.on(event);
     });
     let ended = ended.map_err(CliError::Failed)?;
+    if !show.quiet {
+        tell_strangers(&strangers);
+    }
     if ended == Ended::Interrupted {
         progress.finish(&format!(
             "stopped; what finished is on disk. Go on with: arenalab {} --resume --out {}",
@@ -168,7 +177,7 @@ pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<Ran, Cl
 }
 
 /// The environment that every trial starts from, as far as it is text.
-fn environment(around: &Surroundings) -> BTreeMap<String, String> {
+pub fn environment(around: &Surroundings) -> BTreeMap<String, String> {
     let text =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     around.scrubbed().into_iter().filter_map(text).collect()
@@ -179,8 +188,9 @@ fn programs(manifest: &Manifest, around: &Surroundings) -> Result<BTreeMap<Strin
         Plan::from_toml(&manifest.plan, "the campaign's plan").map_err(|e| CliError::Usage(e.to_string()))?;
     let mut programs = BTreeMap::new();
     for needed in prepare::parts(&plan) {
-        let found = part(around, &needed)?;
+        let found = part(around, &needed, Some(&plan))?;
         let key = needed.key();
+        same_host_libc(&manifest.libcs, found.libc_version.as_ref())?;
         if manifest.binaries.get(&key).is_some_and(|known| known.sha256 != found.binary.sha256) {
             return Err(CliError::Usage(format!(
                 "{key} is not the file that this campaign began with; trials of two builds must not be mixed"
@@ -189,6 +199,27 @@ fn programs(manifest: &Manifest, around: &Surroundings) -> Result<BTreeMap<Strin
         programs.insert(key, found.path);
     }
     Ok(programs)
+}
+
+/// Rounds of two versions of the host's C library must not be mixed.
+fn same_host_libc(libcs: &[Libc], now: Option<&String>) -> Result<(), CliError> {
+    let then = libcs.iter().find(|libc| libc.run == LibcRun::Host).and_then(|libc| libc.version.as_ref());
+    match (then, now) {
+        (Some(then), Some(now)) if then != now => Err(CliError::Usage(format!(
+            "the host's glibc was {then} when the campaign was begun and is {now}; begin another campaign"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Tells which processes of trials on another C library ran on the host's, by their names.
+fn tell_strangers(strangers: &BTreeMap<String, BTreeSet<String>>) {
+    for (libc, names) in strangers.iter().filter(|(_, names)| !names.is_empty()) {
+        let names = names.iter().take(10).map(|name| quote(name)).collect::<Vec<_>>().join(", ");
+        say::err(&format!(
+            "in trials on libc {libc} the program started {names}, which ran on the host's libc; --root carries over to them"
+        ));
+    }
 }
 
 fn finished(past: &[TrialRecord]) -> usize {

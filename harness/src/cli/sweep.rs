@@ -20,7 +20,7 @@ pub fn run(args: SweepArgs, around: &Surroundings) -> Result<u8, CliError> {
     }
     let (above, below) = (Draft::default(), Draft::default());
     let strategy = |_: &_| Strategy::FullGrid;
-    let asked = Asked { plan, above, below, out: &out, strategy, quiet: show.quiet };
+    let asked = Asked { plan, above, below, out: &out, strategy, least_libcs: 1, quiet: show.quiet };
     let (store, campaign) = begin::campaign(asked, around)?;
     let mut strategy = FullGrid { rounds: campaign.manifest.rounds };
     let total = Some(expected_trials(&campaign.manifest));
@@ -38,7 +38,7 @@ pub fn run(args: SweepArgs, around: &Surroundings) -> Result<u8, CliError> {
 }
 
 /// Trials of a full grid: each scenario under each libc, the baseline twice.
-fn expected_trials(manifest: &Manifest) -> u64 {
+pub(super) fn expected_trials(manifest: &Manifest) -> u64 {
     let arms = manifest.candidates.len() as u64 + 1;
     manifest.scenarios.len() as u64 * manifest.libcs.len() as u64 * arms * u64::from(manifest.rounds)
 }

@@ -17,7 +17,7 @@ pub fn run(args: TuneArgs, around: &Surroundings) -> Result<u8, CliError> {
     let above = flags.draft().map_err(|e| CliError::Usage(e.to_string()))?;
     let below = Draft { rounds: Some(DEFAULT_MOST_ROUNDS), ..Draft::default() };
     let strategy = |plan: &crate::plan::Plan| plan.measure.strategy;
-    let asked = Asked { plan, above, below, out: &out, strategy, quiet: show.quiet };
+    let asked = Asked { plan, above, below, out: &out, strategy, least_libcs: 1, quiet: show.quiet };
     let (store, campaign) = begin::campaign(asked, around)?;
     let question = decision::question_of(&campaign.manifest);
     let mut strategy = search::strategy(&campaign.manifest, &question).map_err(CliError::Usage)?;

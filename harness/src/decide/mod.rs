@@ -4,7 +4,8 @@
 //!   trial records.
 //! * [`question`]: what is asked of them.
 //! * [`choose`]: the answer.
-//! * [`mod@compare`]: two campaigns, or two libcs of one, and a gate. [`cost`]: what memory buys.
+//! * [`mod@compare`]: two campaigns, or two libcs of one, and a gate. [`mod@rehearse`]: an upgrade from one libc to the next.
+//!   [`cost`]: what memory buys.
 //! * [`noisy`]: the rule by which a disturbed round is run again.
 //! * [`strategy`]: which arms to run next, so that the answer is reached soon.
 //! * [`simulate`]: campaigns with known truth, to hold the above to what it claims.
@@ -24,6 +25,7 @@ mod logs;
 pub mod noisy;
 pub mod observations;
 pub mod question;
+pub mod rehearse;
 mod rung;
 mod settle;
 pub mod simulate;

@@ -190,4 +190,26 @@ pub struct Libc {
     pub name: String,
     /// Its version, where known.
     pub version: Option<String>,
+    /// How trials run on it.
+    #[serde(default)]
+    pub run: LibcRun,
+    /// Its directory, of one other than the host's.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// SHA-256 of its `libc.so.6`, in hex, of one other than the host's.
+    #[serde(default)]
+    pub sha256: Option<String>,
+}
+
+/// How trials run on a C library.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LibcRun {
+    /// As the host runs them.
+    #[default]
+    Host,
+    /// Through its own dynamic loader, with the libraries that must match it; all else is the host's.
+    Loader,
+    /// Inside its directory, with its whole userland.
+    Root,
 }

@@ -3,8 +3,10 @@
 
 pub mod compare;
 pub mod decision;
+pub mod export;
 pub mod manifest;
 pub mod predict;
+pub mod rehearse;
 pub mod series;
 pub mod step;
 pub mod trial;

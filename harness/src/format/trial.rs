@@ -112,6 +112,10 @@ pub struct OwnProgram {
     pub stopped: Option<String>,
     /// Files below the campaign's directory that hold what was printed: of each the first and the last 512 KiB.
     pub output: Vec<String>,
+    /// Processes that ran on the host's C library though the trial was one on another: a loader alone does not carry
+    /// over to what a program starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_libc: Vec<String>,
 }
 
 impl OwnProgram {
@@ -253,6 +257,10 @@ pub struct Rss {
     pub swap: Option<u64>,
     /// Samples that entered `mean`.
     pub samples: u32,
+    /// Rise of RSS in the steady phase, bytes a second: slope of the least-squares line through its samples but those
+    /// of the last tenth, when threads may end one by one. `null` with fewer than 10 of them.
+    #[serde(default)]
+    pub slope: Option<f64>,
     /// Seconds that the exact readings took, during which the workload stood still.
     pub reading_s: f64,
     /// Where each figure comes from, in words.

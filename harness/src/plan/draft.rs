@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::format::decision::{Constraints, Objective};
 
 use super::candidate::{Allocator, Candidate};
-use super::{Choose, Measure, Plan, PlanError, PlannedWorkload, Strategy, Sweep};
+use super::{Choose, Measure, Plan, PlanError, PlannedLibc, PlannedWorkload, Strategy, Sweep, libc};
 
 /// Threads of a workload when nothing is said.
 pub const DEFAULT_THREADS: u32 = 4;
@@ -38,6 +38,8 @@ pub struct Draft {
     pub baseline: Option<Candidate>,
     /// What candidates are made of.
     pub axes: Axes,
+    /// C libraries.
+    pub libcs: Option<Vec<PlannedLibc>>,
     /// Rounds.
     pub rounds: Option<u32>,
     /// The figure that is minimised.
@@ -91,6 +93,7 @@ impl Draft {
             threads: self.threads.or(below.threads),
             baseline: self.baseline.or(below.baseline),
             axes: if self.axes == Axes::default() { below.axes } else { self.axes },
+            libcs: self.libcs.or(below.libcs),
             rounds: self.rounds.or(below.rounds),
             objective: self.objective.or(below.objective),
             idle: self.idle.or(below.idle),
@@ -136,9 +139,11 @@ impl Draft {
         if baseline_added {
             candidates.insert(0, baseline.clone());
         }
+        let libcs = self.libcs.unwrap_or_else(|| vec![PlannedLibc::Host]);
+        libc::check(&libcs).map_err(PlanError::new)?;
         Ok(Plan {
             workloads,
-            sweep: Sweep { threads, baseline, candidates, baseline_added },
+            sweep: Sweep { threads, baseline, candidates, baseline_added, libcs },
             measure: Measure {
                 rounds: self.rounds.unwrap_or(DEFAULT_ROUNDS),
                 objective: self.objective.unwrap_or_default(),

@@ -12,12 +12,12 @@ use crate::knowledge::nearest::{quote, suggest};
 
 use super::candidate::{Allocator, Candidate};
 use super::draft::Draft;
-use super::{PlanError, PlannedWorkload, fields};
+use super::{PlanError, PlannedLibc, PlannedWorkload, fields};
 
 mod program;
 
 const SECTIONS: [&str; 4] = ["choose", "measure", "sweep", "workload"];
-const SWEEP: [&str; 5] = ["allocators", "arena_max", "baseline", "candidates", "threads"];
+const SWEEP: [&str; 6] = ["allocators", "arena_max", "baseline", "candidates", "libcs", "threads"];
 const MEASURE: [&str; 10] = [
     "cpus",
     "idle",
@@ -285,6 +285,7 @@ fn sweep(draft: &mut Draft, key: &str, items: &Items) -> Result<(), Wrong> {
         "allocators" => draft.axes.allocators = items.all(key, str::parse::<Allocator>)?,
         "baseline" => draft.baseline = items.one(key, fields::candidate)?,
         "arena_max" => draft.axes.arena_max = items.all(key, fields::arena_max)?,
+        "libcs" => draft.libcs = items.all(key, PlannedLibc::parse)?,
         _ => draft.axes.candidates = items.all(key, str::parse::<Candidate>)?,
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! What a campaign will measure: workloads, candidates, rounds, and what must hold. Pure: nothing here
 //! reads a file or looks at the system.
 //!
-//! * [`candidate`]: an allocator with its settings; [`workload`]: what allocates.
+//! * [`candidate`]: an allocator with its settings; [`workload`]: what allocates; [`libc`]: what it runs on.
 //! * [`fields`]: each field read from text; [`draft`]: what was said, completed to a [`Plan`].
 //! * [`from_toml`], [`to_toml`]: the plan file.
 //! * [`program`]: the user's own program as a workload.
@@ -19,6 +19,7 @@ pub mod canonical;
 pub mod draft;
 pub mod fields;
 pub mod from_toml;
+pub mod libc;
 pub mod pretend;
 pub mod program;
 pub mod to_toml;
@@ -26,6 +27,7 @@ pub mod workload;
 
 pub use candidate::{Allocator, Candidate, CandidateError};
 pub use draft::Draft;
+pub use libc::PlannedLibc;
 pub use program::Program;
 pub use workload::PlannedWorkload;
 
@@ -59,6 +61,8 @@ pub struct Sweep {
     pub candidates: Vec<Candidate>,
     /// Whether the baseline was not named and has been put in front.
     pub baseline_added: bool,
+    /// The C libraries, in order; at least one, no two of one name.
+    pub libcs: Vec<PlannedLibc>,
 }
 
 /// How it is measured.

@@ -20,8 +20,9 @@ const MOST_JEMALLOC_ARENAS: u64 = 4094;
 /// What one who asks for this should be told.
 pub fn note(cpus: u32) -> String {
     format!(
-        "{cpus} CPUs are pretended: what allocators derive from the number of CPUs is as on such a host; the \
-         contention of so many real CPUs is not simulated"
+        "{cpus} {} pretended: what allocators derive from the number of CPUs is as on such a host; the \
+         contention of so many real CPUs is not simulated",
+        if cpus == 1 { "CPU is" } else { "CPUs are" }
     )
 }
 

@@ -71,6 +71,8 @@ fn write_sweep(out: &mut String, sweep: &Sweep) {
     let threads: Vec<_> = sweep.threads.iter().map(ToString::to_string).collect();
     entry(out, "threads", format!("[{}]", threads.join(", ")), "1 to 4096 each");
     entry(out, "baseline", quoted(&sweep.baseline), "what the others are compared with");
+    let libcs: Vec<_> = sweep.libcs.iter().map(quoted).collect();
+    entry(out, "libcs", format!("[{}]", libcs.join(", ")), "the host's, and others as \"NAME=DIR\"");
     let comment = "Shorter, instead of single candidates: allocators = [\"glibc\", \"jemalloc\", \"mimalloc\"]\n\
                    and arena_max = [\"default\", 1, 2, 4, 8], which spreads glibc out. The baseline is\n\
                    always measured, named or not.";

@@ -8,7 +8,8 @@ use super::charts::theme::Family;
 use super::evidence::{Evidence, Key};
 use super::pictures::Place;
 use super::story::{Fact, Figure, fact};
-use super::words;
+use super::trials::{self, Group};
+use super::{Input, words};
 use crate::format::decision::{Comparison, Decision, Ratio, ScenarioDecision, Standing, Twin};
 
 /// One scenario's evidence.
@@ -34,8 +35,12 @@ pub struct Chapter {
     pub has_p99: bool,
     /// Counts, effect, noise.
     pub trust: Vec<Fact>,
-    /// What did not finish: status, candidate, reason, count.
-    pub unfinished: Vec<[String; 4]>,
+    /// What did not finish: status, candidate, reason, count, line of the first such trial.
+    pub unfinished: Vec<[String; 5]>,
+    /// A row a trial.
+    pub trials: Vec<Group>,
+    /// Where it stands in `choose --json`, as a JSON pointer.
+    pub at: String,
     /// Settings not seen in force: candidate, what was seen, count.
     pub unverified: Vec<[String; 3]>,
 }
@@ -45,8 +50,12 @@ pub struct Chapter {
 pub struct Cell {
     /// In words; a dash where unknown.
     pub text: String,
-    /// For sorting; none where unknown.
+    /// The exact figure, for sorting and for whoever reads the page by a program; none where unknown.
     pub value: Option<f64>,
+    /// Lower bound.
+    pub low: Option<f64>,
+    /// Upper bound.
+    pub high: Option<f64>,
     /// Verdict in a word, where there is one.
     pub verdict: Option<&'static str>,
     /// Its mark.
@@ -75,7 +84,7 @@ pub struct Line {
     /// Latency against the baseline.
     pub p99_ratio: Cell,
     /// Smallest loss that could have been seen.
-    pub resolvable: String,
+    pub resolvable: Cell,
     /// Whether the constraints hold.
     pub feasible: &'static str,
     /// The mechanism seen.
@@ -84,12 +93,19 @@ pub struct Line {
 
 /// All scenarios, each with its charts.
 pub fn chapters(
-    decision: &Decision,
+    input: &Input,
+    prefix: &str,
     figures: Vec<Figure>,
     evidence: &HashMap<Key, Evidence>,
 ) -> Vec<Chapter> {
-    let mut chapters: Vec<Chapter> =
-        decision.scenarios.iter().enumerate().map(|(i, s)| chapter(decision, i, s, evidence)).collect();
+    let decision = input.decision;
+    let told = |(index, scenario): (usize, &ScenarioDecision)| Chapter {
+        anchor: format!("{prefix}scenario-{}", index + 1),
+        at: format!("/scenarios/{index}"),
+        trials: trials::groups(input.trials, scenario, decision.objective),
+        ..chapter(decision, scenario, evidence)
+    };
+    let mut chapters: Vec<Chapter> = decision.scenarios.iter().enumerate().map(told).collect();
     let (before, own): (Vec<_>, Vec<_>) =
         figures.into_iter().partition(|f| matches!(f.place, Place::Before(_)));
     for figure in before.into_iter().chain(own) {
@@ -101,18 +117,15 @@ pub fn chapters(
     chapters
 }
 
-fn chapter(
-    decision: &Decision,
-    index: usize,
-    scenario: &ScenarioDecision,
-    evidence: &HashMap<Key, Evidence>,
-) -> Chapter {
+fn chapter(decision: &Decision, scenario: &ScenarioDecision, evidence: &HashMap<Key, Evidence>) -> Chapter {
     let own = evidence.get(&(scenario.workload.as_str(), scenario.threads, scenario.libc.as_str()));
     let rows: Vec<Line> = scenario.standings.iter().map(|s| line(decision, scenario, s)).collect();
-    let title = words::scenario(&scenario.workload, scenario.threads, &scenario.libc);
+    let title = words::heading(decision, scenario);
     let choice = scenario.choice.as_deref().map(|c| format!(" ({c})")).unwrap_or_default();
     Chapter {
-        anchor: format!("scenario-{}", index + 1),
+        anchor: String::new(),
+        at: String::new(),
+        trials: Vec::new(),
         title: words::clean(&title),
         verdict: words::clean(&format!("{}{choice}", words::verdict(scenario.verdict))),
         program: own.and_then(|own| own.served).map(|served| program(decision, served)).unwrap_or_default(),
@@ -166,34 +179,47 @@ fn line(decision: &Decision, scenario: &ScenarioDecision, standing: &Standing) -
         }
         cell
     };
+    let unit = words::clean(&scenario.unit);
     Line {
         candidate: words::clean(&standing.candidate),
         family: family(&standing.candidate),
         role,
         rounds: standing.rounds,
-        rss: cell(standing.rss.as_ref().map(|l| (words::bytes(l), l.estimate))),
+        rss: cell(standing.rss.as_ref().map(|l| (words::bytes(l), [l.estimate, l.low, l.high]))),
         rss_ratio: judged(&standing.rss_ratio, standing.rss_verdict),
         throughput: cell(
-            standing.throughput.as_ref().map(|l| (words::rate(l, &words::clean(&scenario.unit)), l.estimate)),
+            standing.throughput.as_ref().map(|l| (words::rate(l, &unit), [l.estimate, l.low, l.high])),
         ),
         throughput_ratio: judged(&standing.throughput_ratio, standing.throughput_verdict),
-        p99_ratio: ratio_cell(standing.p99_ratio.as_ref()),
-        resolvable: standing.resolvable.map_or("–".to_owned(), words::share),
+        p99_ratio: ratio_cell(standing.p99_ratio.as_ref().filter(|_| !is_baseline)),
+        resolvable: Cell {
+            text: standing.resolvable.map_or("–".to_owned(), words::share),
+            value: standing.resolvable,
+            ..Cell::default()
+        },
         feasible: words::feasible(standing.feasible),
         mechanism: standing.mechanism.iter().map(|m| words::clean(m)).collect(),
     }
 }
 
-fn ratio_cell(ratio: Option<&Ratio>) -> Cell {
-    cell(ratio.map(|r| (words::ratio(r), r.estimate)))
+/// A ratio with its interval.
+pub fn ratio_cell(ratio: Option<&Ratio>) -> Cell {
+    cell(ratio.map(|r| (words::ratio(r), [r.estimate, r.low, r.high])))
 }
 
-fn cell(figure: Option<(String, f64)>) -> Cell {
+fn cell(figure: Option<(String, [f64; 3])>) -> Cell {
     let dash = || Cell { text: "–".to_owned(), ..Cell::default() };
-    figure.map_or_else(dash, |(text, value)| Cell { text, value: Some(value), ..Cell::default() })
+    figure.map_or_else(dash, |(text, [value, low, high])| Cell {
+        text,
+        value: Some(value),
+        low: Some(low),
+        high: Some(high),
+        ..Cell::default()
+    })
 }
 
-fn family(candidate: &str) -> &'static str {
+/// The class of a candidate's colour.
+pub fn family(candidate: &str) -> &'static str {
     match Family::of(candidate) {
         Family::Glibc => "glibc",
         Family::Jemalloc => "jemalloc",
@@ -220,9 +246,10 @@ fn trust(evidence: &Evidence) -> Vec<Fact> {
 /// The most lines that a list of mishaps has; further ones are in the trial lines.
 const MOST_MISHAPS: usize = 40;
 
-fn unfinished(evidence: &Evidence) -> Vec<[String; 4]> {
-    let row = |((status, candidate, reason), count): (&(&str, &str, &str), &u64)| {
-        [(*status).to_owned(), words::clean(candidate), words::clean(reason), count.to_string()]
+fn unfinished(evidence: &Evidence) -> Vec<[String; 5]> {
+    let row = |((status, candidate, reason), (count, line)): (&(&str, &str, &str), &(u64, usize))| {
+        let (count, line) = (count.to_string(), line.to_string());
+        [(*status).to_owned(), words::clean(candidate), words::clean(reason), count, line]
     };
     evidence.unfinished.iter().map(row).take(MOST_MISHAPS).collect()
 }

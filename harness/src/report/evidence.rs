@@ -19,8 +19,8 @@ pub struct Evidence<'a> {
     pub verified: u64,
     /// Why settings were not seen to be in force, by candidate, with counts.
     pub unverified: BTreeMap<(&'a str, &'a str), u64>,
-    /// What did not finish: status, candidate, reason, with counts.
-    pub unfinished: BTreeMap<(&'static str, &'a str, &'a str), u64>,
+    /// What did not finish: status, candidate, reason, with counts and the line of the first (from 1).
+    pub unfinished: BTreeMap<(&'static str, &'a str, &'a str), (u64, usize)>,
     /// What serves `malloc` in a program of the user's as it is, and how that is known.
     pub served: Option<(&'a str, &'a str)>,
     psi: Vec<f64>,
@@ -34,14 +34,14 @@ pub type Key<'a> = (&'a str, u32, &'a str);
 /// The evidence of every scenario.
 pub fn gather(trials: &[TrialRecord]) -> HashMap<Key<'_>, Evidence<'_>> {
     let mut all: HashMap<Key, Evidence> = HashMap::new();
-    for trial in trials {
-        all.entry((&trial.workload, trial.threads, &trial.libc)).or_default().add(trial);
+    for (index, trial) in trials.iter().enumerate() {
+        all.entry((&trial.workload, trial.threads, &trial.libc)).or_default().add(index + 1, trial);
     }
     all
 }
 
 impl<'a> Evidence<'a> {
-    fn add(&mut self, trial: &'a TrialRecord) {
+    fn add(&mut self, line: usize, trial: &'a TrialRecord) {
         self.trials += 1;
         self.repeats += u64::from(trial.attempt > 0);
         let reason = trial.reason.as_deref().unwrap_or("no reason given");
@@ -62,7 +62,7 @@ impl<'a> Evidence<'a> {
             self.foreign.extend(finite(noise.foreign_cpu_s));
         } else {
             let key = (words::status(trial.status), trial.candidate.as_str(), reason);
-            *self.unfinished.entry(key).or_default() += 1;
+            self.unfinished.entry(key).or_insert((0, line)).0 += 1;
         }
     }
 

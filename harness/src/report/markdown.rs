@@ -3,24 +3,94 @@
 use std::fmt::Write as _;
 
 use super::chapter::{Chapter, Line};
+use super::page::Page;
 use super::story::{Figure, Story};
 
 /// Renders the report.
-pub fn render(story: &Story) -> String {
+pub fn render(page: &Page) -> String {
     let mut out = String::new();
-    verdict(&mut out, story);
-    figures(&mut out, &story.figures);
-    open(&mut out, story);
-    let _ = writeln!(out, "## Evidence\n");
-    for chapter in &story.scenarios {
-        evidence(&mut out, chapter);
+    let level = if page.joined { 2 } else { 1 };
+    if page.joined {
+        summary(&mut out, page);
     }
-    method(&mut out, story);
+    for part in &page.parts {
+        campaign(&mut out, part, level);
+        if !page.joined {
+            between(&mut out, page);
+        }
+    }
+    let _ = writeln!(out, "{} Report\n", "#".repeat(2));
+    if !page.command.is_empty() {
+        let _ = writeln!(out, "Made by:\n");
+        block(&mut out, "sh", &page.command);
+    }
+    let _ = writeln!(out, "{}", text(&page.made_by));
     out
 }
 
+/// What leads a report of several campaigns.
+fn summary(out: &mut String, page: &Page) {
+    let _ = writeln!(
+        out,
+        "# Allocator setting: {} campaigns\n\n**{}**\n",
+        page.parts.len(),
+        text(&page.agreement)
+    );
+    for warning in &page.warnings {
+        let _ = writeln!(out, "> {}\n", text(warning));
+    }
+    let rows = page.parts.iter().map(|part| [code(&part.name), text(&part.ground), text(&part.headline)]);
+    table(out, ["campaign", "where and when", "verdict"], rows);
+    between(out, page);
+}
+
+/// Before and after, and history.
+fn between(out: &mut String, page: &Page) {
+    for step in &page.steps {
+        let _ = writeln!(out, "## {}\n", text(&step.title));
+        if let Some(why) = &step.refused {
+            let _ = writeln!(out, "Not compared: {}.\n", text(why));
+            continue;
+        }
+        for warning in &step.warnings {
+            let _ = writeln!(out, "> {}\n", text(warning));
+        }
+        figures(out, &step.figures);
+        let rows = step.rows.iter().map(|row| {
+            let change = match row.change.verdict {
+                Some(verdict) => format!("{} **{verdict}**", text(&row.change.text)),
+                None => text(&row.change.text),
+            };
+            [text(&row.scenario), code(&row.candidate), row.figure.to_owned(), change, row.resolvable.clone()]
+        });
+        table(
+            out,
+            ["scenario", "candidate", "figure", "after against before", "smallest change visible"],
+            rows,
+        );
+        for only in &step.unmatched {
+            let _ = writeln!(out, "- not compared: {}", text(only));
+        }
+    }
+    if !page.figures.is_empty() {
+        let _ = writeln!(out, "## History\n");
+        figures(out, &page.figures);
+    }
+}
+
+fn campaign(out: &mut String, story: &Story, level: usize) {
+    verdict(out, story, level);
+    figures(out, &story.figures);
+    open(out, story, level);
+    let _ = writeln!(out, "{} Evidence\n", "#".repeat(level + 1));
+    for chapter in &story.scenarios {
+        evidence(out, chapter, level);
+    }
+    method(out, story, level);
+}
+
 /// Text that Markdown and HTML leave as it is.
-fn text(raw: &str) -> String {
+pub fn text(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     for c in raw.chars() {
         match c {
@@ -58,8 +128,8 @@ fn longest_run(raw: &str) -> usize {
     raw.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 
-fn verdict(out: &mut String, story: &Story) {
-    let _ = writeln!(out, "# Allocator setting: {}\n", text(&story.name));
+fn verdict(out: &mut String, story: &Story, level: usize) {
+    let _ = writeln!(out, "{} Allocator setting: {}\n", "#".repeat(level), text(&story.name));
     let _ = writeln!(out, "**{}**\n", text(&story.headline));
     for paragraph in story.otherwise.iter().chain([&story.reason]) {
         let _ = writeln!(out, "{}\n", text(paragraph));
@@ -98,23 +168,23 @@ fn table<const N: usize>(out: &mut String, head: [&str; N], rows: impl Iterator<
     out.push('\n');
 }
 
-fn open(out: &mut String, story: &Story) {
-    let _ = writeln!(out, "## Not decided\n");
+fn open(out: &mut String, story: &Story, level: usize) {
+    let _ = writeln!(out, "{} Not decided\n", "#".repeat(level + 1));
     if story.undecided.is_empty() {
         let _ = writeln!(out, "Nothing that could change the choice is open.\n");
     } else {
-        let rows = story.undecided.iter().map(|[name, why, time]| [code(name), text(why), text(time)]);
+        let rows = story.undecided.iter().map(|u| [code(&u.candidate), text(&u.why), text(&u.figure.text)]);
         table(out, ["candidate", "what is open", "measuring that would settle it"], rows);
     }
     if !story.eliminated.is_empty() {
-        let _ = writeln!(out, "### Out\n");
-        let rows = story.eliminated.iter().map(|[name, why, bound]| [code(name), text(why), text(bound)]);
+        let _ = writeln!(out, "{} Out\n", "#".repeat(level + 2));
+        let rows = story.eliminated.iter().map(|e| [code(&e.candidate), text(&e.why), text(&e.figure.text)]);
         table(out, ["candidate", "why", "bound"], rows);
     }
 }
 
-fn evidence(out: &mut String, chapter: &Chapter) {
-    let _ = writeln!(out, "### {}\n", text(&chapter.title));
+fn evidence(out: &mut String, chapter: &Chapter, level: usize) {
+    let _ = writeln!(out, "{} {}\n", "#".repeat(level + 2), text(&chapter.title));
     let _ = writeln!(out, "By itself: {}. Twin: {}.\n", text(&chapter.verdict), text(&chapter.twin));
     if !chapter.program.is_empty() {
         let _ = writeln!(out, "{}.\n", text(&chapter.program));
@@ -149,14 +219,14 @@ fn evidence(out: &mut String, chapter: &Chapter) {
         let rows = chapter
             .unfinished
             .iter()
-            .map(|[status, name, why, count]| [status.clone(), code(name), text(why), count.clone()]);
+            .map(|[status, name, why, count, _]| [status.clone(), code(name), text(why), count.clone()]);
         table(out, ["did not finish", "candidate", "reason", "trials"], rows);
     }
     figures(out, &chapter.figures);
 }
 
-fn method(out: &mut String, story: &Story) {
-    let _ = writeln!(out, "## Method and host\n");
+fn method(out: &mut String, story: &Story, level: usize) {
+    let _ = writeln!(out, "{} Method and host\n", "#".repeat(level + 1));
     for fact in story.method.iter().chain(&story.host) {
         let _ = writeln!(out, "- {}: {}", text(&fact.name), text(&fact.value));
     }
@@ -164,7 +234,7 @@ fn method(out: &mut String, story: &Story) {
         let _ =
             writeln!(out, "- {} was not run; {} stands for it: {}", code(other), code(candidate), text(why));
     }
-    let _ = writeln!(out, "\nMade by:\n");
+    let _ = writeln!(out, "\nMeasured by:\n");
     block(out, "sh", &story.command);
 }
 

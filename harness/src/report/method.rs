@@ -2,7 +2,7 @@
 
 use super::story::{Fact, fact};
 use super::{Input, words};
-use crate::format::manifest::{Binary, CandidateEntry, Manifest, Merged};
+use crate::format::manifest::{Binary, CandidateEntry, Libc, LibcRun, Manifest, Merged};
 use crate::units;
 
 /// How it was measured.
@@ -43,7 +43,7 @@ pub fn host(manifest: &Manifest) -> Vec<Fact> {
         facts.push(fact("cgroup memory limit", units::format_bytes(limit as f64)));
     }
     for libc in &manifest.libcs {
-        facts.push(fact(&format!("libc {}", libc.name), libc.version.as_deref().unwrap_or(unknown)));
+        facts.push(fact(&format!("libc {}", libc.name), words::clean(&of_libc(libc))));
     }
     facts.extend(pretended(manifest));
     for (allocator, binary) in &manifest.binaries {
@@ -58,6 +58,29 @@ pub fn host(manifest: &Manifest) -> Vec<Fact> {
         ));
     }
     facts
+}
+
+/// What tells a campaign from another of the same name: host, day, C libraries.
+pub fn ground(manifest: &Manifest) -> String {
+    let day: String = manifest.created_at.chars().take(10).collect();
+    let libc = |libc: &Libc| match (&libc.version, libc.name.as_str()) {
+        (Some(version), "host") => format!("libc {version}"),
+        (Some(version), name) => format!("libc {name} ({version})"),
+        (None, name) => format!("libc {name}"),
+    };
+    let libcs: Vec<String> = manifest.libcs.iter().map(libc).collect();
+    words::clean(&format!("host {}, {day}, {}", manifest.host.name, libcs.join(", ")))
+}
+
+/// A C library's version, and how trials ran on it.
+fn of_libc(libc: &Libc) -> String {
+    let version = libc.version.as_deref().unwrap_or("unknown");
+    let path = libc.path.as_deref().unwrap_or("an unknown directory");
+    match libc.run {
+        LibcRun::Host => version.to_owned(),
+        LibcRun::Loader => format!("{version}, through the loader of {path}"),
+        LibcRun::Root => format!("{version}, inside {path}"),
+    }
 }
 
 /// Compilers and the symbol versions that it needs, after a comma.

@@ -1,20 +1,28 @@
-//! Reports: charts, HTML, Markdown and terminal text of a campaign and its decision. Reads neither the
-//! system nor a campaign's directory; [`write()`] is the only place that writes files.
+//! Reports: charts, HTML, Markdown and terminal text of campaigns and their decisions. Reads neither the
+//! system nor a campaign's directory; [`write_report()`] is the only place that writes files.
 //!
-//! Data flows from [`Input`] through `pictures` (what is drawn) and `story` (what is said) to the
+//! Data flows from [`Report`] through `pictures` (what is drawn) and `story` (what is said) to the
 //! renderers; [`words`] is where figures become text.
 
 mod chapter;
 pub mod charts;
 mod evidence;
+pub mod export;
+mod growths;
+mod histories;
 mod html;
 mod markdown;
-mod method;
+pub mod method;
+mod page;
 mod pictures;
 mod profile;
 mod profiles;
+mod publish;
+mod rehearsal;
+pub mod steps;
 mod story;
 mod terminal;
+mod trials;
 pub mod words;
 
 use std::fs;
@@ -26,6 +34,14 @@ use crate::format::manifest::Manifest;
 use crate::format::series::Series;
 use crate::format::trial::TrialRecord;
 
+use charts::Drawing;
+use page::Page;
+use pictures::{Picture, Place};
+use publish::Draft;
+pub use publish::Refused;
+pub use rehearsal::terminal as rehearsal_terminal;
+pub use steps::Step;
+use story::Figure;
 pub use terminal::terminal;
 
 /// What a report is made from.
@@ -43,6 +59,17 @@ pub struct Input<'a> {
     pub name: &'a str,
 }
 
+/// A report of one campaign or more.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// The campaigns, at least one.
+    pub campaigns: &'a [Input<'a>],
+    /// Before and after, between campaigns or between the libcs of one.
+    pub steps: &'a [Step],
+    /// The command that makes it.
+    pub command: &'a str,
+}
+
 /// The files that were written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
@@ -57,6 +84,9 @@ pub struct Written {
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] Refused),
     /// A file or folder.
     #[error("failed to write {path}: {source}")]
     Write {
@@ -78,31 +108,101 @@ pub enum ReportError {
     Page(#[from] minijinja::Error),
 }
 
-/// Writes `index.html`, `report.md` and `charts/` into `dir`, which is made where it is missing. Files of
-/// an earlier report are replaced.
+/// Writes the report of one campaign, as [`write_report`] does.
 ///
 /// # Errors
-/// When a file cannot be written or drawn; what was written before stays.
+/// As [`write_report`].
 pub fn write(input: &Input, dir: &Path) -> Result<Written, ReportError> {
-    let folder = dir.join("charts");
+    write_report(&Report { campaigns: std::slice::from_ref(input), steps: &[], command: "" }, dir)
+}
+
+/// Writes `index.html`, `report.md` and `charts/` into `dir`. An earlier report there is replaced as a whole.
+///
+/// # Errors
+/// When `dir` holds anything but a report, or a file cannot be written or drawn; an earlier report then
+/// stays as it was.
+pub fn write_report(report: &Report, dir: &Path) -> Result<Written, ReportError> {
+    let draft = Draft::of(dir)?;
+    let folder = draft.dir().join("charts");
     fs::create_dir_all(&folder).map_err(|source| ReportError::Write { path: folder.clone(), source })?;
-    let mut written =
-        Written { html: dir.join("index.html"), markdown: dir.join("report.md"), charts: Vec::new() };
+    let mut charts = Vec::new();
+    let mut parts = Vec::new();
+    for (index, input) in report.campaigns.iter().enumerate() {
+        let prefix = if report.campaigns.len() > 1 { format!("c{}-", index + 1) } else { String::new() };
+        let mut pictures = pictures::all(input);
+        for picture in &mut pictures {
+            picture.file = format!("{prefix}{}", picture.file);
+        }
+        let figures = draw(&pictures, &folder, &mut charts)?;
+        parts.push(story::tell(input, &prefix, figures));
+    }
+    let page = page(report, parts, |pictures| draw(&pictures, &folder, &mut charts))?;
+    put(&draft.dir().join("report.md"), &markdown::render(&page))?;
+    put(&draft.dir().join("index.html"), &html::render(&page)?)?;
+    draft.publish()?;
+    let place = |name: &String| dir.join("charts").join(name);
+    let charts = charts.iter().map(place).collect();
+    Ok(Written { html: dir.join("index.html"), markdown: dir.join("report.md"), charts })
+}
+
+/// Draws into a folder; the names of the files are added to `files`.
+fn draw(pictures: &[Picture], folder: &Path, files: &mut Vec<String>) -> Result<Vec<Figure>, ReportError> {
     let mut figures = Vec::new();
-    for picture in pictures::all(input) {
-        let (svg, png) =
-            (folder.join(format!("{}.svg", picture.file)), folder.join(format!("{}.png", picture.file)));
+    for picture in pictures {
+        let names = ["svg", "png"].map(|extension| format!("{}.{extension}", picture.file));
+        let [svg, png] = names.clone().map(|name| folder.join(name));
         let drawn =
             picture.drawing.svg().map_err(|reason| ReportError::Draw { path: svg.clone(), reason })?;
         put(&svg, &drawn.standalone())?;
-        picture.drawing.write_png(&png).map_err(|reason| ReportError::Draw { path: png.clone(), reason })?;
-        written.charts.extend([svg, png]);
-        figures.push(story::Figure::new(&picture, drawn.inline()));
+        picture.drawing.write_png(&png).map_err(|reason| ReportError::Draw { path: png, reason })?;
+        files.extend(names);
+        figures.push(Figure::new(picture, drawn.inline()));
     }
-    let story = story::tell(input, figures);
-    put(&written.markdown, &markdown::render(&story))?;
-    put(&written.html, &html::render(&story)?)?;
-    Ok(written)
+    Ok(figures)
+}
+
+/// What stands between the campaigns, around what is told of each.
+fn page<'a>(
+    report: &Report<'a>,
+    parts: Vec<story::Story>,
+    mut draw: impl FnMut(Vec<Picture<'a>>) -> Result<Vec<Figure>, ReportError>,
+) -> Result<Page, ReportError> {
+    let joined = report.campaigns.len() > 1;
+    let between = |file, drawing| Picture { file, place: Place::Between, drawing };
+    let histories = if joined { histories::histories(report.campaigns) } else { Vec::new() };
+    let drawings = histories
+        .into_iter()
+        .map(|(chart, name)| between(format!("history-{name}"), Drawing::History(chart)));
+    let mut drawings: Vec<Picture> = drawings.collect();
+    pictures::make_distinct(&mut drawings);
+    let figures = draw(drawings)?;
+    let objective = report.campaigns.last().map_or_else(Default::default, |input| input.decision.objective);
+    let mut told = Vec::new();
+    for (index, step) in report.steps.iter().enumerate() {
+        let chart = steps::forest(step, objective);
+        let picture = chart.map(|chart| between(format!("step-{}", index + 1), Drawing::Forest(chart)));
+        told.push(steps::tell(step, index, draw(picture.into_iter().collect())?));
+    }
+    let said: Vec<(&str, Option<&str>, bool)> = report
+        .campaigns
+        .iter()
+        .map(|input| (input.name, input.decision.choice.as_deref(), words::trustworthy(input.decision)))
+        .collect();
+    let agreement = if joined { page::agreement(&said) } else { String::new() };
+    let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+    let headline =
+        if joined { agreement.as_str() } else { parts.first().map_or("", |part| part.headline.as_str()) };
+    Ok(Page {
+        title: format!("{}: {headline}", words::shortened(&names.join(", "), 80)),
+        joined,
+        agreement,
+        warnings: histories::warnings(report.campaigns),
+        figures,
+        steps: told,
+        parts,
+        command: words::clean(report.command),
+        made_by: format!("arenalab {}", env!("CARGO_PKG_VERSION")),
+    })
 }
 
 fn put(path: &Path, text: &str) -> Result<(), ReportError> {

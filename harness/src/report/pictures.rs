@@ -7,7 +7,7 @@ use super::charts::forest::{Estimate, Forest, Row};
 use super::charts::frontier::{Frontier, Point, Role};
 use super::charts::ladder::{Column, Ladder, Rung};
 use super::charts::timeline::{Timeline, Track};
-use super::{Input, profile, profiles, words};
+use super::{Input, growths, profile, profiles, words};
 use crate::format::decision::{Decision, Feasible, Ratio, ScenarioDecision, Standing, Verdict};
 use crate::format::series::Series;
 
@@ -16,6 +16,8 @@ use crate::format::series::Series;
 pub enum Place {
     /// Beside the verdict.
     Front,
+    /// Between campaigns: steps and history.
+    Between,
     /// In the evidence of a scenario, by its index in the decision.
     Scenario(usize),
     /// In the evidence of a workload as a whole, before that scenario.
@@ -65,11 +67,14 @@ pub fn all<'a>(input: &Input<'a>) -> Vec<Picture<'a>> {
     for (first, chart, name) in ladders(decision) {
         add(format!("ladder-{name}"), Place::Before(first), Drawing::Ladder(chart));
     }
+    for (first, chart, name) in growths::growths(decision) {
+        add(format!("growth-{name}"), Place::Before(first), Drawing::Growth(chart));
+    }
     make_distinct(&mut pictures);
     pictures
 }
 
-fn file_name(scenario: &ScenarioDecision) -> String {
+pub fn file_name(scenario: &ScenarioDecision) -> String {
     let mut name = words::slug(&scenario.workload);
     if scenario.threads > 0 {
         name = format!("{name}-{}t", scenario.threads);
@@ -81,7 +86,7 @@ fn file_name(scenario: &ScenarioDecision) -> String {
 }
 
 /// Names that are the same after sanitising get a number.
-fn make_distinct(pictures: &mut [Picture]) {
+pub fn make_distinct(pictures: &mut [Picture]) {
     let mut seen = HashSet::new();
     for picture in pictures {
         let base = picture.file.clone();
@@ -132,14 +137,16 @@ fn finding(decision: &Decision, scenario: &ScenarioDecision) -> String {
         let standing = standing(scenario, candidate)?;
         let rss = words::change(standing.rss_ratio?.estimate);
         let rate = words::change(standing.throughput_ratio?.estimate);
-        Some(format!("{candidate}: {} {rss}, throughput {rate}", words::objective(decision.objective)))
+        let objective = words::objective(decision.objective);
+        Some(format!("{}: {objective} {rss}, throughput {rate}", words::titled(candidate)))
     };
     if let Some(text) = hero(decision).and_then(figures) {
         return text;
     }
     // What holds for the campaign comes first: a scenario by itself may leave open what another settles.
     if decision.verdict == Verdict::KeepBaseline {
-        return format!("Keep {}: nothing within the constraints is shown to save memory", decision.baseline);
+        let baseline = words::titled(&decision.baseline);
+        return format!("Keep {baseline}: nothing within the constraints is shown to save memory");
     }
     match scenario.verdict {
         Verdict::NoneFeasible => "No candidate meets the constraints".to_owned(),
@@ -148,15 +155,17 @@ fn finding(decision: &Decision, scenario: &ScenarioDecision) -> String {
             let alone = scenario.choice.as_deref().and_then(figures);
             alone.map_or("No figures".to_owned(), |text| format!("Here alone {text}"))
         }
-        Verdict::KeepBaseline => format!("No candidate is shown to be better than {}", decision.baseline),
+        Verdict::KeepBaseline => {
+            format!("No candidate is shown to be better than {}", words::titled(&decision.baseline))
+        }
     }
 }
 
 fn frontier(decision: &Decision, scenario: &ScenarioDecision) -> Option<Frontier> {
     let points: Vec<Point> = scenario.standings.iter().filter_map(|s| point(decision, s)).collect();
-    let baseline = points.iter().find(|p| p.role == Role::Baseline || p.name == decision.baseline);
+    let baseline = points.iter().find(|p| p.name == decision.baseline);
     let floor = decision.constraints.max_throughput_loss.zip(baseline).map(|(loss, baseline)| {
-        let name = format!("more than {} below the baseline", words::share(loss));
+        let name = format!("more than {} below the baseline", words::confidence(loss));
         (baseline.throughput.estimate * (1.0 - loss), name)
     });
     (!points.is_empty()).then(|| Frontier {
@@ -173,7 +182,7 @@ fn frontier(decision: &Decision, scenario: &ScenarioDecision) -> Option<Frontier
 fn point(decision: &Decision, standing: &Standing) -> Option<Point> {
     let name = &standing.candidate;
     let role = if decision.choice.as_ref() == Some(name) {
-        Role::Choice
+        if *name == decision.baseline { Role::Kept } else { Role::Choice }
     } else if *name == decision.baseline {
         Role::Baseline
     } else if standing.feasible == Feasible::No {
@@ -231,9 +240,10 @@ fn forest(decision: &Decision, scenario: &ScenarioDecision) -> Option<Forest> {
         );
     }
     Some(Forest {
-        title: format!("Against {}, within rounds", decision.baseline),
+        title: format!("Against {}, within rounds", words::titled(&decision.baseline)),
         subtitle: format!("{}; {} intervals", subtitle(scenario), words::confidence(decision.confidence)),
         objective: words::objective(decision.objective),
+        against: "the baseline",
         rows,
         floor: floor(decision),
     })
@@ -246,16 +256,19 @@ fn choice_by_scenario(decision: &Decision) -> Option<Forest> {
         .scenarios
         .iter()
         .filter_map(|s| {
-            let name = words::scenario(&s.workload, s.threads, &s.libc);
+            // Cut before the threads are named: they must not lose a digit.
+            let short = ScenarioDecision { workload: words::shortened(&s.workload, 26), ..s.clone() };
+            let name = words::heading(decision, &short);
             Some(row(name, standing(s, choice)?, false))
         })
         .collect();
     let confidence = words::confidence(decision.confidence);
     let doubt = if words::trustworthy(decision) { "" } else { "; not to be trusted: the twin differs" };
     (rows.len() > 1).then(|| Forest {
-        title: format!("{choice} in every scenario"),
+        title: format!("{} in every scenario", words::titled(choice)),
         subtitle: format!("against {}; {confidence} intervals{doubt}", decision.baseline),
         objective: words::objective(decision.objective),
+        against: "the baseline",
         rows,
         floor: floor(decision),
     })
@@ -269,13 +282,19 @@ fn rung(candidate: &str) -> Option<f64> {
     candidate.strip_prefix("glibc:arena_max=")?.parse::<u32>().ok().map(f64::from)
 }
 
-/// One ladder a workload and libc that has at least one limit, with the index of its first scenario.
-fn ladders(decision: &Decision) -> Vec<(usize, Ladder, String)> {
+/// The scenarios of each workload and libc: they differ in threads only.
+pub fn groups(decision: &Decision) -> Vec<Vec<usize>> {
     let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
     for (index, scenario) in decision.scenarios.iter().enumerate() {
         groups.entry((&scenario.workload, &scenario.libc)).or_default().push(index);
     }
-    let mut ladders: Vec<_> = groups.into_values().filter_map(|group| ladder(decision, &group)).collect();
+    groups.into_values().collect()
+}
+
+/// One ladder a workload and libc that has at least one limit, with the index of its first scenario.
+fn ladders(decision: &Decision) -> Vec<(usize, Ladder, String)> {
+    let found = groups(decision);
+    let mut ladders: Vec<_> = found.iter().filter_map(|group| ladder(decision, group)).collect();
     ladders.sort_by_key(|(first, _, _)| *first);
     ladders
 }

@@ -33,6 +33,8 @@ pub struct Profile {
     pub free: Option<Spread>,
     /// The allocator's own bookkeeping, by its own account, bytes.
     pub metadata: Option<Spread>,
+    /// Given back with `MADV_FREE` but still counted in RSS after the drain, bytes.
+    pub lazy: Option<Spread>,
     /// Nanoseconds of allocating calls, in the order of [`QUANTILES`].
     pub malloc: [Option<Spread>; 4],
 }
@@ -64,6 +66,7 @@ fn profile(trials: &[&TrialRecord]) -> Profile {
         engine: over(|t| t.live.map(|l| l.engine)),
         free: over(|t| t.anatomy.as_ref()?.free),
         metadata: over(|t| t.anatomy.as_ref()?.metadata),
+        lazy: over(|t| t.rss.as_ref()?.lazy_free),
         malloc: [malloc(|q| q.p50), malloc(|q| q.p90), malloc(|q| q.p99), malloc(|q| q.p999)],
     }
 }

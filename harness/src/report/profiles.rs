@@ -38,17 +38,16 @@ pub fn anatomy(
 ) -> Option<Anatomy> {
     let bar = |name: &str| {
         let profile = of(scenario, name, profiles)?;
-        let part = |spread: Option<super::profile::Spread>, word: &str| {
-            spread.map(|s| format!("{} {word}", units::format_bytes(s.median)))
-        };
-        let says = [part(profile.free, "free"), part(profile.metadata, "metadata")];
+        let median = |spread: Option<super::profile::Spread>| spread.map(|s| s.median);
         Some(Bar {
             name: name.to_owned(),
             strong: strong(decision, name),
             rss: profile.rss?,
             live: profile.live?.median,
             engine: profile.engine.map_or(0.0, |s| s.median),
-            says: says.into_iter().flatten().collect::<Vec<_>>().join(", "),
+            free: median(profile.free),
+            metadata: median(profile.metadata),
+            lazy: median(profile.lazy),
         })
     };
     let bars: Vec<Bar> = by_weight(decision, scenario).into_iter().filter_map(bar).take(MOST_BARS).collect();
@@ -60,9 +59,15 @@ pub fn anatomy(
     let choice = decision.choice.as_deref().filter(|c| *c != decision.baseline);
     let title = match (baseline, choice.and_then(|c| Some((c, kept(c)?)))) {
         (Some(baseline), Some((name, kept))) => {
-            format!("Beyond live data: {name} {kept}, {} {baseline}", decision.baseline)
+            format!(
+                "Beyond live data: {} {kept}, {} {baseline}",
+                words::titled(name),
+                words::titled(&decision.baseline)
+            )
         }
-        (Some(baseline), None) => format!("Beyond live data: {} {baseline}", decision.baseline),
+        (Some(baseline), None) => {
+            format!("Beyond live data: {} {baseline}", words::titled(&decision.baseline))
+        }
         _ => "Where the memory is".to_owned(),
     };
     (!bars.is_empty()).then(|| Anatomy { title, subtitle: subtitle(scenario), bars })
@@ -86,16 +91,29 @@ pub fn latency(
     let curves: Vec<Curve> =
         by_weight(decision, scenario).into_iter().filter_map(curve).take(MOST_TRACKS).collect();
     (!curves.is_empty()).then(|| Latency {
-        title: latency_finding(decision, scenario),
+        title: latency_finding(decision, scenario, &curves),
         subtitle: subtitle(scenario),
         curves,
     })
 }
 
-fn latency_finding(decision: &Decision, scenario: &ScenarioDecision) -> String {
+/// What a choice does to the tail; else the baseline's and the shortest.
+fn latency_finding(decision: &Decision, scenario: &ScenarioDecision, curves: &[Curve]) -> String {
     let choice = decision.choice.as_deref().filter(|c| *c != decision.baseline);
     let told = scenario.standings.iter().find(|s| Some(s.candidate.as_str()) == choice);
-    let told =
-        told.and_then(|s| Some(format!("{}: p99 of malloc {}", s.candidate, words::ratio(&s.p99_ratio?))));
-    told.unwrap_or_else(|| "Latency of malloc".to_owned())
+    let told = told.and_then(|s| {
+        Some(format!("{}: p99 of malloc {}", words::titled(&s.candidate), words::ratio(&s.p99_ratio?)))
+    });
+    let p99 = |curve: &Curve| curve.quantiles[2].map(|s| s.median);
+    let say = |curve: &Curve| {
+        Some(format!("{} {}", words::titled(&curve.name), units::format_seconds(p99(curve)? * 1e-9)))
+    };
+    let baseline = curves.iter().find(|c| c.baseline).and_then(say);
+    let shortest = curves
+        .iter()
+        .filter(|c| p99(c).is_some())
+        .min_by(|a, b| p99(a).unwrap_or(f64::INFINITY).total_cmp(&p99(b).unwrap_or(f64::INFINITY)));
+    let shortest = shortest.filter(|c| !c.baseline).and_then(say).map(|s| format!(", shortest {s}"));
+    told.or(baseline.map(|b| format!("p99 of malloc: {b}{}", shortest.unwrap_or_default())))
+        .unwrap_or_else(|| "Latency of malloc".to_owned())
 }

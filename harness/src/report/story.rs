@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::chapter::{Chapter, chapters, twin};
+use super::chapter::{Cell, Chapter, chapters, ratio_cell, twin};
 use super::evidence;
 use super::pictures::{Picture, Place};
 use super::{Input, method, words};
@@ -40,18 +40,31 @@ pub struct Fact {
     pub name: String,
     /// How much, in words.
     pub value: String,
+    /// Where it stands in `choose --json`, as a JSON pointer, and its exact figure.
+    pub exact: Option<(&'static str, Cell)>,
+}
+
+impl Fact {
+    /// The same, with the place and the exact figure that it tells.
+    fn exactly(self, at: &'static str, cell: Cell) -> Self {
+        Self { exact: Some((at, cell)), ..self }
+    }
 }
 
 /// A fact, cleaned.
 pub fn fact(name: &str, value: impl Into<String>) -> Fact {
-    Fact { name: words::clean(name), value: words::clean(&value.into()) }
+    Fact { name: words::clean(name), value: words::clean(&value.into()), exact: None }
 }
 
-/// A report.
+/// What is told of one campaign.
 #[derive(Clone, Debug, Serialize)]
 pub struct Story {
+    /// Begins every fragment of it; empty where it is alone.
+    pub prefix: String,
     /// Name of the campaign.
     pub name: String,
+    /// Host, day and C libraries: what tells it from another of the same name.
+    pub ground: String,
     /// `good`, `keep`, `open` or `bad`: the colour of the verdict.
     pub tone: &'static str,
     /// The verdict, one sentence; where the twin is not to be trusted, that.
@@ -68,10 +81,10 @@ pub struct Story {
     pub apply: Option<Apply>,
     /// The charts beside the verdict.
     pub figures: Vec<Figure>,
-    /// What the data do not settle: candidate, why, time.
-    pub undecided: Vec<[String; 3]>,
-    /// What is out: candidate, why, bound.
-    pub eliminated: Vec<[String; 3]>,
+    /// What the data do not settle, with the time that would.
+    pub undecided: Vec<Open>,
+    /// What is out, with the bound that decided it.
+    pub eliminated: Vec<Open>,
     /// The front over all scenarios.
     pub front: Vec<String>,
     /// The evidence.
@@ -90,17 +103,28 @@ pub struct Story {
     pub objective: &'static str,
     /// Stated confidence in words.
     pub confidence: String,
-    /// Program and version.
-    pub made_by: String,
+}
+
+/// A candidate that is not settled, or out.
+#[derive(Clone, Debug, Serialize)]
+pub struct Open {
+    /// Canonical.
+    pub candidate: String,
+    /// Why.
+    pub why: String,
+    /// Minutes, or the bound.
+    pub figure: Cell,
 }
 
 /// Tells the story of a campaign.
-pub fn tell(input: &Input, figures: Vec<Figure>) -> Story {
+pub fn tell(input: &Input, prefix: &str, figures: Vec<Figure>) -> Story {
     let (decision, manifest) = (input.decision, input.manifest);
     let evidence = evidence::gather(input.trials);
     let (headline, otherwise) = words::headline(decision);
     let front = figures.iter().filter(|f| f.place == Place::Front).cloned().collect();
     Story {
+        prefix: prefix.to_owned(),
+        ground: method::ground(manifest),
         name: words::clean(input.name),
         tone: tone(decision),
         headline,
@@ -112,7 +136,7 @@ pub fn tell(input: &Input, figures: Vec<Figure>) -> Story {
         undecided: decision.undecided.iter().map(undecided).collect(),
         eliminated: decision.eliminated.iter().map(eliminated).collect(),
         front: decision.front.iter().map(|c| words::clean(c)).collect(),
-        scenarios: chapters(decision, figures, &evidence),
+        scenarios: chapters(input, prefix, figures, &evidence),
         figures: front,
         method: method::method(input),
         host: method::host(manifest),
@@ -121,7 +145,6 @@ pub fn tell(input: &Input, figures: Vec<Figure>) -> Story {
         plan: manifest.plan.clone(),
         objective: words::objective(decision.objective),
         confidence: words::confidence(decision.confidence),
-        made_by: format!("arenalab {}", env!("CARGO_PKG_VERSION")),
     }
 }
 
@@ -142,10 +165,14 @@ fn facts(decision: &Decision) -> Vec<Fact> {
     let many = decision.scenarios.len() > 1;
     if let Some(r) = &decision.rss_ratio {
         let over = if many { ", mean over scenarios" } else { "" };
-        facts.push(fact(&format!("{}{over}", words::objective(decision.objective)), words::ratio(r)));
+        facts.push(
+            fact(&format!("{}{over}", words::objective(decision.objective)), words::ratio(r))
+                .exactly("/rss_ratio", ratio_cell(Some(r))),
+        );
     }
     if let Some(r) = &decision.throughput_ratio {
-        facts.push(fact(if many { "throughput, worst scenario" } else { "throughput" }, words::ratio(r)));
+        let name = if many { "throughput, worst scenario" } else { "throughput" };
+        facts.push(fact(name, words::ratio(r)).exactly("/throughput_ratio", ratio_cell(Some(r))));
     }
     facts.push(fact("Baseline", decision.baseline.as_str()));
     let asked = words::constraints(&decision.constraints);
@@ -153,24 +180,33 @@ fn facts(decision: &Decision) -> Vec<Fact> {
         "Asked for",
         if asked.is_empty() { "no constraint".to_owned() } else { asked.join("; ") },
     ));
-    facts.push(fact("Confidence", words::confidence(decision.confidence)));
+    let lone = |value: f64| Cell { value: Some(value), ..Cell::default() };
+    let confidence = fact("Confidence", words::confidence(decision.confidence));
+    facts.push(confidence.exactly("/confidence", lone(decision.confidence)));
     facts.push(fact("Baseline against itself", twin(decision, decision.twin.as_ref())));
-    facts.push(fact("Trials", decision.trials_run.to_string()));
+    let trials = fact("Trials", decision.trials_run.to_string());
+    facts.push(trials.exactly("/trials_run", lone(decision.trials_run as f64)));
     facts
 }
 
-fn undecided(unsettled: &Unsettled) -> [String; 3] {
+fn undecided(unsettled: &Unsettled) -> Open {
     let time = unsettled.minutes_needed.filter(|m| m.is_finite());
-    let time = time.map_or("no length of measuring would".to_owned(), |m| units::format_seconds(m * 60.0));
-    [words::clean(&unsettled.candidate), words::clean(&unsettled.why), time]
+    let text = time.map_or("no length of measuring would".to_owned(), |m| units::format_seconds(m * 60.0));
+    open(&unsettled.candidate, &unsettled.why, text, time)
+}
+
+fn open(candidate: &str, why: &str, text: String, value: Option<f64>) -> Open {
+    let figure = Cell { text, value, ..Cell::default() };
+    Open { candidate: words::clean(candidate), why: words::clean(why), figure }
 }
 
 /// The largest bound that is read as a ratio; anything above is bytes.
 const LARGEST_RATIO: f64 = 1000.0;
 
-fn eliminated(out: &Eliminated) -> [String; 3] {
-    let bound = out.bound.filter(|b| b.is_finite()).map_or("–".to_owned(), |bound| {
+fn eliminated(out: &Eliminated) -> Open {
+    let bound = out.bound.filter(|b| b.is_finite());
+    let text = bound.map_or("–".to_owned(), |bound| {
         if bound < LARGEST_RATIO { words::change(bound) } else { units::format_bytes(bound) }
     });
-    [words::clean(&out.candidate), words::clean(&out.why), bound]
+    open(&out.candidate, &out.why, text, bound)
 }

@@ -10,11 +10,17 @@ use crate::format::decision::{Comparison, Decision, Ratio, ScenarioDecision, Sta
 use crate::units;
 
 /// Narrower than this the table cannot be read; lines are then longer than asked for.
-const NARROWEST: u16 = 60;
+const NARROWEST: u16 = 40;
+/// Narrower than this, bars have no room.
+const ROOM_FOR_BARS: u16 = 76;
+/// Narrower than this, only what changes against the baseline has room.
+const ROOM_FOR_LEVELS: u16 = 66;
 /// What the marks mean.
 const LEGEND: &str = "→ choice, ● baseline, · Pareto front; ▲ better, ▼ worse, = equivalent, ? undecided (intervals: the report)";
-/// Width of a bar in characters.
-const BAR: usize = 10;
+/// Narrower than this, bars are short and columns close together.
+const ROOM_FOR_AIR: u16 = 100;
+/// Width of a bar in characters, with room and without.
+const BAR: (usize, usize) = (10, 6);
 
 /// The decision as text of at most `width` columns, with ANSI colours where `colour` is set.
 pub fn terminal(decision: &Decision, width: u16, colour: bool) -> String {
@@ -56,18 +62,18 @@ pub fn terminal(decision: &Decision, width: u16, colour: bool) -> String {
     out
 }
 
-struct Paint {
-    colour: bool,
+pub(super) struct Paint {
+    pub(super) colour: bool,
 }
 
 impl Paint {
-    fn bold(&self, text: &str, code: &str) -> String {
+    pub(super) fn bold(&self, text: &str, code: &str) -> String {
         if self.colour { format!("\u{1b}[1;{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 }
 
 /// Breaks at spaces so that no line is longer than `width`, where words allow it.
-fn wrapped(text: &str, width: u16) -> String {
+pub(super) fn wrapped(text: &str, width: u16) -> String {
     let mut out = String::new();
     let mut column = 0;
     for word in words::clean(text).split_whitespace() {
@@ -95,36 +101,36 @@ fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, 
     }
     let most = scenario.standings.iter().filter_map(|s| s.rss.map(|l| l.estimate)).fold(0.0, f64::max);
     let unit = words::clean(&scenario.unit);
-    table.set_header([
-        "",
-        "candidate",
-        words::objective(decision.objective),
-        "",
-        "Δ RSS",
-        &unit,
-        "Δ throughput",
-    ]);
+    let columns = columns(width);
+    let heads = ["", "candidate", words::objective(decision.objective), "", "Δ RSS", &unit, "Δ throughput"];
+    table.set_header(columns.iter().map(|index| heads[*index]));
     // Of what a search set aside after one round there is nothing to show.
     let told = |standing: &&Standing| standing.rss.is_some() || !standing.unfinished.is_empty();
     for standing in scenario.standings.iter().filter(told) {
-        table.add_row(table_row(decision, standing, most));
+        let cells = table_row(decision, standing, most, if width < ROOM_FOR_AIR { BAR.1 } else { BAR.0 });
+        let chosen = cells.into_iter().enumerate().filter(|(index, _)| columns.contains(index));
+        table.add_row(chosen.map(|(_, cell)| cell));
     }
     let untold = scenario.standings.iter().filter(|standing| !told(standing)).count();
-    for index in [2, 4, 5, 6] {
-        if let Some(column) = table.column_mut(index) {
+    for (place, index) in columns.iter().enumerate() {
+        if let (true, Some(column)) = ([2, 4, 5, 6].contains(index), table.column_mut(place)) {
             column.set_cell_alignment(CellAlignment::Right);
         }
+        if let (true, Some(column)) = (width < ROOM_FOR_AIR, table.column_mut(place)) {
+            column.set_padding((0, 1));
+        }
     }
-    let title = words::clean(&words::scenario(&scenario.workload, scenario.threads, &scenario.libc));
+    let title = words::heading(decision, scenario);
     let trust =
         if scenario.twin.is_some_and(|t| !t.trustworthy) { " (twin differs: not to be trusted)" } else { "" };
     let table = table.to_string();
     let lines: Vec<&str> = table.lines().map(str::trim_end).collect();
-    let mut out = format!("{title}{trust}\n{}", lines.join("\n"));
+    let title = wrapped(&format!("{title}{trust}"), width);
+    let mut out = format!("{title}\n{}", lines.join("\n"));
     if untold > 0 {
         let candidates = words::plural(untold as u64, "candidate");
-        let _ =
-            write!(out, "\n    and {candidates} with fewer than two rounds: set aside (why: --json, report)");
+        let more = format!("and {candidates} with fewer than two rounds: set aside (why: --json, report)");
+        let _ = write!(out, "\n    {}", wrapped(&more, width - 4));
     }
     if let Some(knee) = &scenario.knee {
         let _ = write!(out, "\n{}", wrapped(&words::knee(knee), width));
@@ -133,6 +139,15 @@ fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, 
         let _ = write!(out, "\n{}", costs(decision, scenario, memory));
     }
     out
+}
+
+/// Which columns have room: mark, candidate, RSS, bar, its change, throughput, its change.
+fn columns(width: u16) -> &'static [usize] {
+    match width {
+        w if w < ROOM_FOR_LEVELS => &[0, 1, 4, 6],
+        w if w < ROOM_FOR_BARS => &[0, 1, 2, 4, 5, 6],
+        _ => &[0, 1, 2, 3, 4, 5, 6],
+    }
 }
 
 /// What memory buys, on a host with so many bytes of it.
@@ -165,7 +180,7 @@ fn costs(decision: &Decision, scenario: &ScenarioDecision, memory: u64) -> Strin
     format!("in {} of memory:\n{}", units::format_bytes(memory as f64), lines.join("\n"))
 }
 
-fn table_row(decision: &Decision, standing: &Standing, most: f64) -> Vec<Cell> {
+fn table_row(decision: &Decision, standing: &Standing, most: f64, width: usize) -> Vec<Cell> {
     let is_baseline = standing.candidate == decision.baseline;
     let chosen = decision.choice.as_ref() == Some(&standing.candidate);
     let mark = match () {
@@ -178,7 +193,7 @@ fn table_row(decision: &Decision, standing: &Standing, most: f64) -> Vec<Cell> {
     let name = if chosen { Cell::new(name).add_attribute(Attribute::Bold) } else { Cell::new(name) };
     let rss = standing.rss.map_or("–".to_owned(), |l| units::format_bytes(l.estimate));
     let rate = standing.throughput.map_or("–".to_owned(), |l| units::format_rate(l.estimate, ""));
-    let bar = standing.rss.map_or(String::new(), |l| bar(l.estimate / most));
+    let bar = standing.rss.map_or(String::new(), |l| bar(l.estimate / most, width));
     vec![
         Cell::new(mark),
         name,
@@ -190,7 +205,7 @@ fn table_row(decision: &Decision, standing: &Standing, most: f64) -> Vec<Cell> {
     ]
 }
 
-fn judged(ratio: Option<&Ratio>, verdict: Comparison, is_baseline: bool) -> Cell {
+pub(super) fn judged(ratio: Option<&Ratio>, verdict: Comparison, is_baseline: bool) -> Cell {
     let Some(ratio) = ratio.filter(|_| !is_baseline) else { return Cell::new("–") };
     let cell = Cell::new(format!("{} {}", words::change(ratio.estimate), words::mark(verdict)));
     match verdict {
@@ -201,8 +216,8 @@ fn judged(ratio: Option<&Ratio>, verdict: Comparison, is_baseline: bool) -> Cell
 }
 
 /// A bar in eighths of a character.
-fn bar(share: f64) -> String {
-    let eighths = (share.clamp(0.0, 1.0) * (BAR * 8) as f64).round() as usize;
+fn bar(share: f64, width: usize) -> String {
+    let eighths = (share.clamp(0.0, 1.0) * (width * 8) as f64).round() as usize;
     let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     format!("{}{}", "█".repeat(eighths / 8), parts[eighths % 8])
 }

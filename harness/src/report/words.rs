@@ -2,9 +2,10 @@
 //! number that states a decision is put into words here and nowhere else.
 
 use crate::format::decision::{
-    Comparison, Constraints, Decision, Feasible, Level, Objective, Ratio, Verdict,
+    Comparison, Constraints, Decision, Feasible, Level, Objective, Ratio, ScenarioDecision, Verdict,
 };
 use crate::format::manifest::Scenario;
+use crate::format::rehearse::{Step, StepVerdict};
 use crate::format::trial::Status;
 use crate::units;
 
@@ -24,6 +25,33 @@ pub fn shortened(text: &str, most: usize) -> String {
     let head: String = text.chars().take(head).collect();
     let tail: String = text.chars().skip(count - tail).collect();
     format!("{head}…{tail}")
+}
+
+/// At most `most` characters, cut at the end.
+pub fn headed(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{head}…")
+}
+
+/// At most `most` characters, cut at the beginning.
+pub fn tailed(text: &str, most: usize) -> String {
+    let count = text.chars().count();
+    if count <= most {
+        return text.to_owned();
+    }
+    let tail: String = text.chars().skip(count - most.saturating_sub(1)).collect();
+    format!("…{tail}")
+}
+
+/// At most this many characters of a name stand in a title, so that the figures beside it are never cut.
+const IN_TITLE: usize = 32;
+
+/// A name as it stands in a title, beside figures.
+pub fn titled(name: &str) -> String {
+    shortened(name, IN_TITLE)
 }
 
 /// A ratio as a change: 0.69 is `−31.0 %`.
@@ -98,6 +126,63 @@ pub fn comparison(comparison: Comparison) -> &'static str {
     }
 }
 
+/// One word for what a step of an upgrade comes to.
+pub fn step_verdict(verdict: StepVerdict) -> &'static str {
+    match verdict {
+        StepVerdict::Unharmed => "unharmed",
+        StepVerdict::Mended => "mended",
+        StepVerdict::Undecided => "undecided",
+        StepVerdict::Regression => "regression",
+    }
+}
+
+/// From which libc to which: `host (glibc 2.36) → debian-13 (glibc 2.41)`.
+pub fn step(step: &Step) -> String {
+    let named = |name: &str, version: &Option<String>| match version {
+        Some(version) => format!("{name} (glibc {version})"),
+        None => name.to_owned(),
+    };
+    format!("{} → {}", named(&step.from, &step.from_version), named(&step.to, &step.to_version))
+}
+
+/// A step's outcome in a sentence.
+pub fn step_headline(step: &Step) -> String {
+    let setting = step.setting.as_ref().map_or("a setting", |setting| &setting.candidate);
+    match step.verdict {
+        StepVerdict::Unharmed => "Nothing needs to be set".to_owned(),
+        StepVerdict::Mended => format!("Set {setting}"),
+        StepVerdict::Undecided => "Undecided".to_owned(),
+        StepVerdict::Regression => "A regression that no measured setting mends".to_owned(),
+    }
+}
+
+/// What is best on the libc after.
+pub fn best(step: &Step) -> String {
+    let best = &step.best;
+    match (best.verdict, &best.choice) {
+        (Verdict::Chosen, Some(choice)) => {
+            let figures =
+                best.rss_ratio.zip(best.throughput_ratio).map_or_else(String::new, |(rss, rate)| {
+                    format!(
+                        ": RSS {}, throughput {} against {} there",
+                        ratio(&rss),
+                        ratio(&rate),
+                        best.baseline
+                    )
+                });
+            format!("Best on {}: {choice}{figures}", step.to)
+        }
+        (Verdict::KeepBaseline, _) => {
+            format!(
+                "Best on {}: {} as it is; nothing is shown to need less within what is allowed",
+                step.to, best.baseline
+            )
+        }
+        (Verdict::NoneFeasible, _) => format!("Best on {}: no candidate meets the constraints", step.to),
+        _ => format!("Best on {}: undecided", step.to),
+    }
+}
+
 /// A mark that says the same without colour.
 pub fn mark(comparison: Comparison) -> &'static str {
     match comparison {
@@ -153,6 +238,13 @@ pub fn scenario(workload: &str, threads: u32, libc: &str) -> String {
         "host" | "" => named,
         libc => format!("{named}, libc {libc}"),
     }
+}
+
+/// A scenario's heading: with the C library where the decision has several, the host's too.
+pub fn heading(decision: &Decision, own: &ScenarioDecision) -> String {
+    let named = scenario(&own.workload, own.threads, &own.libc);
+    let several = decision.scenarios.iter().any(|other| other.libc != own.libc);
+    if several && own.libc == "host" { format!("{named}, libc host") } else { named }
 }
 
 /// `4 threads`, or `its own threads` of a program that makes as many as it wants.

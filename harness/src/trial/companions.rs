@@ -137,6 +137,23 @@ pub fn identify(
         .map_err(|error| failed(&format!("its answer is not understood ({error})")))
 }
 
+/// What a command prints, both streams; one that takes too long is killed. What it prints must fit in its pipes.
+///
+/// # Errors
+/// It cannot be started, or gives no answer in time.
+pub fn output_within(mut command: Command, patience: Duration) -> std::io::Result<std::process::Output> {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let status = wait(&mut child, patience)?;
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    if let Some(out) = child.stdout.take() {
+        out.take(1 << 20).read_to_end(&mut stdout)?;
+    }
+    if let Some(err) = child.stderr.take() {
+        err.take(1 << 20).read_to_end(&mut stderr)?;
+    }
+    Ok(std::process::Output { status, stdout, stderr })
+}
+
 /// Waits for a child's end; one that takes too long is killed. Its answer fits in a pipe, so that it need not
 /// be read meanwhile.
 fn wait(child: &mut Child, patience: Duration) -> std::io::Result<std::process::ExitStatus> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::libc_root::Footing;
 use super::pretend_cpus::Pretended;
 use crate::format::series::Series;
 use crate::format::trial::TrialRecord;
@@ -23,6 +24,8 @@ pub struct TrialSpec {
     pub threads: u32,
     /// `host`, or the name of another C library.
     pub libc: String,
+    /// That C library, where it is not the host's.
+    pub footing: Option<Arc<Footing>>,
     /// Canonical candidate.
     pub candidate: String,
     /// Round, from 0.
@@ -59,6 +62,13 @@ pub struct TrialSpec {
     pub sampled: bool,
     /// Whether a series is wanted.
     pub keep_series: bool,
+}
+
+impl TrialSpec {
+    /// Whether its program is one of a root that it runs inside of, and not the host's.
+    pub fn is_of_root(&self) -> bool {
+        self.own.is_some() && self.footing.as_ref().is_some_and(|footing| footing.whole)
+    }
 }
 
 /// What a candidate asks for.

@@ -9,9 +9,11 @@
 //! a line is a [`Word`], and whose end means that the harness is gone. [`Report`]s, a line each, go to its
 //! standard output.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,6 +25,7 @@ use command_fds::{CommandFdExt, FdMapping};
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus};
 use serde::{Deserialize, Serialize};
 
+use super::libc_root::whole::Inside;
 use super::pretend_cpus;
 use output::Kept;
 
@@ -33,6 +36,9 @@ pub const SUBCOMMAND: &str = "__launch";
 
 /// Descriptor of the control socket, in the launcher and in the workload.
 pub const CONTROL_FD: i32 = 3;
+
+/// How the reason begins where the host does not let a job run inside a root.
+pub const REFUSED: &str = "failed to run inside";
 
 /// What to run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -61,6 +67,8 @@ pub struct Job {
     pub scratch: Option<PathBuf>,
     /// Control groups that it is put into: their `cgroup.procs`.
     pub join: Vec<PathBuf>,
+    /// A root that it runs in; program and directory are then paths in there.
+    pub inside: Option<Inside>,
     /// CPUs that it is to read as online ([`pretend_cpus`]).
     pub cpus: Option<u32>,
 }
@@ -182,6 +190,13 @@ pub fn main() -> std::io::Result<()> {
             return say(&Report::NotStarted { reason: format!("failed to pretend {cpus} CPUs: {reason}") });
         }
     }
+    if let Some(inside) = &job.inside {
+        // Before the first thread: a user namespace is for a process that has but one.
+        if let Err(why) = inside.make() {
+            let reason = format!("{REFUSED} {}: {why}", inside.dir.display());
+            return say(&Report::NotStarted { reason });
+        }
+    }
     let begin = Instant::now();
     let (mut child, output) = match start(&job, control) {
         Ok(started) => started,
@@ -226,9 +241,10 @@ fn start(job: &Job, control: Option<OwnedFd>) -> std::io::Result<(Child, JoinHan
     if let Some(arg0) = &job.arg0 {
         command.arg0(arg0);
     }
-    if let Some(directory) = &job.directory {
+    if let Some(directory) = job.directory.as_ref().filter(|_| job.inside.is_none()) {
         command.current_dir(directory);
     }
+    let inside = inside(job)?;
     let groups = job.join.iter().map(|procs| File::options().write(true).open(procs));
     let groups = groups.collect::<Result<Vec<_>, _>>()?;
     command
@@ -252,6 +268,10 @@ fn start(job: &Job, control: Option<OwnedFd>) -> std::io::Result<(Child, JoinHan
                 // 0 stands for the one that writes.
                 rustix::io::write(group, b"0")?;
             }
+            if let Some((root, directory)) = &inside {
+                rustix::process::chroot(root.as_c_str())?;
+                rustix::process::chdir(directory.as_c_str())?;
+            }
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
             // The launcher may have died before the line above.
             if rustix::process::getppid() == Some(launcher) {
@@ -264,6 +284,13 @@ fn start(job: &Job, control: Option<OwnedFd>) -> std::io::Result<(Child, JoinHan
     let child = command.spawn()?;
     let file = job.output.clone();
     Ok((child, std::thread::spawn(move || output::keep(reader, file.as_deref()))))
+}
+
+/// The root to change to, and the working directory in there.
+fn inside(job: &Job) -> std::io::Result<Option<(CString, CString)>> {
+    let Some(inside) = &job.inside else { return Ok(None) };
+    let text = |path: &Path| CString::new(path.as_os_str().as_bytes()).map_err(std::io::Error::other);
+    Ok(Some((text(&inside.root())?, text(job.directory.as_deref().unwrap_or(Path::new("/")))?)))
 }
 
 fn watch_leash(input: impl BufRead + Send + 'static, wakes: Sender<Wake>) {

@@ -34,14 +34,14 @@ pub struct RealExecutor {
     stop: Arc<AtomicBool>,
     /// The environment that every trial starts from.
     environment: BTreeMap<String, String>,
-    /// What the loader listed, by the environment it was asked under.
-    listed: BTreeMap<BTreeMap<String, String>, BTreeMap<String, String>>,
+    /// What a loader listed, by itself and the environment that it was asked under.
+    listed: BTreeMap<(PathBuf, BTreeMap<String, String>), BTreeMap<String, String>>,
     /// The programs as they were when first run.
     stamps: BTreeMap<PathBuf, Stamp>,
     /// Where what programs print is kept.
     keep: Option<PathBuf>,
-    /// Candidates that were seen to have no effect on a program, by workload and candidate, with the reason.
-    no_ops: BTreeMap<(String, String), String>,
+    /// Candidates that were seen to have no effect on a program, by workload, libc and candidate, with the reason.
+    no_ops: BTreeMap<(String, String, String), String>,
 }
 
 impl RealExecutor {
@@ -71,28 +71,34 @@ impl RealExecutor {
         Self { keep: Some(directory), ..self }
     }
 
-    fn job(&self, spec: &TrialSpec, group: Option<&Group>) -> Job {
+    fn job(&self, spec: &TrialSpec, group: Option<&Group>) -> Result<Job, String> {
         let mut env = self.environment.clone();
         env.extend(spec.asked.env.clone());
         let mut args = spec.args.clone();
         args.extend(["--seed".to_owned(), spec.seed.to_string()]);
         args.extend(["--control-fd".to_owned(), CONTROL_FD.to_string()]);
-        Job {
-            program: spec.program.clone(),
+        let mut program = spec.program.clone();
+        if let Some(footing) = spec.footing.as_ref().filter(|footing| !footing.whole) {
+            let line = footing.line(&program, None, args, env.get("LD_LIBRARY_PATH"))?;
+            (program, args) = (line.program, line.args);
+        }
+        Ok(Job {
+            program,
             args,
             env: env.into_iter().collect(),
             timeout_ms: (spec.timeout + spec.idle).as_millis() as u64,
             grace_ms: GRACE.as_millis() as u64,
             join: group.map(Group::procs).into_iter().collect(),
+            inside: spec.footing.as_ref().and_then(|footing| footing.inside(shared(spec))),
             cpus: spec.cpus_to_read(),
             ..Job::default()
-        }
+        })
     }
 
     /// Runs the processes and hears their story.
     fn play(&mut self, spec: &TrialSpec, begin: Instant, group: Option<&Group>) -> Result<Played, String> {
         let oom_before = oom_kills();
-        let (mut leash, channel) = match leash::start_engine(&self.executable, &self.job(spec, group))? {
+        let (mut leash, channel) = match leash::start_engine(&self.executable, &self.job(spec, group)?)? {
             Started::Runs((leash, channel)) => (leash, channel),
             Started::Not(reason) => {
                 let told = Told { refused: Some(reason), ..Told::default() };
@@ -104,7 +110,8 @@ impl RealExecutor {
             Err(_) => (Story::default(), Err(Broken::Gone)),
         };
         if let Some(loader) = &story.loader {
-            story.seen.tunables = self.tunables(&spec.asked, loader);
+            let of_root = spec.footing.as_ref().map(|footing| footing.root.loader.clone());
+            story.seen.tunables = self.tunables(&spec.asked, of_root.as_deref().unwrap_or(loader));
         }
         match outcome {
             Err(Broken::Interrupted | Broken::Refused(_)) => leash.let_go(),
@@ -133,7 +140,7 @@ impl RealExecutor {
         program: &Program,
         group: Option<&Group>,
     ) -> Result<Trial, String> {
-        let key = (spec.workload.clone(), spec.candidate.clone());
+        let key = (spec.workload.clone(), spec.libc.clone(), spec.candidate.clone());
         if let Some(reason) = self.no_ops.get(&key) {
             let record = record::not_run(&self.host, spec, Status::Unsupported, reason);
             return Ok(Trial { record, series: None });
@@ -151,6 +158,7 @@ impl RealExecutor {
         let story = program::play(&around, spec, program, begin)?;
         let look = story.end.as_ref().or(story.seen.look.as_ref());
         let loader = look.and_then(|look| look.served.as_ref()?.loader.clone());
+        let loader = spec.footing.as_ref().map(|footing| footing.root.loader.clone()).or(loader);
         let account = group.map(Group::account);
         let besides = Besides {
             tunables: loader.and_then(|loader| self.tunables(&spec.asked, &loader)),
@@ -182,11 +190,12 @@ impl RealExecutor {
         if asked.allocator != "glibc" || asked.settings.is_empty() {
             return None;
         }
-        if !self.listed.contains_key(&asked.env) {
+        let key = (loader.to_owned(), asked.env.clone());
+        if !self.listed.contains_key(&key) {
             let listed = tunables::list(loader, &asked.env)?;
-            self.listed.insert(asked.env.clone(), listed);
+            self.listed.insert(key.clone(), listed);
         }
-        self.listed.get(&asked.env).cloned()
+        self.listed.get(&key).cloned()
     }
 
     /// Sees that a program is still the one that the campaign began with.
@@ -201,6 +210,14 @@ impl RealExecutor {
             program.display()
         ))
     }
+}
+
+/// What of the host is there as well, where a workload binary runs inside a root.
+fn shared(spec: &TrialSpec) -> Vec<PathBuf> {
+    let footing = spec.footing.as_ref();
+    let alone = |library: &PathBuf| library.is_file() && !footing.is_some_and(|footing| footing.has(library));
+    let preloaded = spec.asked.env.get("LD_PRELOAD").map(PathBuf::from).filter(alone);
+    [spec.program.clone()].into_iter().chain(preloaded).collect()
 }
 
 /// What tells a file from another that took its place.
@@ -238,7 +255,13 @@ impl RealExecutor {
             let record = record::not_run(&self.host, spec, Status::Unsupported, reason);
             return Ok(Trial { record, series: None });
         }
-        self.unchanged(&spec.program)?;
+        if !spec.is_of_root() {
+            self.unchanged(&spec.program)?;
+        }
+        if let Some(footing) = &spec.footing {
+            self.unchanged(&footing.root.libc)?;
+            self.unchanged(&footing.root.loader)?;
+        }
         let group = spec.memory_limit.map(Group::make).transpose()?;
         if let Some(program) = spec.own.clone() {
             return self.run_own(spec, &program, group.as_ref());

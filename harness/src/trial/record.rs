@@ -153,6 +153,10 @@ fn switches(from: &Border, to: &Border) -> Switches {
     }
 }
 
+/// The share of the steady phase, at its end, in which threads may end one by one: those that go on free what others
+/// allocated into arenas that nobody uses any more, and RSS rises.
+const LAST: f64 = 0.1;
+
 /// From when to when the steady phase lasted, in seconds since the start.
 fn steady_span(story: &Story) -> Option<(f64, f64)> {
     let to = story.borders.iter().find(|(_, border)| border.phase == Phase::Steady)?.0;
@@ -186,6 +190,7 @@ fn rss(story: &Story, ending: &Ending) -> Option<Rss> {
         pss: end.pss,
         swap: end.swap,
         samples: within as u32,
+        slope: sampler::slope(&story.samples, from, to - (to - from) * LAST, |s| s.rss),
         reading_s: end.took_s + story.drained.map_or(0.0, |d| d.took_s),
         source: format!(
             "peak from {peak_source} and all readings, mean from {mean_source}, end and drained from {exactness}"

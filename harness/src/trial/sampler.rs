@@ -103,6 +103,28 @@ pub fn mean(samples: &[Sample], from_s: f64, to_s: f64, figure: impl Fn(&Sample)
     (time > 0.0).then(|| area / time)
 }
 
+/// Fewest samples that a slope is taken from.
+const FEWEST: usize = 10;
+
+/// Slope of the least-squares line through a figure between two instants, per second. `None` with fewer than 10
+/// samples in between.
+pub fn slope(samples: &[Sample], from_s: f64, to_s: f64, figure: impl Fn(&Sample) -> u64) -> Option<f64> {
+    let inside: Vec<(f64, f64)> = samples
+        .iter()
+        .filter(|s| s.at_s >= from_s && s.at_s <= to_s)
+        .map(|s| (s.at_s, figure(s) as f64))
+        .collect();
+    if inside.len() < FEWEST {
+        return None;
+    }
+    let count = inside.len() as f64;
+    let mean_at = inside.iter().map(|(at, _)| at).sum::<f64>() / count;
+    let mean = inside.iter().map(|(_, value)| value).sum::<f64>() / count;
+    let spread: f64 = inside.iter().map(|(at, _)| (at - mean_at).powi(2)).sum();
+    let together: f64 = inside.iter().map(|(at, value)| (at - mean_at) * (value - mean)).sum();
+    (spread > 0.0).then(|| together / spread)
+}
+
 /// At most `points` samples, evenly picked, the largest RSS among them.
 pub fn thinned(samples: &[Sample], points: usize) -> Vec<Sample> {
     let group = samples.len().div_ceil(points.max(1)).max(1);
@@ -123,6 +145,17 @@ mod tests {
         let samples = [sample(0.0, 1), sample(1.0, 10), sample(1.5, 20), sample(3.5, 40), sample(9.0, 7)];
         let mean = mean(&samples, 1.0, 4.0, |s| s.rss).unwrap();
         assert!((mean - (10.0 * 0.5 + 20.0 * 2.0 + 40.0 * 0.5) / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_slope_is_that_of_the_line_and_needs_samples() {
+        let line: Vec<Sample> = (0..20).map(|i| sample(f64::from(i) / 2.0, 1000 + 30 * i as u64)).collect();
+        assert!((slope(&line, 0.0, 100.0, |s| s.rss).unwrap() - 60.0).abs() < 1e-9);
+        assert!(slope(&line, 0.0, 4.4, |s| s.rss).is_none(), "9 samples");
+        let level: Vec<Sample> = (0..20).map(|i| sample(f64::from(i), 5 + (i % 2) as u64)).collect();
+        assert!(slope(&level, 0.0, 100.0, |s| s.rss).unwrap().abs() < 0.01);
+        let at_once: Vec<Sample> = (0..20).map(|i| sample(1.0, i)).collect();
+        assert_eq!(slope(&at_once, 0.0, 2.0, |s| s.rss), None);
     }
 
     #[test]

@@ -150,6 +150,9 @@ impl<'a> Session<'a> {
         self.story.seen.environment = environment_of(&self.process);
         self.story.loader = tunables::loader_of(&self.process);
         let hello = self.story.hello.insert(hello);
+        if let Some(footing) = &self.spec.footing {
+            footing.proven_by(&self.process, &hello.allocator.libc_version).map_err(Broken::Refused)?;
+        }
         effect::right_allocator(&self.spec.asked, &hello.allocator).map_err(Broken::Refused)?;
         if hello.threads != self.spec.threads {
             let (asked, has) = (self.spec.threads, hello.threads);

@@ -23,7 +23,7 @@ pub fn manifest(plan: &str) -> Manifest {
         strategy: "full-grid".to_owned(),
         host: host::fingerprint(None).unwrap(),
         binaries: BTreeMap::new(),
-        libc_version: None,
+        libcs: vec![prepare::host_libc(None)],
         pretence: None,
     })
 }
@@ -94,6 +94,7 @@ fn rss() -> Rss {
         pss: Some(101_234_567),
         swap: Some(0),
         samples: 123,
+        slope: Some(-1_234.5),
         reading_s: 0.001_234,
         source: "peak from VmHWM, mean from statm samples, end and drained from smaps_rollup".to_owned(),
     }

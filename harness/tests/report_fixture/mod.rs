@@ -8,7 +8,7 @@ use arenalab::format::decision::{
     Apply, Comparison, Constraints, Decision, Eliminated, Feasible, Level, Objective, Ratio,
     ScenarioDecision, Standing, Twin, Unsettled, Verdict,
 };
-use arenalab::format::manifest::{Binary, CandidateEntry, Host, Libc, Manifest, Merged, Scenario};
+use arenalab::format::manifest::{Binary, CandidateEntry, Host, Manifest, Merged, Scenario};
 use arenalab::format::series::Series;
 use arenalab::format::trial::{
     Anatomy, Arenas, Cpu, Effect, Faults, Latency, Live, Noise as Disturbance, Quantiles, Rss, Status,
@@ -176,6 +176,7 @@ fn trial(
             pss: Some(bytes(0.9)),
             swap: Some(0),
             samples: 400,
+            slope: Some(0.0),
             reading_s: 0.002,
             source: "statm, smaps_rollup".into(),
         }),
@@ -416,7 +417,7 @@ fn manifest(shape: &Shape) -> Manifest {
                 build: None,
             },
         )]),
-        libcs: vec![Libc { name: "host".into(), version: Some("2.36".into()) }],
+        libcs: vec![arenalab::campaign::prepare::host_libc(Some("2.36".into()))],
         scenarios: shape
             .scenarios
             .iter()
@@ -426,6 +427,25 @@ fn manifest(shape: &Shape) -> Manifest {
         baseline: shape.candidates[0].clone(),
         pretended_cpus: None,
     }
+}
+
+/// Lets the baseline run twice in each round, as a real campaign does.
+pub fn with_twins(fixture: &mut Fixture) {
+    let mut noise = Noise(7);
+    let of_baseline = fixture.trials.iter().filter(|t| t.candidate == fixture.manifest.baseline);
+    let twins: Vec<TrialRecord> = of_baseline
+        .map(|trial| {
+            let mut twin = TrialRecord { twin: true, position: 10_000, ..trial.clone() };
+            if let Some(rss) = &mut twin.rss {
+                rss.peak = (rss.peak as f64 * (0.01 * noise.next()).exp()) as u64;
+            }
+            if let Some(throughput) = &mut twin.throughput {
+                throughput.value *= (0.02 * noise.next()).exp();
+            }
+            twin
+        })
+        .collect();
+    fixture.trials.extend(twins);
 }
 
 /// 8 scenarios, 12 candidates, 105 rounds: more than 10,000 trials.

@@ -1,16 +1,16 @@
 //! One seat's hands: makes the measured calls, touches what they return, counts and samples them.
 
-use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arenalab_wire::message::Failure;
 use arenalab_wire::telemetry::{self, Stage};
 
 use super::gate::Gate;
-use super::latency::{Collected, Completions, Sampler};
+use super::latency::{Collected, Completions, Gap, Sampler};
 use crate::heap::{Heap, Object, Touch};
 use crate::random::Rng;
 
@@ -27,6 +27,11 @@ pub struct Actor<H> {
     gate: Arc<Gate>,
     workload: &'static str,
     sequence: u64,
+    /// Operations, bytes allocated and bytes freed so far. They are published now and then: counting in the page, which
+    /// others read, would keep them out of registers.
+    ops: u64,
+    allocated: u64,
+    freed: u64,
     mallocs: Sampler,
     frees: Sampler,
     completions: Completions,
@@ -48,16 +53,16 @@ pub struct Records {
     pub sequence: u64,
 }
 
-/// Adds one. A seat is written by one thread at a time, so that a load and a store are enough.
-#[inline]
-fn count_one(counter: &AtomicU64) {
-    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-}
+/// What has been counted is published at once when an object of this size is allocated or freed, else with every timed
+/// call, so that live bytes as others see them are at most some hundred smaller objects behind.
+const PUBLISHED_AT_ONCE: usize = 4 << 10;
+/// Bytes after which what is allocated or freed in a row is published.
+const UNPUBLISHED: u64 = 256 << 10;
 
-/// No object is larger than `isize::MAX`.
+/// The fingerprint of what was asked for, with one more.
 #[inline]
-fn signed(size: usize) -> i64 {
-    size.cast_signed() as i64
+fn follow(sequence: u64, size: usize) -> u64 {
+    sequence.rotate_left(5).wrapping_add(size as u64)
 }
 
 /// Nothing is written to what must not be touched.
@@ -67,7 +72,8 @@ fn touchable<H: Heap>(touch: Touch) -> Touch {
 }
 
 impl<H: Heap> Actor<H> {
-    /// The actor of seat `index`, which publishes in `cell`.
+    /// The actor of seat `index`, which publishes in `cell` and times one call in `gap`.
+    #[allow(clippy::too_many_arguments)]
     pub fn new(
         heap: H,
         touch: Touch,
@@ -76,10 +82,11 @@ impl<H: Heap> Actor<H> {
         cell: &'static telemetry::Seat,
         gate: Arc<Gate>,
         workload: &'static str,
+        gap: Gap,
     ) -> Self {
         let touch = touchable::<H>(touch);
         let sequence = crate::random::mix(u64::from(index));
-        let (mallocs, frees) = (Sampler::new(index * 2 + 1), Sampler::new(!index));
+        let (mallocs, frees) = (Sampler::new(index * 2 + 1, gap), Sampler::new(!index, gap));
         Self {
             rng,
             left: 0,
@@ -89,6 +96,9 @@ impl<H: Heap> Actor<H> {
             gate,
             workload,
             sequence,
+            ops: 0,
+            allocated: 0,
+            freed: 0,
             mallocs,
             frees,
             completions: Completions::default(),
@@ -100,7 +110,7 @@ impl<H: Heap> Actor<H> {
     #[inline]
     pub fn malloc(&mut self, size: usize) -> Object {
         let heap = self.heap;
-        let address = self.mallocs.call(|| heap.malloc(size));
+        let address = self.allocate(|| heap.malloc(size));
         self.took(address, size, "malloc")
     }
 
@@ -108,7 +118,7 @@ impl<H: Heap> Actor<H> {
     #[inline]
     pub fn calloc(&mut self, size: usize) -> Object {
         let heap = self.heap;
-        let address = self.mallocs.call(|| heap.calloc(size));
+        let address = self.allocate(|| heap.calloc(size));
         self.took(address, size, "calloc")
     }
 
@@ -117,7 +127,7 @@ impl<H: Heap> Actor<H> {
     #[inline]
     pub fn aligned_alloc(&mut self, align: usize, size: usize) -> Object {
         let (heap, size) = (self.heap, size.next_multiple_of(align));
-        let address = self.mallocs.call(|| heap.aligned_alloc(align, size));
+        let address = self.allocate(|| heap.aligned_alloc(align, size));
         self.took(address, size, "aligned_alloc")
     }
 
@@ -126,8 +136,8 @@ impl<H: Heap> Actor<H> {
     pub fn realloc(&mut self, object: Object, size: usize) -> Object {
         let (heap, Object { address, size: old }) = (self.heap, object);
         // SAFETY: an object is the only handle on memory of this heap, and is consumed here.
-        let address = self.mallocs.call(|| unsafe { heap.realloc(address.as_ptr(), size) });
-        self.add_live(-signed(old));
+        let address = self.allocate(|| unsafe { heap.realloc(address.as_ptr(), size) });
+        self.gone(old);
         self.got(address, size, old, "realloc")
     }
 
@@ -135,10 +145,116 @@ impl<H: Heap> Actor<H> {
     #[inline]
     pub fn free(&mut self, object: Object) {
         let (heap, Object { address, size }) = (self.heap, object);
-        let address = black_box(address).as_ptr();
+        let address = address.as_ptr();
         // SAFETY: an object is the only handle on memory of this heap, and is consumed here.
-        self.frees.call(|| unsafe { heap.free(address) });
-        self.add_live(-signed(size));
+        let free = || unsafe { heap.free(address) };
+        if self.frees.is_due() {
+            self.publish();
+            self.frees.timed(free);
+        } else {
+            free();
+        }
+        self.gone(size);
+    }
+
+    /// `malloc` of `count` objects, each touched and put behind the others. What is counted stays in registers between two
+    /// samples. Does not return when memory is out.
+    #[inline]
+    pub fn malloc_each(
+        &mut self,
+        count: usize,
+        objects: &mut Vec<Object>,
+        mut size: impl FnMut(&mut Rng) -> usize,
+    ) {
+        let mut left = count;
+        while left > 0 {
+            let (heap, touch, quiet) = (self.heap, self.touch, left.min(self.mallocs.quiet() as usize));
+            let (mut sequence, mut allocated, mut rng, mut failed) =
+                (self.sequence, 0, self.rng.clone(), None);
+            let before = objects.len();
+            objects.extend((0..quiet).map_while(|_| {
+                if allocated >= UNPUBLISHED {
+                    return None;
+                }
+                let size = size(&mut rng);
+                let Some(address) = NonNull::new(heap.malloc(size)) else {
+                    failed = Some(size);
+                    return None;
+                };
+                let object = Object { address, size };
+                touch.write(&object, 0);
+                sequence = follow(sequence, size);
+                allocated += size as u64;
+                Some(object)
+            }));
+            (self.sequence, self.rng) = (sequence, rng);
+            self.allocated = self.allocated.wrapping_add(allocated);
+            let done = objects.len() - before;
+            self.mallocs.passed(done as u32);
+            if let Some(size) = failed {
+                self.out_of_memory("malloc", size);
+            }
+            self.publish();
+            left -= done;
+            if left > 0 && self.mallocs.quiet() == 0 {
+                let size = size(&mut self.rng);
+                objects.push(self.malloc(size));
+                left -= 1;
+            }
+        }
+    }
+
+    /// `free` of all these objects, in this order.
+    #[inline]
+    pub fn free_each(&mut self, objects: impl Iterator<Item = Object>) {
+        let (heap, mut objects) = (self.heap, objects);
+        loop {
+            let (mut freed, mut calls, quiet) = (0, 0, self.frees.quiet());
+            while calls < quiet && freed < UNPUBLISHED {
+                let Some(Object { address, size }) = objects.next() else { break };
+                // SAFETY: an object is the only handle on memory of this heap, and is consumed here.
+                unsafe { heap.free(address.as_ptr()) };
+                freed += size as u64;
+                calls += 1;
+            }
+            self.freed = self.freed.wrapping_add(freed);
+            self.frees.passed(calls);
+            self.publish();
+            let Some(object) = objects.next() else { return };
+            self.free(object);
+        }
+    }
+
+    /// Allocates an object of `size` bytes and frees it at once, `count` times.
+    #[inline]
+    pub fn malloc_and_free(&mut self, size: usize, count: u64) {
+        let mut left = count;
+        while left > 0 {
+            let (heap, touch) = (self.heap, self.touch);
+            let quiet = left.min(u64::from(self.mallocs.quiet().min(self.frees.quiet())));
+            let mut sequence = self.sequence;
+            for _ in 0..quiet {
+                let Some(address) = NonNull::new(heap.malloc(size)) else {
+                    self.out_of_memory("malloc", size)
+                };
+                touch.write(&Object { address, size }, 0);
+                sequence = follow(sequence, size);
+                // SAFETY: it has just come from this heap, and nobody else knows of it.
+                unsafe { heap.free(address.as_ptr()) };
+            }
+            self.sequence = sequence;
+            let bytes = (size as u64).wrapping_mul(quiet);
+            self.allocated = self.allocated.wrapping_add(bytes);
+            self.freed = self.freed.wrapping_add(bytes);
+            self.mallocs.passed(quiet as u32);
+            self.frees.passed(quiet as u32);
+            left -= quiet;
+            if left > 0 {
+                let object = self.malloc(size);
+                self.free(object);
+                left -= 1;
+            }
+        }
     }
 
     /// `malloc_usable_size(object)`. It differs from allocator to allocator: nothing that is asked for may follow from it.
@@ -181,12 +297,43 @@ impl<H: Heap> Actor<H> {
 
     #[inline]
     fn got(&mut self, address: *mut u8, size: usize, touched: usize, call: &str) -> Object {
-        let Some(address) = std::ptr::NonNull::new(address) else { self.out_of_memory(call, size) };
+        let Some(address) = NonNull::new(address) else { self.out_of_memory(call, size) };
         let object = Object { address, size };
         self.touch.write(&object, touched);
-        self.sequence = (self.sequence ^ size as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-        self.add_live(signed(size));
+        self.sequence = follow(self.sequence, size);
+        self.allocated = self.allocated.wrapping_add(size as u64);
+        if size >= PUBLISHED_AT_ONCE {
+            self.publish();
+        }
         object
+    }
+
+    /// Makes a call that allocates, timed or not.
+    #[inline]
+    fn allocate(&mut self, call: impl FnOnce() -> *mut u8) -> *mut u8 {
+        if self.mallocs.is_due() {
+            self.publish();
+            self.mallocs.timed(call)
+        } else {
+            call()
+        }
+    }
+
+    /// Counts an object of this size out.
+    #[inline]
+    fn gone(&mut self, size: usize) {
+        self.freed = self.freed.wrapping_add(size as u64);
+        if size >= PUBLISHED_AT_ONCE {
+            self.publish();
+        }
+    }
+
+    /// Shows others what has been counted. Negative where the seat frees what others allocated.
+    #[inline]
+    fn publish(&self) {
+        self.cell.ops.store(self.ops, Ordering::Relaxed);
+        let live = self.allocated.wrapping_sub(self.freed).cast_signed();
+        self.cell.live_bytes.store(live, Ordering::Relaxed);
     }
 
     /// Lets the main thread work, before others start.
@@ -206,6 +353,7 @@ impl<H: Heap> Actor<H> {
     /// Ends the run. A seat's thread is parked; the main thread finds its way back to [`Actor::on_main_thread`].
     #[cold]
     fn fail(&self, failure: Failure) -> ! {
+        self.publish();
         if self.on_main {
             resume_unwind(Box::new(failure));
         }
@@ -220,6 +368,7 @@ impl<H: Heap> Actor<H> {
 
     /// Says where the seat stands with regard to bursts.
     pub fn stage(&self, stage: Stage) {
+        self.publish();
         self.cell.set_stage(stage);
     }
 
@@ -232,17 +381,18 @@ impl<H: Heap> Actor<H> {
     /// Counts an operation of the workload.
     #[inline]
     pub fn operation(&mut self) {
-        count_one(&self.cell.ops);
+        self.operations(1);
     }
 
+    /// Counts operations of the workload.
     #[inline]
-    fn add_live(&self, bytes: i64) {
-        let live = &self.cell.live_bytes;
-        live.store(live.load(Ordering::Relaxed).wrapping_add(bytes), Ordering::Relaxed);
+    pub fn operations(&mut self, done: u64) {
+        self.ops = self.ops.wrapping_add(done);
     }
 
     /// Hands in what was recorded since the last time. `sequence` is added up by the caller from zero.
     pub fn hand_in(&mut self, records: &mut Records) {
+        self.publish();
         self.mallocs.take_into(&mut records.mallocs);
         self.frees.take_into(&mut records.frees);
         self.completions.take_into(&mut records.completions);

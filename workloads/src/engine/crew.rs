@@ -12,6 +12,7 @@ use arenalab_wire::units;
 
 use super::actor::{Actor, Records};
 use super::gate::Gate;
+use super::latency::Gap;
 use super::pattern::Pattern;
 use super::{Conductor, Stop};
 use crate::heap::{Heap, Touch};
@@ -139,7 +140,8 @@ fn system(what: &'static str) -> impl Fn(io::Error) -> Stop {
 fn enlist<P: Pattern, H: Heap>(crew: &Crew<P>, run: &Job, heap: H, index: u32) -> Member<P::Seat, H> {
     let rng = Rng::new(run.seed, u64::from(index));
     let cell = run.page.writable_seat(index as usize);
-    let actor = Actor::new(heap, run.touch, rng, index, cell, Arc::clone(&crew.gate), run.name);
+    let gap = Gap::for_operations(crew.share(Phase::Steady, index));
+    let actor = Actor::new(heap, run.touch, rng, index, cell, Arc::clone(&crew.gate), run.name, gap);
     let seat = crew.pattern.seat(index);
     let breath = crew.pattern.lifetime(index);
     Member { index, seat, actor, round: 0, begun: None, predecessor: None, breath }

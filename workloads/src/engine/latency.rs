@@ -1,6 +1,6 @@
-//! Latency of single calls, sampled: about one call in 64 is timed with the CPU's own counter and goes
-//! into a fixed-size histogram. The gap between samples varies from 32 to 95 calls, so that no rhythm of a
-//! workload can hide from it or always meet it.
+//! Latency of single calls, sampled: one call in 64 to 512 is timed with the CPU's own counter and goes into a
+//! fixed-size histogram. The gap between samples varies from half of its mean to one and a half, so that no rhythm of
+//! a workload can hide from it or always meet it.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -48,32 +48,66 @@ fn histogram() -> Latencies {
     Histogram::new_with_bounds(1, LONGEST_NS, DIGITS).unwrap_or_else(|_| unreachable!("constant bounds"))
 }
 
+/// Samples that are enough of one seat: short operations, of which there are many, are sampled less often, so that
+/// reading the clock is no part of what they cost.
+const ENOUGH: u64 = 8192;
+
+/// How often calls are timed: one in 2 to this power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap(u32);
+
+impl Gap {
+    /// For a seat that does so many operations.
+    pub fn for_operations(operations: u64) -> Self {
+        Self((operations / ENOUGH).max(1).ilog2().clamp(6, 9))
+    }
+
+    /// Calls until the next sample: the jitter's upper bits spread it.
+    fn calls(self, jitter: u32) -> u32 {
+        (1 << (self.0 - 1)) + (jitter >> (32 - self.0))
+    }
+}
+
 /// Samples of one kind of call.
 pub struct Sampler {
     timer: &'static Timer,
     countdown: u32,
+    gap: Gap,
     jitter: u32,
     histogram: Latencies,
 }
 
 impl Sampler {
     /// A sampler that has seen nothing; `salt` sets its rhythm.
-    pub fn new(salt: u32) -> Self {
-        Self { timer: timer(), countdown: 32, jitter: salt | 1, histogram: histogram() }
+    pub fn new(salt: u32, gap: Gap) -> Self {
+        Self { timer: timer(), countdown: gap.calls(0), gap, jitter: salt | 1, histogram: histogram() }
     }
 
-    /// Makes the call, timed or not.
+    /// Counts a call; whether it is one to be [timed](Sampler::timed).
     #[inline]
-    pub fn call<T>(&mut self, call: impl FnOnce() -> T) -> T {
+    pub fn is_due(&mut self) -> bool {
         self.countdown -= 1;
-        if self.countdown == 0 { self.timed(call) } else { call() }
+        self.countdown == 0
     }
 
+    /// Calls that may be made before one is due.
+    #[inline]
+    pub fn quiet(&self) -> u32 {
+        self.countdown - 1
+    }
+
+    /// Counts calls that were made, [`quiet`](Sampler::quiet) of them at most.
+    #[inline]
+    pub fn passed(&mut self, calls: u32) {
+        self.countdown -= calls;
+    }
+
+    /// Makes a call that is due, and times it.
     #[cold]
     #[inline(never)]
-    fn timed<T>(&mut self, call: impl FnOnce() -> T) -> T {
+    pub fn timed<T>(&mut self, call: impl FnOnce() -> T) -> T {
         self.jitter = self.jitter.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        self.countdown = 32 + (self.jitter >> 26);
+        self.countdown = self.gap.calls(self.jitter);
         let start = self.timer.clock.raw();
         let result = call();
         let took = self.timer.clock.delta_as_nanos(start, self.timer.clock.raw());
@@ -148,27 +182,42 @@ impl Default for Collected {
 mod tests {
     use super::*;
 
+    fn calls(sampler: &mut Sampler, count: u32) {
+        for _ in 0..count {
+            if sampler.is_due() {
+                sampler.timed(|| ());
+            }
+        }
+    }
+
     #[test]
-    fn about_one_call_in_64_is_sampled() {
-        let (mut sampler, mut total) = (Sampler::new(5), Collected::new());
-        let calls = (0..64_000).map(|n| sampler.call(|| n)).max();
-        assert_eq!(calls, Some(63_999));
-        sampler.take_into(&mut total);
-        let quantiles = total.take().unwrap();
-        assert!(quantiles.samples.abs_diff(1000) < 100, "{}", quantiles.samples);
-        assert!(quantiles.p50 <= quantiles.p99 && quantiles.p99 <= quantiles.max);
-        assert_eq!(total.take(), None);
+    fn one_call_in_the_gap_is_sampled() {
+        for (operations, gap) in [(0, 64), (500_000, 64), (2_000_000, 128), (1 << 22, 512), (u64::MAX, 512)] {
+            let (mut sampler, mut total) =
+                (Sampler::new(5, Gap::for_operations(operations)), Collected::new());
+            calls(&mut sampler, 1000 * gap);
+            sampler.take_into(&mut total);
+            let quantiles = total.take().unwrap();
+            assert!(quantiles.samples.abs_diff(1000) < 100, "{operations}: {}", quantiles.samples);
+            assert!(quantiles.p50 <= quantiles.p99 && quantiles.p99 <= quantiles.max);
+            assert_eq!(total.take(), None);
+        }
+    }
+
+    #[test]
+    fn what_is_called_is_returned() {
+        assert_eq!(Sampler::new(1, Gap::for_operations(1)).timed(|| 7), 7);
     }
 
     #[test]
     fn gaps_vary() {
-        let mut sampler = Sampler::new(1);
+        let mut sampler = Sampler::new(1, Gap::for_operations(1));
         let mut gaps = std::collections::BTreeSet::new();
         for _ in 0..200 {
             let gap = sampler.countdown;
             assert!((32..96).contains(&gap));
             gaps.insert(gap);
-            (0..gap).for_each(|_| sampler.call(|| ()));
+            calls(&mut sampler, gap);
         }
         assert!(gaps.len() > 30, "{gaps:?}");
     }

@@ -18,25 +18,37 @@ pub struct AllocTest {
     slots: usize,
     /// The largest object is 2 to this power.
     exponent: u32,
-    /// Where the groups begin, as a probability and as a slot; one more for the end.
-    chances: [f64; 8],
-    offsets: [usize; 8],
+    /// Where the groups end, as a probability in units of 2^-54.
+    ends: [u64; 7],
+    /// Groups by the upper bits of a random number: of those that are in two, the lower.
+    guide: Box<[u8; GUIDE]>,
+    /// The first slot of each group, and how many there are.
+    slots_of: [(usize, usize); 7],
 }
+
+/// Entries of the guide.
+const GUIDE: usize = 1024;
 
 impl AllocTest {
     fn slot(&self, rng: &mut Rng) -> usize {
-        let drawn = rng.unit();
-        let group = (1..7).find(|group| drawn < self.chances[*group]).unwrap_or(7) - 1;
-        let (low, high) = (self.offsets[group], self.offsets[group + 1]);
-        // A group can be empty where there are few slots.
-        (low + rng.below(high.saturating_sub(low))).min(self.slots - 1)
+        let bits = rng.bits();
+        let drawn = bits >> 10;
+        let mut group = usize::from(self.guide[(bits >> 54) as usize]);
+        while drawn >= self.ends[group] {
+            group += 1;
+        }
+        let (first, count) = self.slots_of[group];
+        // The lower 40 bits are even within every group: the rarest takes 2^40 of 2^54.
+        first + ((u128::from(bits << 24) * count as u128) >> 64) as usize
     }
 
     /// Every doubling of the size is half as likely as the one before.
     fn size(&self, rng: &mut Rng) -> usize {
-        let doublings = rng.bits().trailing_zeros().min(self.exponent - 3);
+        let bits = rng.bits();
+        let doublings = bits.trailing_zeros().min(self.exponent - 3);
         let low = 4usize << doublings;
-        low + 1 + rng.below(low)
+        // At most 27 of the lower bits have been looked at.
+        low + 1 + (((bits >> 32) * low as u64) >> 32) as usize
     }
 }
 
@@ -66,13 +78,22 @@ impl Workload for AllocTest {
 
     fn new(spec: &Spec, threads: u32) -> Self {
         let slots = (spec.get("slots") / u64::from(threads)).max(1) as usize;
-        let (mut chances, mut offsets) = ([0.0; 8], [0; 8]);
+        let (mut chance, mut first) = (0.0, 0);
+        let (mut ends, mut slots_of) = ([u64::MAX; 7], [(0, 1); 7]);
         for group in 0..7 {
-            chances[group + 1] = chances[group] + GROUPS[group];
-            offsets[group + 1] = offsets[group] + (slots as f64 * GROUPS[6 - group]) as usize;
+            let count = (slots as f64 * GROUPS[6 - group]) as usize;
+            let count = if group == 6 { slots - first } else { count };
+            chance += GROUPS[group];
+            if group < 6 {
+                ends[group] = (chance * (1u64 << 54) as f64) as u64;
+            }
+            // A group can be empty where there are few slots.
+            slots_of[group] = (first.min(slots - 1), count.max(1));
+            first += count;
         }
-        offsets[7] = slots;
-        Self { threads, slots, exponent: spec.get("exponent") as u32, chances, offsets }
+        let lower = |entry: usize| ends.iter().take_while(|end| **end <= (entry as u64) << 44).count() as u8;
+        let guide = Box::new(std::array::from_fn(lower));
+        Self { threads, slots, exponent: spec.get("exponent") as u32, ends, guide, slots_of }
     }
 
     fn seat(&self, _index: u32) -> Vec<Option<Object>> {
@@ -121,15 +142,29 @@ mod tests {
         let slots: Vec<usize> = (0..10_000).map(|_| pattern.slot(&mut rng)).collect();
         assert!(slots.iter().all(|slot| *slot < 100_000));
         let busy = slots.iter().filter(|slot| **slot < 9_888).count();
-        // The groups 0 to 2 are 90.112 % of the operations and 1.696 % of the slots.
-        assert!(busy > 8_800, "{busy}");
+        // The groups 0 to 3 are 98.304 % of the operations and 9.888 % of the slots.
+        assert!(busy.abs_diff(9_830) < 70, "{busy}");
+        let busiest = slots.iter().filter(|slot| **slot < 6).count();
+        assert!(busiest.abs_diff(2_621) < 220, "{busiest}");
+        // The last group is rare: 64 of a million operations.
+        let rare = (0..1_000_000).filter(|_| pattern.slot(&mut rng) >= 100_000 - 26_214).count();
+        assert!((20..140).contains(&rare), "{rare}");
+    }
+
+    #[test]
+    fn few_slots_are_all_in_range() {
+        let mut rng = Rng::new(3, 1);
+        for slots in 1..40 {
+            let pattern = AllocTest::new(&format!("alloc-test:slots={slots}").parse().unwrap(), 1);
+            assert!((0..2_000).all(|_| pattern.slot(&mut rng) < slots));
+        }
     }
 
     #[test]
     fn sizes_stay_in_range() {
         let pattern = AllocTest::new(&"alloc-test".parse().unwrap(), 1);
         let mut rng = Rng::new(2, 1);
-        let sizes: Vec<usize> = (0..20_000).map(|_| pattern.size(&mut rng)).collect();
+        let sizes: Vec<usize> = (0..200_000).map(|_| pattern.size(&mut rng)).collect();
         assert_eq!((sizes.iter().min(), sizes.iter().max()), (Some(&5), Some(&1024)));
     }
 }

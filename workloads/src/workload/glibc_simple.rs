@@ -85,11 +85,9 @@ impl Workload for GlibcSimple {
         while left > 0 {
             let (live, size) = self.stage(seat.done);
             let count = left.min(live as u64);
-            for _ in 0..count {
-                seat.objects.push(actor.malloc(size));
-                actor.operation();
-            }
-            seat.objects.drain(..).for_each(|object| actor.free(object));
+            actor.malloc_each(count as usize, &mut seat.objects, |_| size);
+            actor.operations(count);
+            actor.free_each(seat.objects.drain(..));
             seat.done += count;
             left -= count;
         }

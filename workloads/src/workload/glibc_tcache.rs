@@ -66,11 +66,9 @@ impl Workload for GlibcTcache {
         let mut left = ops;
         while left > 0 {
             let round = left.min(self.live as u64);
-            for _ in 0..round {
-                seat.objects.push(actor.malloc(seat.size));
-                actor.operation();
-            }
-            seat.objects.drain(..).rev().for_each(|object| actor.free(object));
+            actor.malloc_each(round as usize, &mut seat.objects, |_| seat.size);
+            actor.operations(round);
+            actor.free_each(seat.objects.drain(..).rev());
             seat.size = if seat.size + STEP > self.size_max { STEP } else { seat.size + STEP };
             left -= round;
         }

@@ -5,18 +5,32 @@ use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
 use crate::heap::{Heap, Object};
+use crate::random::{InverseSquares, Recording, Tape};
 use crate::spec::Spec;
 
 /// The pattern.
 pub struct GlibcThread {
     threads: u32,
     slots: usize,
-    size_min: usize,
-    size_max: usize,
+    sizes: InverseSquares,
+    slots_drawn: Recording,
+    sizes_drawn: Recording,
 }
 
+/// What a seat holds.
+pub struct Seat {
+    objects: Vec<Option<Object>>,
+    slots: Tape,
+    sizes: Tape,
+}
+
+/// Slots drawn beforehand for each slot that there is: all but 2 % of them are used. As many as in the original by default.
+const DRAWN: usize = 4;
+/// Sizes drawn beforehand, as in the original.
+const SIZES: usize = 8000;
+
 impl Workload for GlibcThread {
-    type Seat = Vec<Option<Object>>;
+    type Seat = Seat;
 
     const DESCRIPTION: Description = Description {
         name: "glibc-thread",
@@ -24,8 +38,8 @@ impl Workload for GlibcThread {
         description: "Each thread has a set of slots that begins empty; an operation frees what is in a random \
             slot and puts a new object there. The density of sizes falls with their square from 4 B to 32 KiB: \
             half of all objects are below 8 B, and a thread holds some 40 KiB. Nothing crosses threads. After \
-            bench-malloc-thread (glibc's benchtests, 2013); unlike the original slots and sizes are drawn anew \
-            instead of from tables of 4096 and 8000, and the work is fixed instead of the time. It stresses the \
+            bench-malloc-thread (glibc's benchtests, 2013); slots and sizes come from \
+            tables of 4096 and 8000 that are drawn beforehand, as in the original, but the work is fixed instead of the time. It stresses the \
             thread cache and, where arenas are shared, their locks. Look at throughput against the arena limit.",
         unit: "operations",
         params: &[
@@ -44,34 +58,46 @@ impl Workload for GlibcThread {
         Self {
             threads,
             slots: spec.get("slots") as usize,
-            size_min: spec.get("size_min") as usize,
-            size_max: spec.get("size_max") as usize,
+            sizes: InverseSquares::new(spec.get("size_min"), spec.get("size_max")),
+            slots_drawn: Recording::default(),
+            sizes_drawn: Recording::default(),
         }
     }
 
-    fn seat(&self, _index: u32) -> Vec<Option<Object>> {
-        (0..self.slots).map(|_| None).collect()
+    fn seat(&self, _index: u32) -> Seat {
+        Seat {
+            objects: (0..self.slots).map(|_| None).collect(),
+            slots: Tape::default(),
+            sizes: Tape::default(),
+        }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
         even_share(ops, self.threads, index)
     }
 
-    fn setup<H: Heap>(&self, _seat: &mut Vec<Option<Object>>, _actor: &mut Actor<H>) {}
+    fn prepare<H: Heap>(&self, actor: &mut Actor<H>) {
+        self.slots_drawn.record(DRAWN * self.slots, || actor.rng.below(self.slots));
+        self.sizes_drawn.record(SIZES, || self.sizes.draw(&mut actor.rng));
+    }
 
-    fn work<H: Heap>(&self, seat: &mut Vec<Option<Object>>, actor: &mut Actor<H>, ops: u64, _steady: bool) {
+    fn setup<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        seat.slots = self.slots_drawn.tape(&mut actor.rng);
+        seat.sizes = self.sizes_drawn.tape(&mut actor.rng);
+    }
+
+    fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, _steady: bool) {
         for _ in 0..ops {
-            let slot = actor.rng.below(self.slots);
-            if let Some(object) = seat[slot].take() {
+            let slot = &mut seat.objects[seat.slots.play()];
+            if let Some(object) = slot.take() {
                 actor.free(object);
             }
-            let size = actor.rng.inverse_square(self.size_min, self.size_max);
-            seat[slot] = Some(actor.malloc(size));
+            *slot = Some(actor.malloc(seat.sizes.play()));
             actor.operation();
         }
     }
 
-    fn drain<H: Heap>(&self, seat: &mut Vec<Option<Object>>, actor: &mut Actor<H>) {
-        seat.drain(..).flatten().for_each(|object| actor.free(object));
+    fn drain<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        seat.objects.drain(..).flatten().for_each(|object| actor.free(object));
     }
 }

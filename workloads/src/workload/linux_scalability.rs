@@ -49,11 +49,8 @@ impl Workload for LinuxScalability {
     fn setup<H: Heap>(&self, (): &mut (), _actor: &mut Actor<H>) {}
 
     fn work<H: Heap>(&self, (): &mut (), actor: &mut Actor<H>, ops: u64, _steady: bool) {
-        for _ in 0..ops {
-            let object = actor.malloc(self.size);
-            actor.free(object);
-            actor.operation();
-        }
+        actor.malloc_and_free(self.size, ops);
+        actor.operations(ops);
     }
 
     fn drain<H: Heap>(&self, (): &mut (), _actor: &mut Actor<H>) {}

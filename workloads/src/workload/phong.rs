@@ -5,14 +5,14 @@ use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
 use crate::heap::{Heap, Object};
+use crate::random::InverseSquares;
 use crate::spec::Spec;
 
 /// The pattern.
 pub struct Phong {
     threads: u32,
     slots: usize,
-    size_min: usize,
-    size_max: usize,
+    sizes: InverseSquares,
     growth: usize,
     resized: usize,
 }
@@ -48,8 +48,7 @@ impl Workload for Phong {
         Self {
             threads,
             slots: spec.get("slots") as usize,
-            size_min: spec.get("size_min") as usize,
-            size_max: spec.get("size_max") as usize,
+            sizes: InverseSquares::new(spec.get("size_min"), spec.get("size_max")),
             growth: spec.get("growth") as usize,
             resized: spec.get("resized") as usize,
         }
@@ -65,7 +64,7 @@ impl Workload for Phong {
 
     fn setup<H: Heap>(&self, seat: &mut Vec<Object>, actor: &mut Actor<H>) {
         for _ in 0..self.slots {
-            let size = actor.rng.inverse_square(self.size_min, self.size_max);
+            let size = self.sizes.draw(&mut actor.rng);
             seat.push(actor.malloc(size));
         }
     }
@@ -77,7 +76,7 @@ impl Workload for Phong {
             if actor.rng.chance(self.resized) && grown <= self.growth {
                 actor.resize(slot, grown);
             } else {
-                let size = actor.rng.inverse_square(self.size_min, self.size_max);
+                let size = self.sizes.draw(&mut actor.rng);
                 actor.replace(slot, |actor| actor.malloc(size));
             }
             actor.operation();

@@ -6,6 +6,7 @@ use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
 use crate::engine::mailbox::Mailbox;
 use crate::heap::{Heap, Object};
+use crate::random::{InverseSquares, Recording, Tape};
 use crate::spec::Spec;
 
 /// Batches that can lie in a thread's inbox; its sender frees what does not fit.
@@ -15,8 +16,8 @@ const INBOX: usize = 4;
 struct Batches {
     threads: u32,
     batch: usize,
-    size_min: usize,
-    size_max: usize,
+    sizes: InverseSquares,
+    sizes_drawn: Recording,
     /// One for each seat where batches are handed on.
     inboxes: Vec<Mailbox<Object>>,
 }
@@ -28,7 +29,11 @@ pub struct Seat {
     objects: Vec<Object>,
     arrived: Vec<Object>,
     batches: u64,
+    sizes: Tape,
 }
+
+/// Sizes drawn beforehand.
+const SIZES: usize = 8192;
 
 impl Batches {
     fn new(spec: &Spec, threads: u32, remote: bool) -> Self {
@@ -37,8 +42,8 @@ impl Batches {
         Self {
             threads,
             batch,
-            size_min: spec.get("size_min") as usize,
-            size_max: spec.get("size_max") as usize,
+            sizes: InverseSquares::new(spec.get("size_min"), spec.get("size_max")),
+            sizes_drawn: Recording::default(),
             inboxes: (0..inboxes).map(|_| Mailbox::new(INBOX * batch)).collect(),
         }
     }
@@ -46,14 +51,24 @@ impl Batches {
     fn seat(&self, index: u32) -> Seat {
         let room = if self.inboxes.is_empty() { 0 } else { INBOX * self.batch };
         let objects = Vec::with_capacity(self.batch * 2);
-        Seat { index, objects, arrived: Vec::with_capacity(room), batches: 0 }
+        Seat { index, objects, arrived: Vec::with_capacity(room), batches: 0, sizes: Tape::default() }
+    }
+
+    fn setup<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        seat.sizes = self.sizes_drawn.tape(&mut actor.rng);
+    }
+
+    fn prepare<H: Heap>(&self, actor: &mut Actor<H>) {
+        self.sizes_drawn.record(SIZES, || self.sizes.draw(&mut actor.rng));
     }
 
     fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64) {
-        for _ in 0..ops {
-            let size = actor.rng.inverse_square(self.size_min, self.size_max);
-            seat.objects.push(actor.malloc(size));
-            actor.operation();
+        let mut left = ops;
+        while left > 0 {
+            let count = left.min((self.batch - seat.objects.len()) as u64);
+            actor.malloc_each(count as usize, &mut seat.objects, |_| seat.sizes.play());
+            actor.operations(count);
+            left -= count;
             if seat.objects.len() >= self.batch {
                 self.turn(seat, actor);
             }
@@ -75,9 +90,9 @@ impl Batches {
             }
             seat.arrived.drain(..).for_each(|object| actor.free(object));
         } else if newest_first {
-            seat.objects.drain(half..).rev().for_each(|object| actor.free(object));
+            actor.free_each(seat.objects.drain(half..).rev());
         } else {
-            seat.objects.drain(..half).for_each(|object| actor.free(object));
+            actor.free_each(seat.objects.drain(..half));
         }
         // With batches of one object half is none.
         if seat.objects.len() >= self.batch {
@@ -125,7 +140,13 @@ macro_rules! batches {
                 even_share(ops, self.0.threads, index)
             }
 
-            fn setup<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}
+            fn prepare<H: Heap>(&self, actor: &mut Actor<H>) {
+                self.0.prepare(actor);
+            }
+
+            fn setup<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+                self.0.setup(seat, actor);
+            }
 
             fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, _steady: bool) {
                 self.0.work(seat, actor, ops);

@@ -57,11 +57,9 @@ impl Workload for ThreadTest {
         let mut left = ops;
         while left > 0 {
             let round = left.min(seat.capacity() as u64);
-            for _ in 0..round {
-                seat.push(actor.malloc(self.size));
-                actor.operation();
-            }
-            seat.drain(..).for_each(|object| actor.free(object));
+            actor.malloc_each(round as usize, seat, |_| self.size);
+            actor.operations(round);
+            actor.free_each(seat.drain(..));
             left -= round;
         }
     }

@@ -47,18 +47,17 @@ enum Role {
 impl Xmalloc {
     fn fill<H: Heap>(&self, mut objects: Vec<Object>, actor: &mut Actor<H>, count: usize) -> Batch {
         let list = actor.malloc((self.batch + 1) * size_of::<usize>());
-        for _ in 0..count {
-            let size = if self.size == 0 { SIZES[actor.rng.below(SIZES.len())] } else { self.size };
-            objects.push(actor.malloc(size));
-            actor.operation();
-        }
+        actor.malloc_each(count, &mut objects, |rng| {
+            if self.size == 0 { SIZES[rng.below(SIZES.len())] } else { self.size }
+        });
+        actor.operations(count as u64);
         Batch { list, objects }
     }
 }
 
 /// Frees a batch; its buffer.
 fn free<H: Heap>(mut batch: Batch, actor: &mut Actor<H>) -> Vec<Object> {
-    batch.objects.drain(..).for_each(|object| actor.free(object));
+    actor.free_each(batch.objects.drain(..));
     actor.free(batch.list);
     batch.objects
 }

@@ -7,8 +7,9 @@ use arenalab_workloads::model::Model;
 use clap::Args;
 
 use super::choice::{ChoiceArgs, read};
+use super::libc::LibcArgs;
 use super::program::ProgramArgs;
-use crate::plan::{Draft, Plan, PlanError, PlannedWorkload, draft::Axes, fields, from_toml};
+use crate::plan::{Draft, Plan, PlanError, PlannedLibc, PlannedWorkload, draft::Axes, fields, from_toml};
 
 /// What is measured. Every flag has its key in a plan file; flags override the file.
 #[derive(Clone, Debug, Default, Args)]
@@ -51,6 +52,9 @@ pub struct PlanArgs {
     /// [default: glibc, as it is]
     #[arg(long, value_name = "SPEC")]
     pub baseline: Option<String>,
+    /// What they run on.
+    #[command(flatten)]
+    pub libc: LibcArgs,
     /// Rounds, 1 to 100000; each runs every candidate once, in a new order [default: 16]
     #[arg(long, value_name = "N")]
     pub rounds: Option<String>,
@@ -124,7 +128,8 @@ impl PlanArgs {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| PlanError::new(format!("failed to read the plan {file}: {error}")))?;
-        let planned = read_models(from_toml::draft(&text, &file)?, path.parent())?;
+        let mut planned = read_models(from_toml::draft(&text, &file)?, path.parent())?;
+        planned.libcs = planned.libcs.map(|libcs| beside(libcs, path));
         let planned = said.over(planned).over(below);
         planned.complete().map_err(|error| error.in_file(&file))
     }
@@ -145,6 +150,7 @@ impl PlanArgs {
                     .map_err(|why| why.of_flag("arena-max"))?,
                 candidates: list(&self.candidates, str::parse).map_err(|why| why.of_flag("candidate"))?,
             },
+            libcs: self.libc.libcs()?,
             rounds: read(self.rounds.as_ref(), "rounds", fields::rounds)?,
             seed: read(self.seed.as_ref(), "seed", fields::seed)?,
             trim: self.trim.then_some(true),
@@ -183,6 +189,13 @@ fn read_models(mut draft: Draft, from: Option<&Path>) -> Result<Draft, PlanError
         }
     }
     Ok(draft)
+}
+
+/// C libraries whose directories are named from a plan file's own.
+fn beside(libcs: Vec<PlannedLibc>, plan: &Path) -> Vec<PlannedLibc> {
+    let plan = std::path::absolute(plan).unwrap_or_else(|_| plan.to_owned());
+    let from = plan.parent().unwrap_or(Path::new("/"));
+    libcs.into_iter().map(|libc| libc.from_directory(from)).collect()
 }
 
 /// Reads every value of a flag; `None` where it is not given.

@@ -74,6 +74,8 @@ pub struct Evidence {
     pub companions: Vec<Companion>,
     /// Allocators that can be preloaded.
     pub libraries: Vec<Library>,
+    /// Whether programs can run inside a root.
+    pub roots: Result<(), String>,
 }
 
 const MIB: u64 = 1 << 20;
@@ -122,6 +124,7 @@ pub fn findings(evidence: &Evidence) -> Vec<Finding> {
     findings.extend(memory(&evidence.readings));
     findings.extend(limits(&evidence.readings));
     findings.extend(kernel(&evidence.readings));
+    findings.push(roots(&evidence.roots));
     findings
 }
 
@@ -332,6 +335,17 @@ fn limits(readings: &Readings) -> Vec<Finding> {
         findings.push(warn("threads", format!("at most {tasks} processes and threads"), advice));
     }
     findings
+}
+
+/// What only `--root` needs is no fault of a host.
+fn roots(roots: &Result<(), String>) -> Finding {
+    let told = match roots {
+        Ok(()) => "programs can run inside a root with another glibc: --root NAME=DIR".to_owned(),
+        Err(why) => {
+            format!("programs cannot run inside a root (--root): {why}; --libc needs nothing of the kind")
+        }
+    };
+    ok("roots", told)
 }
 
 fn kernel(readings: &Readings) -> Vec<Finding> {

@@ -146,9 +146,11 @@ pub(super) fn libcs(libcs: &[Libc]) -> String {
     for libc in libcs {
         let version = libc.version.as_ref().map(|version| format!("glibc {version}"));
         let unknown = || "version unknown: no workload binary could be asked".to_owned();
-        table.add_row([libc.name.clone(), version.unwrap_or_else(unknown)]);
+        let place = libc.path.clone().unwrap_or_default();
+        table.add_row([libc.name.clone(), version.unwrap_or_else(unknown), place]);
     }
-    format!("C libraries\n{}", text(table))
+    let usage = "A root with another glibc is measured with --libc NAME=DIR, and looked at with it here";
+    format!("C libraries\n{}{usage}\n", text(table))
 }
 
 /// Published distributions of sizes.

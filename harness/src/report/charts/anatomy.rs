@@ -22,8 +22,12 @@ pub struct Bar {
     pub live: f64,
     /// Of the workload engine.
     pub engine: f64,
-    /// The allocator's own words.
-    pub says: String,
+    /// Free inside the allocator, by its own account; need not be resident.
+    pub free: Option<f64>,
+    /// The allocator's bookkeeping, by its own account.
+    pub metadata: Option<f64>,
+    /// Given back with `MADV_FREE` but still counted, after the drain.
+    pub lazy: Option<f64>,
 }
 
 /// The drawing.
@@ -38,7 +42,7 @@ pub struct Anatomy {
 }
 
 const TOP: f64 = 86.0;
-const ROW: f64 = 40.0;
+const ROW: f64 = 44.0;
 const NAMES: f64 = 206.0;
 
 impl Anatomy {
@@ -56,28 +60,36 @@ impl Anatomy {
         let (scale, unit) = (Scale::linear(from_zero(most), (panel.left, panel.right)), byte_unit(most));
         panel.x_axis(canvas, &scale, unit, &format!("RSS at the end of the work ({})", unit.name));
         self.key(canvas);
-        for (index, bar) in self.bars.iter().enumerate() {
-            Self::bar(canvas, bar, &scale, TOP + ROW * index as f64);
+        let names: Vec<&str> = self.bars.iter().map(|bar| bar.name.as_str()).collect();
+        let bold = Lettering::new(theme::SMALL, theme::INK).bold();
+        let names = super::distinct(&names, bold, NAMES - 20.0);
+        for (index, (bar, name)) in self.bars.iter().zip(&names).enumerate() {
+            Self::bar(canvas, (bar, name), &scale, TOP + ROW * index as f64);
         }
     }
 
     fn key<B: DrawingBackend>(&self, canvas: &mut Canvas<B>) {
         let family = self.bars.first().map_or(Family::Glibc, |b| Family::of(&b.name)).colour();
         let look = Lettering::new(theme::SMALL, theme::MUTED);
-        let mut x = NAMES;
+        let mut x = 16.0;
         let parts = [
             ("live bytes", family.mix(1.0)),
             ("engine's own", theme::MUTED.mix(0.5)),
             ("the rest: allocator, code, stacks", family.mix(0.35)),
         ];
+        let account = self.bars.iter().any(|bar| bar.free.is_some() || bar.metadata.is_some());
         for (word, colour) in parts {
             canvas.mark((x + 5.0, TOP - 16.0), Shape::Square, 6.0, colour);
             canvas.text((x + 16.0, TOP - 12.0), word, look);
-            x += look.width(word) + 36.0;
+            x += look.width(word) + 30.0;
+        }
+        if account {
+            canvas.rect((x, TOP - 18.0), (x + 14.0, TOP - 14.0), family.mix(0.7));
+            canvas.text((x + 20.0, TOP - 12.0), "free, by the allocator's own account", look);
         }
     }
 
-    fn bar<B: DrawingBackend>(canvas: &mut Canvas<B>, bar: &Bar, scale: &Scale, top: f64) {
+    fn bar<B: DrawingBackend>(canvas: &mut Canvas<B>, (bar, name): (&Bar, &str), scale: &Scale, top: f64) {
         let colour = Family::of(&bar.name).colour();
         let (zero, live) = (scale.at(0.0), scale.at(bar.live.min(bar.rss.median)));
         let engine = scale.at((bar.live + bar.engine).min(bar.rss.median));
@@ -88,14 +100,20 @@ impl Anatomy {
         let middle = top + 12.0;
         canvas.interval((scale.at(bar.rss.low), middle), (scale.at(bar.rss.high), middle), theme::INK, 1.2);
         let look = Lettering { bold: bar.strong, ..Lettering::new(theme::SMALL, theme::INK) };
-        let name = super::fitted(&bar.name, look, NAMES - 20.0);
-        canvas.text((NAMES - 10.0, top + 16.0), &name, look.align(Align::End));
+        canvas.text((NAMES - 10.0, top + 16.0), name, look.align(Align::End));
         let kept = (bar.rss.median - bar.live - bar.engine).max(0.0);
-        let mut words = format!("{} beyond live data", units::format_bytes(kept));
-        if !bar.says.is_empty() {
-            words = format!("{words}; by the allocator's own account {}", bar.says);
+        // What the allocator calls free need not be resident: a thin bar of its own, not a part of the RSS.
+        if let Some(free) = bar.free {
+            canvas.rect(
+                (engine, top + 20.0),
+                (scale.at(bar.live + bar.engine + free), top + 24.0),
+                colour.mix(0.7),
+            );
         }
-        canvas.text((zero + 2.0, top + 33.0), &words, Lettering::new(11.0, theme::MUTED));
+        let words = bar.words(kept);
+        let look = Lettering::new(11.0, theme::MUTED);
+        canvas.rect((zero + 1.0, top + 25.0), (zero + 5.0 + look.width(&words), top + 39.0), theme::SURFACE);
+        canvas.text((zero + 2.0, top + 36.0), &words, look);
         let says = format!(
             "{}: RSS {} (quartiles {}…{}), live {}, engine {}, the rest {}",
             bar.name,
@@ -107,5 +125,24 @@ impl Anatomy {
             units::format_bytes(kept)
         );
         canvas.spot((end, middle), 9.0, says);
+    }
+}
+
+impl Bar {
+    /// What stands below the bar.
+    fn words(&self, kept: f64) -> String {
+        let part = |bytes: Option<f64>, word: &str| {
+            bytes.map(|bytes| format!("{} {word}", units::format_bytes(bytes)))
+        };
+        let account: Vec<String> =
+            [part(self.free, "free"), part(self.metadata, "metadata")].into_iter().flatten().collect();
+        let mut words = format!("{} beyond live data", units::format_bytes(kept));
+        if !account.is_empty() {
+            words = format!("{words}; by the allocator's own account {}", account.join(", "));
+        }
+        if let Some(lazy) = self.lazy.filter(|bytes| *bytes > 0.0) {
+            words = format!("{words}; after the drain {} lazily freed", units::format_bytes(lazy));
+        }
+        words
     }
 }

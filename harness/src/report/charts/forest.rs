@@ -42,6 +42,8 @@ pub struct Forest {
     pub subtitle: String,
     /// For example `peak RSS`.
     pub objective: &'static str,
+    /// What the ratios are over: `the baseline`, `before`.
+    pub against: &'static str,
     /// Rows from the top.
     pub rows: Vec<Row>,
     /// Least ratio of throughput that the constraints allow.
@@ -51,8 +53,9 @@ pub struct Forest {
 const WIDTH: f64 = theme::WIDTH;
 const TOP: f64 = 92.0;
 const ROW: f64 = 22.0;
-const NAMES: f64 = 214.0;
-const WORD: f64 = 128.0;
+/// Least and most room for the labels; the columns take the rest.
+const NAMES: At = (150.0, 320.0);
+const WORD: f64 = 136.0;
 /// Ratios that make readable ticks.
 const TICKS: [f64; 17] =
     [0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 4.0, 10.0];
@@ -66,18 +69,31 @@ impl Forest {
     /// Draws.
     pub fn draw<B: DrawingBackend>(&self, canvas: &mut Canvas<B>) {
         super::heading(canvas, &self.title, &self.subtitle, WIDTH);
-        let middle = f64::midpoint(NAMES, WIDTH);
-        let rss = format!("{} against the baseline", self.objective);
-        self.column(canvas, (NAMES, middle - 10.0), &rss, None, |row| row.rss);
+        let names = self.names();
+        let middle = f64::midpoint(names, WIDTH);
+        let rss = format!("{} against {}", self.objective, self.against);
+        let throughput = format!("throughput against {}", self.against);
+        self.column(canvas, (names, middle - 10.0), &rss, None, |row| row.rss);
         let floor = self.floor;
-        self.column(canvas, (middle + 6.0, WIDTH - 4.0), "throughput against the baseline", floor, |row| {
-            row.throughput
-        });
-        for (index, row) in self.rows.iter().enumerate() {
-            let look = Lettering { bold: row.chosen, ..Lettering::new(theme::SMALL, theme::INK) };
-            let label = super::fitted(&row.label, look, NAMES - 20.0);
-            canvas.text((NAMES - 12.0, Self::row_at(index) + 4.0), &label, look.align(Align::End));
+        self.column(canvas, (middle + 6.0, WIDTH - 4.0), &throughput, floor, |row| row.throughput);
+        let labels: Vec<&str> = self.rows.iter().map(|row| row.label.as_str()).collect();
+        let bold = Lettering::new(theme::SMALL, theme::INK).bold();
+        let labels = super::distinct(&labels, bold, names - 20.0);
+        for (index, (row, label)) in self.rows.iter().zip(&labels).enumerate() {
+            let look = Self::look(row);
+            canvas.text((names - 12.0, Self::row_at(index) + 4.0), label, look.align(Align::End));
         }
+    }
+
+    fn look(row: &Row) -> Lettering {
+        Lettering { bold: row.chosen, ..Lettering::new(theme::SMALL, theme::INK) }
+    }
+
+    /// The room that the longest label takes.
+    fn names(&self) -> f64 {
+        let bold = Lettering::new(theme::SMALL, theme::INK).bold();
+        let widths = self.rows.iter().map(|row| bold.width(&words::clean(&row.label)));
+        (widths.fold(0.0, f64::max) + 22.0).clamp(NAMES.0, NAMES.1)
     }
 
     fn row_at(index: usize) -> f64 {
@@ -100,10 +116,10 @@ impl Forest {
         for (index, estimate) in estimates.iter().enumerate() {
             let y = Self::row_at(index);
             if let Some(estimate) = estimate {
-                self.estimate(canvas, &scale, index, estimate, right - WORD + 8.0);
+                self.estimate(canvas, &scale, index, estimate, right - WORD + 14.0);
             } else {
                 let look = Lettering::new(theme::SMALL, theme::MUTED);
-                canvas.text((right - WORD + 8.0, y + 4.0), "no figure", look);
+                canvas.text((right - WORD + 14.0, y + 4.0), "no figure", look);
             }
         }
     }

@@ -14,6 +14,8 @@ use crate::report::words;
 pub enum Role {
     /// The choice.
     Choice,
+    /// What the others are compared with, and is kept.
+    Kept,
     /// What the others are compared with.
     Baseline,
     /// On the Pareto front.
@@ -63,6 +65,8 @@ pub const SIZE: At = (theme::WIDTH, 480.0);
 
 /// With more candidates than this only those that matter are named at a distance.
 const CROWD: usize = 16;
+/// The most room that a name takes.
+const LONGEST: f64 = 260.0;
 
 struct Scales {
     panel: Panel,
@@ -160,10 +164,10 @@ impl Frontier {
             let (rss, rate) = (&point.rss, &point.throughput);
             canvas.interval((x.at(rss.low), at.1), (x.at(rss.high), at.1), colour, 1.2);
             canvas.interval((at.0, y.at(rate.low)), (at.0, y.at(rate.high)), colour, 1.2);
-            if point.role == Role::Baseline {
+            if matches!(point.role, Role::Baseline | Role::Kept) {
                 canvas.mark(at, family.shape(), 6.5, theme::INK);
             }
-            if point.role == Role::Choice {
+            if matches!(point.role, Role::Choice | Role::Kept) {
                 canvas.ring(at, 11.0, theme::INK, 2.0);
             }
             canvas.mark(at, family.shape(), if faint { 3.0 } else { 4.2 }, colour);
@@ -189,23 +193,39 @@ impl Frontier {
         }
     }
 
+    /// The part of a region that lies on the same side of the floor as `y`.
+    fn side(&self, scales: &Scales, whole: Area, y: f64) -> Area {
+        match self.floor.as_ref().filter(|(v, _)| scales.y.holds(*v)).map(|(v, _)| scales.y.at(*v)) {
+            Some(floor) if y <= floor => Area { bottom: floor, ..whole },
+            Some(floor) => Area { top: floor, ..whole },
+            None => whole,
+        }
+    }
+
     fn names<B: DrawingBackend>(&self, canvas: &mut Canvas<B>, scales: &Scales, placer: &mut Placer) {
         let mut ordered: Vec<&Point> = self.points.iter().collect();
         ordered.sort_by_key(|p| p.role);
-        for point in ordered {
+        let full: Vec<&str> = ordered.iter().map(|p| p.name.as_str()).collect();
+        let names = super::distinct(&full, Lettering::new(theme::SMALL, theme::INK).bold(), LONGEST);
+        for (point, name) in ordered.into_iter().zip(names) {
             let (suffix, bold) = match point.role {
                 Role::Choice => (" (choice)", true),
+                Role::Kept => (" (baseline, kept)", true),
                 Role::Baseline => (" (baseline)", true),
                 _ => ("", false),
             };
             let faint = point.role >= Role::Beaten;
             let colour = if faint { theme::MUTED } else { theme::INK };
             let look = Lettering { bold, ..Lettering::new(theme::SMALL, colour) };
-            let name = format!("{}{suffix}", words::shortened(&point.name, 34));
+            let name = format!("{name}{suffix}");
             let at = (scales.x.at(point.rss.estimate), scales.y.at(point.throughput.estimate));
             let near = clearance(point.role);
             let far = !faint || self.points.len() <= CROWD;
-            if let Some(placed) = placer.place(at, near, look.width(&name) + 2.0, look.size, far) {
+            let size = (look.width(&name) + 2.0, look.size);
+            // A name on the other side of the floor would say the opposite of its point.
+            let own_side = self.side(scales, placer.border(), at.1);
+            let beside = placer.place_within(own_side, at, near, size, far);
+            if let Some(placed) = beside.or_else(|| placer.place(at, near, size, far)) {
                 if placed.led {
                     let end = nearest(&placed.area, at);
                     canvas.line(&[at, end], theme::MUTED.mix(0.6), 0.7);
@@ -218,7 +238,7 @@ impl Frontier {
 
 /// How far a label stays from the middle of its point.
 fn clearance(role: Role) -> f64 {
-    if role == Role::Choice { 17.0 } else { 10.0 }
+    if matches!(role, Role::Choice | Role::Kept) { 17.0 } else { 10.0 }
 }
 
 fn nearest(area: &Area, (x, y): At) -> At {

@@ -79,15 +79,32 @@ impl Placer {
         self.taken.push(area);
     }
 
-    /// Places a label of a width and em size beside a point, at least `clear` from its middle; `None` where
+    /// Places a label of a size (width, em) beside a point, at least `clear` from its middle; `None` where
     /// there is no room near it, or close to it unless `far`. Call in the order of importance.
-    pub fn place(&mut self, point: At, clear: f64, width: f64, size: f64, far: bool) -> Option<Placed> {
+    pub fn place(&mut self, point: At, clear: f64, size: At, far: bool) -> Option<Placed> {
+        self.place_within(self.border, point, clear, size, far)
+    }
+
+    /// Where labels stay.
+    pub fn border(&self) -> Area {
+        self.border
+    }
+
+    /// The same as [`Self::place`], within a part of the border.
+    pub fn place_within(
+        &mut self,
+        border: Area,
+        point: At,
+        clear: f64,
+        size: At,
+        far: bool,
+    ) -> Option<Placed> {
         let distances = if far { &DISTANCES[..] } else { &DISTANCES[..2] };
         for distance in distances {
             for direction in DIRECTIONS {
-                let placed = candidate(point, direction, clear + distance, clear, (width, size));
+                let placed = candidate(point, direction, clear + distance, clear, size);
                 let free = |area: &Area| !self.taken.iter().any(|taken| taken.meets(area));
-                if placed.area.within(&self.border) && free(&placed.area) {
+                if placed.area.within(&border) && free(&placed.area) {
                     self.taken.push(placed.area);
                     return Some(placed);
                 }
@@ -137,7 +154,7 @@ mod tests {
         fn labels_never_cover_each_other(points in prop::collection::vec((0.0..500.0, 0.0..300.0), 1..40)) {
             let border = Area { left: 0.0, top: 0.0, right: 500.0, bottom: 300.0 };
             let mut placer = Placer::new(border);
-            let placed: Vec<_> = points.iter().filter_map(|p| placer.place(*p, 9.0, 80.0, 12.0, true)).collect();
+            let placed: Vec<_> = points.iter().filter_map(|p| placer.place(*p, 9.0, (80.0, 12.0), true)).collect();
             for (i, a) in placed.iter().enumerate() {
                 prop_assert!(a.area.within(&border));
                 prop_assert!(placed[..i].iter().all(|b| !a.area.meets(&b.area)));
@@ -155,7 +172,7 @@ mod tests {
     #[test]
     fn a_lone_label_goes_right_of_its_point() {
         let border = Area { left: 0.0, top: 0.0, right: 500.0, bottom: 300.0 };
-        let placed = Placer::new(border).place((100.0, 100.0), 9.0, 50.0, 12.0, true).unwrap();
+        let placed = Placer::new(border).place((100.0, 100.0), 9.0, (50.0, 12.0), true).unwrap();
         assert!(placed.at.0 > 100.0 && !placed.led);
     }
 }

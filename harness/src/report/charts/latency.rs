@@ -56,14 +56,16 @@ impl Latency {
 
     fn axes<B: DrawingBackend>(canvas: &mut Canvas<B>, panel: &Panel, scale: &Scale) {
         let look = Lettering::new(theme::SMALL, theme::MUTED);
-        let steps = (0..11).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10f64.powi(power)));
-        let mut free_below = f64::INFINITY;
-        for value in steps.filter(|v| scale.holds(*v)) {
-            let y = scale.at(value);
+        // Where not all steps have room for a label, only whole powers of ten have one: evenly spaced.
+        let decades = (0..11).map(|power| 10f64.powi(power));
+        let steps = decades.clone().flat_map(|ten| [1.0, 2.0, 5.0].map(|digit| digit * ten));
+        let steps: Vec<f64> = steps.filter(|v| scale.holds(*v)).collect();
+        let all = steps.windows(2).all(|w| scale.at(w[0]) - scale.at(w[1]) >= 17.0);
+        for value in &steps {
+            let y = scale.at(*value);
             canvas.line(&[(panel.left, y), (panel.right, y)], theme::GRID, 0.5);
-            if y <= free_below {
-                canvas.text((panel.left - 7.0, y + 4.0), &whole(value), look.align(Align::End));
-                free_below = y - 18.0;
+            if all || decades.clone().any(|ten| (ten / value - 1.0).abs() < 1e-9) {
+                canvas.text((panel.left - 7.0, y + 4.0), &whole(*value), look.align(Align::End));
             }
         }
         panel.base_line(canvas);
@@ -79,7 +81,10 @@ impl Latency {
         };
         let ends: Vec<f64> = self.curves.iter().map(last).collect();
         let places = spread_out(&ends, 15.0, (panel.top, panel.bottom));
-        for (curve, (end, at)) in self.curves.iter().zip(ends.iter().zip(places)) {
+        let labels: Vec<&str> = self.curves.iter().map(|c| c.name.as_str()).collect();
+        let bold = Lettering::new(theme::SMALL, theme::INK).bold();
+        let labels = super::distinct(&labels, bold, NAMES - 28.0);
+        for ((curve, name), (end, at)) in self.curves.iter().zip(&labels).zip(ends.iter().zip(places)) {
             let look = Lettering { bold: curve.strong, ..Lettering::new(theme::SMALL, theme::INK) };
             let from = place(panel, QUANTILES.len() - 1) + 8.0;
             canvas.line(
@@ -87,8 +92,7 @@ impl Latency {
                 curve.colour().mix(0.5),
                 0.8,
             );
-            let name = super::fitted(&curve.name, look, NAMES - 28.0);
-            canvas.text((panel.right + 18.0, at + 4.0), &name, look);
+            canvas.text((panel.right + 18.0, at + 4.0), name, look);
         }
     }
 }

@@ -6,9 +6,12 @@ pub mod axis;
 pub mod canvas;
 pub mod forest;
 pub mod frontier;
+pub mod growth;
+pub mod history;
 pub mod labels;
 pub mod ladder;
 pub mod latency;
+pub mod paired;
 pub mod svg;
 pub mod theme;
 pub mod timeline;
@@ -37,6 +40,10 @@ pub enum Drawing<'a> {
     Anatomy(anatomy::Anatomy),
     /// Quantiles of latency.
     Latency(latency::Latency),
+    /// RSS and throughput against threads.
+    Growth(growth::Growth),
+    /// RSS and throughput over campaigns.
+    History(history::History),
 }
 
 impl Drawing<'_> {
@@ -49,6 +56,8 @@ impl Drawing<'_> {
             Self::Forest(chart) => chart.size(),
             Self::Anatomy(chart) => chart.size(),
             Self::Latency(_) => latency::SIZE,
+            Self::Growth(_) => growth::SIZE,
+            Self::History(_) => history::SIZE,
         }
     }
 
@@ -61,6 +70,8 @@ impl Drawing<'_> {
             Self::Forest(chart) => (&chart.title, &chart.subtitle),
             Self::Anatomy(chart) => (&chart.title, &chart.subtitle),
             Self::Latency(chart) => (&chart.title, &chart.subtitle),
+            Self::Growth(chart) => (&chart.title, &chart.subtitle),
+            Self::History(chart) => (&chart.title, &chart.subtitle),
         }
     }
 
@@ -73,6 +84,8 @@ impl Drawing<'_> {
             Self::Forest(chart) => chart.draw(&mut canvas),
             Self::Anatomy(chart) => chart.draw(&mut canvas),
             Self::Latency(chart) => chart.draw(&mut canvas),
+            Self::Growth(chart) => chart.draw(&mut canvas),
+            Self::History(chart) => chart.draw(&mut canvas),
         }
         canvas.finish()
     }
@@ -112,14 +125,36 @@ fn heading<B: DrawingBackend>(canvas: &mut Canvas<B>, title: &str, subtitle: &st
     }
 }
 
+/// Names cut to a width so that they stay apart: in the middle; where that makes two the same, at the end;
+/// where that does so too, at the beginning.
+fn distinct(names: &[&str], look: Lettering, width: f64) -> Vec<String> {
+    // Of so many, few are named at all.
+    if names.len() > 300 {
+        return names.iter().map(|name| fitted(name, look, width)).collect();
+    }
+    let cuts: [fn(&str, usize) -> String; 3] = [words::shortened, words::headed, words::tailed];
+    let cut = |how: fn(&str, usize) -> String| -> Vec<String> {
+        names.iter().map(|name| fitted_by(name, look, width, how)).collect()
+    };
+    let apart = |cut: &Vec<String>| {
+        let pairs = cut.iter().enumerate().flat_map(|(i, a)| cut[..i].iter().map(move |b| (a, b)));
+        pairs.into_iter().all(|(a, b)| a != b)
+    };
+    cuts.into_iter().map(cut).find(apart).unwrap_or_else(|| cut(words::shortened))
+}
+
 /// A text cut to a width.
 fn fitted(text: &str, look: Lettering, width: f64) -> String {
+    fitted_by(text, look, width, words::shortened)
+}
+
+fn fitted_by(text: &str, look: Lettering, width: f64, cut: fn(&str, usize) -> String) -> String {
     let text = words::clean(text);
     let mut most = text.chars().count();
     let mut fitted = text.clone();
     while most > 4 && look.width(&fitted) > width {
         most -= 1;
-        fitted = words::shortened(&text, most);
+        fitted = cut(&text, most);
     }
     fitted
 }

@@ -36,6 +36,8 @@ pub const INK: RGBColor = RGBColor(0x1B, 0x1F, 0x24);
 pub const MUTED: RGBColor = RGBColor(0x57, 0x60, 0x6A);
 /// Grid lines.
 pub const GRID: RGBColor = RGBColor(0xE1, 0xE4, 0xE8);
+/// What leads from a figure to its name.
+pub const LEADER: RGBColor = RGBColor(0xB9, 0xC0, 0xC8);
 /// A region that is out of bounds.
 pub const FORBIDDEN: RGBColor = RGBColor(0xF6, 0xE9, 0xE4);
 /// Verdict `better`.

@@ -5,9 +5,8 @@ use plotters::prelude::*;
 use super::axis::{Panel, Scale, Unit, byte_unit, from_zero};
 use super::canvas::{Align, At, Canvas, Lettering};
 use super::labels::spread_out;
-use super::theme::{self, Family};
+use super::theme::{self, Family, Shape};
 use crate::format::series::Series;
-use crate::report::words;
 use crate::units;
 
 /// One candidate's trial.
@@ -51,7 +50,12 @@ impl Timeline<'_> {
         let y = Scale::linear(from_zero(most * 1.08), (panel.bottom, panel.top));
         let unit = byte_unit(most);
         panel.x_axis(canvas, &x, Unit { size: 1.0, name: "s" }, "seconds since the start of the trial");
-        panel.y_axis(canvas, &y, unit, &format!("RSS solid, live bytes dashed ({})", unit.name));
+        panel.y_axis(
+            canvas,
+            &y,
+            unit,
+            &format!("RSS solid; live bytes dashed, of the bold names ({})", unit.name),
+        );
         self.phases(canvas, &panel, &x);
         for track in self.tracks.iter().rev() {
             Self::track(canvas, track, &x, &y);
@@ -81,7 +85,8 @@ impl Timeline<'_> {
         let points = |values: &[u64]| -> Vec<At> {
             series.at_s.iter().zip(values).map(|(t, v)| (x.at(*t), y.at(*v as f64))).collect()
         };
-        if let Some(live) = &series.live {
+        // The work is the same under every candidate: live bytes of those that matter are enough.
+        if let Some(live) = series.live.as_ref().filter(|_| track.strong) {
             canvas.dashed(&points(live), colour, width * 0.7);
         }
         canvas.line(&points(&series.rss), colour, width);
@@ -101,14 +106,17 @@ impl Timeline<'_> {
         let ends: Vec<f64> =
             self.tracks.iter().map(|t| y.at(t.series.rss.last().copied().unwrap_or(0) as f64)).collect();
         let places = spread_out(&ends, 15.0, (panel.top, panel.bottom));
-        for (track, (end, place)) in self.tracks.iter().zip(ends.iter().zip(places)) {
+        let labels: Vec<&str> = self.tracks.iter().map(|t| t.series.candidate.as_str()).collect();
+        let bold = Lettering::new(theme::SMALL, theme::INK).bold();
+        let labels = super::distinct(&labels, bold, NAMES - 26.0);
+        for ((track, name), (end, place)) in self.tracks.iter().zip(&labels).zip(ends.iter().zip(places)) {
             let look = Lettering { bold: track.strong, ..Lettering::new(theme::SMALL, theme::INK) };
             let (left, right) = (panel.right + 3.0, panel.right + 18.0);
-            let last = x.at(track.series.at_s.last().copied().unwrap_or(0.0));
-            canvas.line(&[(last, *end), (left, *end)], track.colour().mix(0.35), 0.8);
-            canvas.line(&[(left, *end), (right, place)], track.colour(), 1.2);
-            let name = words::shortened(&track.series.candidate, if track.strong { 20 } else { 23 });
-            canvas.text((right + 4.0, place + 4.0), &name, look);
+            // The end of the trial is a dot; what leads from there to the name is no memory, and is faint.
+            let last = (x.at(track.series.at_s.last().copied().unwrap_or(0.0)), *end);
+            canvas.line(&[last, (left, *end), (right, place)], theme::LEADER, 0.8);
+            canvas.mark(last, Shape::Disc, 2.6, track.colour());
+            canvas.text((right + 4.0, place + 4.0), name, look);
         }
     }
 }

@@ -42,7 +42,14 @@ impl Playing<'_> {
     pub(super) fn refuse_no_op(&self, look: Option<&Look>, running: Option<Instant>) -> Result<(), Broken> {
         let settled = running.map_or(0.0, |begin| begin.duration_since(self.begin).as_secs_f64() + SETTLED_S);
         let Some(look) = look.filter(|look| look.at_s >= settled) else { return Ok(()) };
-        let why = look.served.as_ref().and_then(|served| judge::no_op(&self.spec.asked, served));
+        self.refuse(look.served.as_ref())
+    }
+
+    /// Fails where the candidate has no effect on a process, or where it runs on another C library than it should.
+    pub(super) fn refuse(&self, served: Option<&judge::Served>) -> Result<(), Broken> {
+        let Some(served) = served else { return Ok(()) };
+        let off = || self.spec.footing.as_ref().and_then(|footing| judge::off_footing(footing, served));
+        let why = judge::no_op(&self.spec.asked, served).or_else(off);
         why.map_or(Ok(()), |why| Err(Broken::NoOp(why)))
     }
 

@@ -8,6 +8,7 @@ use crate::format::trial::Effect;
 use crate::trial::elf::Facts;
 use crate::trial::executor::Asked;
 use crate::trial::heaps::Counted;
+use crate::trial::libc_root::Footing;
 
 /// What serves `malloc` in a process, as seen from outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +21,10 @@ pub struct Served {
     pub library: Option<PathBuf>,
     /// The dynamic loader.
     pub loader: Option<PathBuf>,
+    /// The C library.
+    pub libc: Option<PathBuf>,
+    /// Whether it runs as the trial was started: through the loader, or in the root, of another C library.
+    pub on_footing: bool,
     /// Files that it has mapped.
     pub files: Vec<PathBuf>,
     /// What its executable says.
@@ -60,6 +65,23 @@ pub fn no_op(asked: &Asked, served: &Served) -> Option<String> {
         (None, by) => format!("glibc's malloc does not serve this program, {by} does: {}", served.how),
     };
     Some(format!("no-op: {what} has no effect, as {why}{}", hint(asked, served)))
+}
+
+/// Why a process is not to be counted under a C library that the trial was started on, if so. One that has not got
+/// as far as to map a C library says nothing.
+pub fn off_footing(footing: &Footing, served: &Served) -> Option<String> {
+    let Footing { name, root, .. } = footing;
+    let asked = format!("asked for libc {name} ({})", root.version);
+    if !served.on_footing {
+        return Some(format!(
+            "{asked}, but the process that holds most memory, {}, was started anew by the program and runs on {}: a \
+             loader alone does not carry over to what a program starts",
+            served.executable.display(),
+            served.libc.as_deref().map_or_else(|| "no glibc".to_owned(), |libc| libc.display().to_string()),
+        ));
+    }
+    served.libc.as_ref()?;
+    footing.owns(&served.files).err().map(|why| format!("{asked}, but {why}"))
 }
 
 /// How the allocator that the program does have is tuned.

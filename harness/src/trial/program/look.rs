@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use procfs::process::{MMapPath, MemoryMap, Process};
+use procfs::process::{MemoryMap, Process};
 
 use super::judge::Served;
 use crate::trial::elf;
 use crate::trial::heaps::{self, Counted};
+use crate::trial::libc_root::seen;
+use crate::trial::libc_root::whole::as_inside;
 use crate::trial::readings::{self, Exact};
 use crate::trial::tree::{self, Member};
 
@@ -117,14 +119,49 @@ fn row(member: Member, all: &[Member], launcher: i32) -> Option<Row> {
     Some(Row { pid: member.pid, command: stat.comm, role, exact })
 }
 
-/// Executables that were read, by path, device and inode.
-#[derive(Default)]
-pub struct Elves(BTreeMap<PathBuf, elf::Facts>);
+/// A program that a loader was started to run: the process's executable is then the loader.
+#[derive(Clone, Debug)]
+pub struct Behind {
+    /// The loader.
+    pub loader: PathBuf,
+    /// The program.
+    pub program: PathBuf,
+}
+
+/// Executables that were read, by path.
+#[derive(Clone, Default)]
+pub struct Elves {
+    read: BTreeMap<PathBuf, elf::Facts>,
+    behind: Option<Behind>,
+    /// The root that all processes of the trial run in.
+    below: Option<PathBuf>,
+}
 
 impl Elves {
-    fn facts(&mut self, pid: i32, path: &Path) -> elf::Facts {
-        let read = || elf::read(Path::new(&format!("/proc/{pid}/exe"))).unwrap_or_default();
-        self.0.entry(path.to_owned()).or_insert_with(read).clone()
+    /// Those of a trial whose program may stand behind a loader, or run in a root.
+    pub fn of(behind: Option<Behind>, below: Option<PathBuf>) -> Self {
+        Self { read: BTreeMap::new(), behind, below }
+    }
+
+    /// Whether an executable is the loader that the trial's program stands behind.
+    pub fn is_behind(&self, executable: &Path) -> bool {
+        self.behind.as_ref().is_some_and(|behind| behind.loader == executable)
+    }
+
+    /// Whether a process runs on the host's C library, though the trial's program was started on another.
+    pub fn is_stranger(&self, pid: i32) -> bool {
+        let exe = || std::fs::read_link(format!("/proc/{pid}/exe"));
+        self.behind.is_some() && exe().is_ok_and(|exe| !self.is_behind(&exe))
+    }
+
+    /// The program that a process runs, and what its file says.
+    fn facts(&mut self, pid: i32, executable: PathBuf) -> (PathBuf, elf::Facts) {
+        let (program, file) = match &self.behind {
+            Some(behind) if behind.loader == executable => (behind.program.clone(), behind.program.clone()),
+            _ => (executable, PathBuf::from(format!("/proc/{pid}/exe"))),
+        };
+        let facts = self.read.entry(program.clone()).or_insert_with(|| elf::read(&file).unwrap_or_default());
+        (program, facts.clone())
     }
 }
 
@@ -141,17 +178,13 @@ const LIBRARIES: [(&str, &str); 8] = [
 ];
 
 fn served(process: &Process, maps: &[MemoryMap], elves: &mut Elves) -> Served {
-    let mut files: Vec<PathBuf> = maps
-        .iter()
-        .filter_map(|map| match &map.pathname {
-            MMapPath::Path(path) => Some(path.clone()),
-            _ => None,
-        })
-        .collect();
-    files.sort();
-    files.dedup();
+    let below = elves.below.clone();
+    let files = seen::files(maps, below.as_deref());
     let executable = process.exe().unwrap_or_default();
-    let facts = elves.facts(process.pid, &executable);
+    let on_footing =
+        elves.is_behind(&executable) || below.as_ref().is_some_and(|root| executable.starts_with(root));
+    let executable = below.map_or(executable.clone(), |root| as_inside(&executable, &root));
+    let (executable, facts) = elves.facts(process.pid, executable);
     let name =
         |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let environment: Option<BTreeMap<String, String>> = process.environ().ok().map(|all| {
@@ -160,10 +193,7 @@ fn served(process: &Process, maps: &[MemoryMap], elves: &mut Elves) -> Served {
     });
     let preloaded = environment.as_ref().and_then(|all| all.get("LD_PRELOAD")).map(PathBuf::from);
     let library = library(&files, preloaded.as_deref());
-    let libc = files.iter().find(|path| {
-        let file = name(path);
-        file.starts_with("libc.so.") || file.starts_with("libc-2.")
-    });
+    let libc = seen::libc(&files);
     let (by, how) = by(&facts, library.as_ref(), libc, &executable);
     let managed = files.iter().map(name).find_map(|file| managed_heap(&file));
     Served {
@@ -171,6 +201,8 @@ fn served(process: &Process, maps: &[MemoryMap], elves: &mut Elves) -> Served {
         how,
         library: library.map(|(_, path)| path),
         loader: crate::trial::tunables::loader_of(process),
+        libc: libc.cloned(),
+        on_footing,
         files,
         facts,
         executable,

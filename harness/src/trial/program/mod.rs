@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 use super::executor::TrialSpec;
 use super::launcher::{Ending, Job, Usage};
 use super::leash::{self, Leash, Started};
+use super::libc_root::script;
 use super::noise;
 use crate::plan::program::Program;
-use look::{Elves, Look};
+use look::{Behind, Elves, Look};
 use place::Place;
 use watch::{Seen, Watch};
 
@@ -115,6 +116,12 @@ impl Story {
 pub fn play(around: &Around, spec: &TrialSpec, program: &Program, begin: Instant) -> Result<Story, String> {
     let temporary = around.environment.get("TMPDIR").map_or("/tmp", String::as_str);
     let place = Place::make(Path::new(temporary), spec.threads)?;
+    let behind = spec.footing.as_ref().filter(|footing| !footing.whole).map(|footing| {
+        let found = script::behind(&spec.program, around.environment.get("PATH"));
+        let program = found.map_or_else(|_| spec.program.clone(), |behind| behind.program);
+        Behind { loader: footing.root.loader.clone(), program }
+    });
+    let elves = Elves::of(behind, spec.footing.as_ref().and_then(|footing| footing.seen_below()));
     let mut trial = Playing {
         around,
         spec,
@@ -123,7 +130,7 @@ pub fn play(around: &Around, spec: &TrialSpec, program: &Program, begin: Instant
         begin,
         deadline: begin + spec.timeout,
         story: Story::default(),
-        elves: Elves::default(),
+        elves,
     };
     let outcome = trial.all();
     trial.story.broken = outcome.err();
@@ -157,12 +164,13 @@ impl Playing<'_> {
         }
         let begin = Instant::now();
         let before = noise::mark();
-        let started = leash::start_program(self.around.executable, &self.job()).map_err(Broken::Failed)?;
+        let started = leash::start_program(self.around.executable, &self.job()?).map_err(Broken::Failed)?;
         let mut leash = match started {
             Started::Runs(leash) => leash,
             Started::Not(reason) => return Err(Broken::Failed(reason)),
         };
-        let watch = Watch::start(leash.launcher(), self.begin, !self.program.is_service());
+        let watch =
+            Watch::start(leash.launcher(), self.begin, !self.program.is_service(), self.elves.clone());
         let outcome = if self.program.is_service() {
             self.serve(&mut leash, &watch)
         } else {
@@ -177,14 +185,27 @@ impl Playing<'_> {
         outcome
     }
 
-    fn job(&mut self) -> Job {
+    fn job(&mut self) -> Result<Job, Broken> {
         let mut env = self.environment();
         env.extend(self.spec.asked.env.clone());
-        let (program, words) = self.command(&self.program.command);
-        Job {
-            program: if self.program.shell { program } else { self.spec.program.clone() },
-            arg0: words.first().cloned(),
-            args: words.into_iter().skip(1).collect(),
+        let (found, words) = self.command(&self.program.command);
+        let whole = self.spec.footing.as_ref().is_some_and(|footing| footing.whole);
+        let mut program = if self.program.shell && !whole { found } else { self.spec.program.clone() };
+        let arg0 = words.first().cloned();
+        let mut args: Vec<String> = words.into_iter().skip(1).collect();
+        if let Some(footing) = self.spec.footing.as_ref().filter(|footing| !footing.whole) {
+            let more = env.get("LD_LIBRARY_PATH");
+            let line = script::behind(&program, env.get("PATH")).and_then(|behind| {
+                let words = behind.words.iter().cloned().chain(args).collect::<Vec<_>>();
+                let arg0 = if behind.words.is_empty() { arg0.clone() } else { None };
+                footing.line(&behind.program, arg0.as_deref(), words, more)
+            });
+            (program, args) = line.map(|line| (line.program, line.args)).map_err(Broken::Failed)?;
+        }
+        Ok(Job {
+            program,
+            arg0,
+            args,
             env: env.into_iter().collect(),
             timeout_ms: (self.left() + self.spec.idle + self.program.stop.grace).as_millis() as u64,
             grace_ms: self.program.stop.grace.as_millis() as u64,
@@ -194,8 +215,18 @@ impl Playing<'_> {
             stop_group: self.program.shell,
             scratch: Some(self.place.places.dir.clone()),
             join: self.around.join.clone(),
+            inside: self.spec.footing.as_ref().and_then(|footing| footing.inside(self.shared())),
             cpus: self.spec.cpus_to_read(),
-        }
+        })
+    }
+
+    /// What of the host is there as well, where the program runs inside a root.
+    fn shared(&self) -> Vec<PathBuf> {
+        let footing = self.spec.footing.as_ref();
+        let alone =
+            |library: &PathBuf| library.is_file() && !footing.is_some_and(|footing| footing.has(library));
+        let library = self.spec.asked.preload.clone().filter(alone);
+        [self.place.places.dir.clone()].into_iter().chain(library).collect()
     }
 
     fn environment(&self) -> BTreeMap<String, String> {

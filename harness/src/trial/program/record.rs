@@ -11,6 +11,7 @@ use crate::format::trial::{
 };
 use crate::trial::ending;
 use crate::trial::executor::TrialSpec;
+use crate::trial::libc_root::banner;
 use crate::trial::noise;
 use crate::trial::sampler::{self, Sample};
 
@@ -35,6 +36,11 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
     let arenas = arenas.max_by_key(|counted| counted.arenas);
     let (effect, disproved) = judge::weigh(&spec.asked, served, arenas, besides.tunables.as_ref());
     let (mut status, mut reason) = classify(spec, story, besides);
+    let off =
+        spec.footing.as_ref().zip(served).and_then(|(footing, served)| judge::off_footing(footing, served));
+    if let Some(off) = off.filter(|_| status == Status::Ok) {
+        (status, reason) = (Status::Unsupported, Some(off));
+    }
     if status == Status::Ok && disproved {
         status = Status::Failed;
         reason = Some(format!("the candidate did not take effect: {}", effect.how));
@@ -42,6 +48,7 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
     let usage = story.usage.as_ref();
     let ok = status == Status::Ok;
     TrialRecord {
+        libc_version: served.and_then(|served| libc_version(spec, served)),
         status,
         reason,
         wall_s: story.wall_s.filter(|_| ok),
@@ -62,6 +69,15 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
         noise: noise_of(story),
         strays: story.ending.strays,
         ..empty
+    }
+}
+
+/// The version of the C library that a process has mapped, as its file says.
+fn libc_version(spec: &TrialSpec, served: &judge::Served) -> Option<String> {
+    let libc = served.libc.as_deref()?;
+    match spec.footing.as_ref().filter(|footing| footing.owns(&served.files).is_ok()) {
+        Some(footing) => Some(footing.root.version.clone()),
+        None => banner::of_file(libc),
     }
 }
 
@@ -145,6 +161,7 @@ fn own(story: &Story) -> OwnProgram {
         latency: story.latency.clone().map(|(value, unit)| Printed { value, unit }),
         stopped: story.stopped.clone(),
         output: kept.collect(),
+        host_libc: story.seen.strangers.iter().take(KEPT).cloned().collect(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::look::{self, Look};
 use super::watch::Watch;
-use super::{Broken, GLANCE, Playing, crash, helper, judge, ready};
+use super::{Broken, GLANCE, Playing, crash, helper, ready};
 use crate::plan::program::{How, StopSignal};
 use crate::trial::launcher::Usage;
 use crate::trial::leash::Leash;
@@ -15,15 +15,14 @@ impl Playing<'_> {
     pub(super) fn serve(&mut self, leash: &mut Leash, watch: &Watch) -> Result<(), Broken> {
         self.await_ready(leash, watch)?;
         let ready = self.look(leash);
-        if let Some(why) =
-            ready.as_ref().and_then(|look| judge::no_op(&self.spec.asked, look.served.as_ref()?))
-        {
+        if let Err(no_op) = self.refuse(ready.as_ref().and_then(|look| look.served.as_ref())) {
             // What it was seen by is in its record.
             self.story.end = ready;
-            return Err(Broken::NoOp(why));
+            return Err(no_op);
         }
         self.drive(leash, watch)?;
         self.story.end = self.look(leash);
+        self.refuse(self.story.end.as_ref().and_then(|look| look.served.as_ref()))?;
         self.stand_idle(leash, watch)?;
         self.story.drained = self.look(leash);
         self.stop(leash, watch)

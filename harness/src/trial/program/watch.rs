@@ -2,7 +2,7 @@
 //! who comes and goes at longer intervals, and for batch jobs, which stand still nowhere, an exact look at
 //! doubling times. Each interval is stretched so that it takes at most 1 % of the time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,6 +50,8 @@ pub struct Seen {
     pub look: Option<Look>,
     /// Seconds that exact looks took.
     pub looking_s: f64,
+    /// Processes that ran on the host's C library, though the program was started on another, by name.
+    pub strangers: BTreeSet<String>,
 }
 
 /// What the thread is asked besides.
@@ -69,12 +71,12 @@ pub struct Watch {
 
 impl Watch {
     /// Starts to watch the processes below a launcher; `looking` for exact looks at doubling times.
-    pub fn start(launcher: i32, begin: Instant, looking: bool) -> Self {
+    pub fn start(launcher: i32, begin: Instant, looking: bool, elves: Elves) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (ask, asked) = channel();
         let shared = Arc::clone(&seen);
         let thread = std::thread::spawn(move || {
-            let mut watcher = Watcher::new(launcher, begin, looking, shared);
+            let mut watcher = Watcher::new(launcher, begin, looking, elves, shared);
             let mut wait = Duration::ZERO;
             loop {
                 match asked.recv_timeout(wait) {
@@ -146,7 +148,7 @@ struct Watcher {
 }
 
 impl Watcher {
-    fn new(launcher: i32, begin: Instant, looking: bool, seen: Arc<Mutex<Seen>>) -> Self {
+    fn new(launcher: i32, begin: Instant, looking: bool, elves: Elves, seen: Arc<Mutex<Seen>>) -> Self {
         let now = Instant::now();
         Self {
             launcher,
@@ -156,7 +158,7 @@ impl Watcher {
             interval: INTERVAL,
             rescan: now,
             look: looking.then(|| now + FIRST_LOOK),
-            elves: Elves::default(),
+            elves,
         }
     }
 
@@ -217,12 +219,22 @@ impl Watcher {
         for (command, signal) in ended {
             self.fell(command, Some(signal));
         }
+        self.note_strangers();
         let high_water = self.refresh_largest();
         let count = self.known.len() as u32;
         self.seen(|seen| {
             seen.most = seen.most.max(count);
             seen.high_water = seen.high_water.max(high_water);
         });
+    }
+
+    fn note_strangers(&mut self) {
+        let strangers = self.known.keys().copied().filter(|pid| self.elves.is_stranger(*pid));
+        let name = |pid| Process::new(pid).and_then(|process| process.stat()).ok().map(|stat| stat.comm);
+        let names: Vec<String> = strangers.filter_map(name).collect();
+        if !names.is_empty() {
+            self.seen(|seen| seen.strangers.extend(names));
+        }
     }
 
     fn fell(&self, command: String, signal: Option<i32>) {

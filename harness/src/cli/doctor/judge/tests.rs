@@ -47,6 +47,7 @@ fn quiet() -> Evidence {
         steering: Vec::new(),
         companions: ["glibc", "jemalloc", "mimalloc"].map(companion_of).to_vec(),
         libraries: Vec::new(),
+        roots: Ok(()),
     }
 }
 
