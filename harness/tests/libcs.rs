@@ -11,6 +11,7 @@ use std::process::{Command, Output};
 
 use arenalab::format::predict::Host;
 use arenalab::knowledge::Version;
+use arenalab::knowledge::arena_limit::{Asked, Cpus, limit};
 use arenalab::knowledge::predict::{Side, predict};
 use arenalab::trial::host;
 use common::{arenalab, both, fresh, json, text, trials};
@@ -208,6 +209,27 @@ fn as_many_arenas_are_made_as_are_predicted() {
     for name in roots.iter().map(|root| root.name.as_str()).chain(["host"]) {
         let numbers = seen.iter().filter(|(libc, _)| *libc == format!("\"{name}\"")).count();
         assert!(numbers >= 5, "{name}: {seen:?}");
+    }
+}
+
+#[test]
+fn each_libc_makes_the_arenas_of_the_host_that_is_pretended() {
+    let Some((command, roots)) = command_and_roots() else { return };
+    for (cpus, threads) in [(64, 600), (1, 40)] {
+        let (_parent, dir) = fresh();
+        let (number, count) = (cpus.to_string(), threads.to_string());
+        let workload = "larson:ops=60k,slots=16";
+        let args =
+            [workload, "--cpus", &number, "--threads", &count, "--rounds", "1", "--candidate", "glibc"];
+        let rows = sweep(&command, &dir, &roots, &args);
+        assert_eq!(rows.len(), 2 * (roots.len() + 1));
+        for row in rows {
+            assert_eq!(row["status"], "ok", "{row}");
+            let version = row["libc_version"].as_str().unwrap().parse().unwrap();
+            let limit = limit(Some(version), Cpus { online: cpus, allowed: cpus }, Asked::default())
+                .within(threads + 1);
+            assert_eq!(row["arenas"]["observed"].as_u64(), limit, "{row}");
+        }
     }
 }
 

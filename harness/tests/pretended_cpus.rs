@@ -68,9 +68,28 @@ fn each_candidate_says_how_and_jemalloc_is_given_its_arenas() {
         |candidate: &str| trials(&dir).into_iter().find(|trial| trial["candidate"] == candidate).unwrap();
     let how = of("jemalloc")["effect"]["how"].as_str().unwrap().to_owned();
     assert!(how.contains("jemalloc reports narenas=64"), "{how}");
+    let chosen = common::json(&common::run(&["choose", text(&dir), "--json"]));
+    assert!(chosen["warnings"].to_string().contains("is not simulated"), "{chosen}");
     run_expecting(0, &["report", text(&dir)]);
     let report = std::fs::read_to_string(dir.join("report/report.md")).unwrap();
     assert!(report.contains("narenas=64 is set") && report.contains("is not simulated"), "{report}");
+}
+
+#[test]
+fn which_cpus_this_glibc_counts_is_tried() {
+    let engine = Path::new(env!("CARGO_BIN_EXE_arenalab")).with_file_name("arenalab-workload-glibc");
+    let output = Command::new(engine).arg("identify").output().unwrap();
+    let identity: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let online = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap();
+    let version: Version = identity["libc_version"].as_str().unwrap().parse().unwrap();
+    let counted = identity["counted_cpus"].as_str();
+    if !online.contains(['-', ',']) {
+        assert_eq!(counted, None, "one CPU tells nothing");
+    } else if (Version::new(2, 39)..Version::new(2, 44)).contains(&version) || version < Version::new(2, 34) {
+        assert_eq!(counted, Some("online"), "{identity}");
+    } else if version < Version::new(2, 39) {
+        assert!(matches!(counted, Some("online" | "affinity")), "{identity}");
+    }
 }
 
 #[test]

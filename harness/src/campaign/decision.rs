@@ -10,7 +10,7 @@ use crate::decide::question::Question;
 use crate::format::decision::{Decision, Ratio, ScenarioDecision, Verdict};
 use crate::format::manifest::Manifest;
 use crate::format::trial::{Status, TrialRecord};
-use crate::plan::{Candidate, apply};
+use crate::plan::{Candidate, apply, pretend};
 
 /// The ratio of the baseline to itself.
 const ITSELF: Ratio = Ratio { estimate: 1.0, low: 1.0, high: 1.0 };
@@ -57,6 +57,8 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
     decision.warnings.extend(plateau::not_reached(&campaign.trials, question.confidence));
     decision.warnings.extend(repeated(&campaign.trials));
     decision.warnings.extend(campaign.notes.iter().cloned());
+    let pretended = campaign.manifest.pretended_cpus.as_ref();
+    decision.warnings.extend(pretended.map(|pretended| pretend::note(pretended.cpus)));
     decision
 }
 

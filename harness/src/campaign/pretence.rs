@@ -35,9 +35,12 @@ pub fn pretended(cpus: u32, found: &Pretence, libcs: &[Libc], candidates: &[&Can
     PretendedCpus { cpus, file, no_file: found.no_file.clone(), ways }
 }
 
-/// The same for programs of the user's, of which it is not certain which C library they run on.
+/// The same for programs of the user's: which C library they run on, and what serves their malloc, is not certain.
 pub fn of_programs(mut pretended: PretendedCpus) -> PretendedCpus {
-    pretended.ways.iter_mut().for_each(|way| way.most_arenas = None);
+    for way in pretended.ways.iter_mut().filter(|way| way.candidate.starts_with("glibc")) {
+        way.most_arenas = None;
+        way.how += ", where that is what serves the program's malloc";
+    }
     pretended
 }
 

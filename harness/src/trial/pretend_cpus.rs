@@ -1,8 +1,5 @@
 //! Lets a trial's process see another number of CPUs online: in a mount namespace of its own, a file of ours lies
 //! over the kernel's list. Nobody else sees it, and it is gone with the last process of the trial.
-//!
-//! Root needs the mount namespace alone. Others get a user namespace as well, in which their user and group are
-//! what they are outside, so that the harness may still read and signal what runs there.
 
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,11 +7,11 @@ use std::path::Path;
 
 use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
-use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::executor::TrialSpec;
 use super::launcher::Job;
 use super::leash::{self, Started};
+use super::namespace::leave_the_others;
 use crate::format::trial::{Status, TrialRecord};
 use crate::plan::pretend::FILE;
 
@@ -67,26 +64,6 @@ fn write_new(path: &Path, content: &str) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o444).open(path)?;
     std::io::Write::write_all(&mut file, content.as_bytes())
-}
-
-/// Into a mount namespace of its own; with a user namespace where that takes one.
-fn leave_the_others() -> Result<(), Errno> {
-    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    // SAFETY: descriptors stay shared; this process has no other thread that could rely on what is unshared.
-    let alone = unsafe { unshare_unsafe(UnshareFlags::NEWNS) };
-    if alone != Err(Errno::PERM) {
-        return alone;
-    }
-    // SAFETY: as above.
-    unsafe { unshare_unsafe(UnshareFlags::NEWUSER | UnshareFlags::NEWNS) }?;
-    let map = |file: &str, content: String| {
-        fs::write(format!("/proc/self/{file}"), content)
-            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::PERM))
-    };
-    // Without this, the group may not be mapped (user_namespaces(7)).
-    map("setgroups", "deny".to_owned())?;
-    map("uid_map", format!("{user} {user} 1"))?;
-    map("gid_map", format!("{group} {group} 1"))
 }
 
 /// Whether this host allows it: tried with a process that reads the file.

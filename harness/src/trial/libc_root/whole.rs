@@ -14,10 +14,10 @@ use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, mount, mount_bind_recursive, mount_change, mount_remount,
 };
-use rustix::thread::{UnshareFlags, unshare_unsafe};
 use serde::{Deserialize, Serialize};
 
 use super::inside;
+use crate::trial::namespace::leave_the_others;
 
 /// What the kernel gives, and is the host's inside as well.
 const SYSTEM: [&str; 3] = ["/proc", "/sys", "/dev"];
@@ -141,26 +141,6 @@ pub fn as_inside(path: &Path, root: &Path) -> PathBuf {
 
 fn failed(what: &str, error: Errno) -> String {
     format!("this host does not allow {what} ({error})")
-}
-
-/// Into a mount namespace of its own; with a user namespace where that takes one.
-fn leave_the_others() -> Result<(), Errno> {
-    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    // SAFETY: descriptors stay shared; this process has no other thread that could rely on what is unshared.
-    let alone = unsafe { unshare_unsafe(UnshareFlags::NEWNS) };
-    if alone != Err(Errno::PERM) {
-        return alone;
-    }
-    // SAFETY: as above.
-    unsafe { unshare_unsafe(UnshareFlags::NEWUSER | UnshareFlags::NEWNS) }?;
-    let map = |file: &str, content: String| {
-        std::fs::write(format!("/proc/self/{file}"), content)
-            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::PERM))
-    };
-    // Without this, the group may not be mapped (user_namespaces(7)).
-    map("setgroups", "deny".to_owned())?;
-    map("uid_map", format!("{user} {user} 1"))?;
-    map("gid_map", format!("{group} {group} 1"))
 }
 
 #[cfg(test)]
