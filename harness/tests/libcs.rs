@@ -296,3 +296,51 @@ fn a_glibc_too_old_for_the_binaries_built_here_is_refused_with_what_to_do() {
         }
     }
 }
+
+#[test]
+fn a_rehearsal_has_a_verdict_for_each_step() {
+    let Some((command, roots)) = command_and_roots() else { return };
+    let (_parent, dir) = fresh();
+    let own = host::libc_version().unwrap().parse::<Version>().unwrap();
+    let older = roots.iter().filter(|root| root.version < own).flat_map(Root::flag);
+    let newer = roots.iter().filter(|root| root.version >= own).flat_map(Root::flag);
+    let libcs = older.chain(["--libc".to_owned(), "host".to_owned()]).chain(newer);
+    let args =
+        ["rehearse", "larson:ops=40k", "mail-server:ops=2k", "--threads", "4", "--rounds", "3", "--json"];
+    let mut line = Command::new(command);
+    line.env_remove("ARENALAB_LIBEXEC").args(args).args([
+        "--allocators",
+        "glibc",
+        "--arena-max",
+        "default,1",
+    ]);
+    let output = line.args(libcs).args(["--out", text(&dir)]).output().expect("arenalab can be started");
+    // Three rounds of a noisy host decide between these.
+    assert!(matches!(output.status.code(), Some(0 | 3 | 4)), "{}", both(&output));
+    let told = json(&output);
+    let steps = told["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), roots.len());
+    let mut before = told["libcs"][0]["name"].clone();
+    for step in steps {
+        assert_eq!(step["from"], before, "each step begins where the one before it ends");
+        before = step["to"].clone();
+        let version = |side: &str| step[side].as_str().unwrap().parse::<Version>().unwrap();
+        let (from, to) = (version("from_version"), version("to_version"));
+        assert!(from <= to, "{from} to {to}");
+        assert_eq!(step["expected"].as_array().unwrap().is_empty(), from == to, "{step}");
+        let verdict = step["verdict"].as_str().unwrap();
+        assert!(["unharmed", "mended", "undecided", "regression"].contains(&verdict), "{verdict}");
+        assert!(!step["reason"].as_str().unwrap().is_empty());
+        let scenarios = step["scenarios"].as_array().unwrap();
+        assert_eq!(scenarios.len(), 2);
+        for scenario in scenarios {
+            assert_eq!(
+                (&scenario["rounds"], scenario["candidates"].as_array().unwrap().len()),
+                (&3.into(), 2)
+            );
+        }
+    }
+    for row in trials(&dir) {
+        assert_eq!((&row["status"], &row["effect"]["verified"]), (&"ok".into(), &true.into()), "{row}");
+    }
+}

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::chapter::{Cell, Chapter, Line};
 use super::page::Page;
 use super::rehearsal::Outcome;
+use super::steps::Told;
 use super::story::{Figure, Story};
 
 /// Renders the report.
@@ -15,7 +16,8 @@ pub fn render(page: &Page) -> String {
         summary(&mut out, page);
     }
     for part in &page.parts {
-        campaign(&mut out, part, level);
+        let steps: &[Told] = if page.joined { &[] } else { &page.steps };
+        campaign(&mut out, part, steps, level);
         if !page.joined {
             between(&mut out, page);
         }
@@ -132,8 +134,14 @@ fn rehearsed(out: &mut String, outcome: &Outcome) {
     listed(out, "By glibc's sources this step changes:", &outcome.expected);
 }
 
-fn campaign(out: &mut String, story: &Story, level: usize) {
+fn campaign(out: &mut String, story: &Story, steps: &[Told], level: usize) {
     verdict(out, story, level);
+    for step in steps {
+        if let Some(outcome) = &step.rehearsed {
+            let (title, headline) = (text(&step.title), text(&outcome.headline));
+            let _ = writeln!(out, "{title}: **{headline}** ({}).\n", outcome.verdict);
+        }
+    }
     figures(out, &story.figures);
     open(out, story, level);
     let _ = writeln!(out, "{} Evidence\n", "#".repeat(level + 1));
