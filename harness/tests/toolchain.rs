@@ -66,6 +66,14 @@ fn two_builds_of_a_program_are_told_apart_with_their_flags() {
         assert!(changed.contains(&format!("program server: {what}").as_str()), "{changed:?}");
     }
     assert!(changed.iter().all(|what| what.starts_with("program server: ")), "the same host: {changed:?}");
+    let joined = keep.path().join("joined");
+    run_expecting(0, &["report", text(&before), text(&after), "--out", text(&joined)]);
+    for (file, words) in
+        [("report.md", "- changed: program server: flags: "), ("index.html", "<li>program server: flags: ")]
+    {
+        let page = std::fs::read_to_string(joined.join(file)).unwrap();
+        assert!(page.contains(words), "{file}");
+    }
     let told = both(&run_expecting(0, &["compare", text(&before), text(&after)]));
     let (flags, table) = (told.find("changed: program server: flags"), told.find("after / before"));
     assert!(flags.is_some() && flags < table, "{told}");

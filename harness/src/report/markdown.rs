@@ -58,6 +58,12 @@ fn between(out: &mut String, page: &Page) {
             let _ = writeln!(out, "Not compared: {}.\n", text(why));
             continue;
         }
+        for change in &step.changed {
+            let _ = writeln!(out, "- changed: {}", text(change));
+        }
+        if !step.changed.is_empty() {
+            out.push('\n');
+        }
         for warning in &step.warnings {
             let _ = writeln!(out, "> {}\n", text(warning));
         }

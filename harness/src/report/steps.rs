@@ -9,7 +9,7 @@ use super::charts::forest::{Estimate, Forest, Row};
 use super::rehearsal::Outcome;
 use super::story::Figure;
 use super::words;
-use crate::format::compare::{Compared, Entry, Metric};
+use crate::format::compare::{Change, Compared, Entry, Metric};
 use crate::format::decision::Objective;
 use crate::format::manifest::Scenario;
 
@@ -35,6 +35,8 @@ pub struct Told {
     pub title: String,
     /// Why there is no comparison.
     pub refused: Option<String>,
+    /// What changed: host, C library, programs and how they were built.
+    pub changed: Vec<String>,
     /// What must be known before believing it.
     pub warnings: Vec<String>,
     /// What only one side has.
@@ -73,12 +75,21 @@ const MOST_ROWS: usize = 30;
 /// The most lines of what only one side has.
 const MOST_UNMATCHED: usize = 20;
 
+/// The most lines of what changed.
+const MOST_CHANGED: usize = 40;
+
+fn changed(change: &Change) -> String {
+    let [before, after] = [&change.before, &change.after].map(|side| words::shortened(side, 160));
+    words::clean(&format!("{}: {before} before, {after} after", change.what))
+}
+
 /// Puts a step into words.
 pub fn tell(step: &Step, index: usize, figures: Vec<Figure>) -> Told {
     let mut told = Told {
         anchor: format!("between-{}", index + 1),
         title: words::clean(&format!("From {} to {}", step.before, step.after)),
         refused: None,
+        changed: Vec::new(),
         warnings: Vec::new(),
         unmatched: Vec::new(),
         confidence: String::new(),
@@ -89,6 +100,7 @@ pub fn tell(step: &Step, index: usize, figures: Vec<Figure>) -> Told {
     match &step.outcome {
         Err(why) => told.refused = Some(words::clean(why)),
         Ok(compared) => {
+            told.changed = compared.changed.iter().take(MOST_CHANGED).map(changed).collect();
             told.warnings = compared.warnings.iter().map(|w| words::clean(w)).collect();
             told.unmatched =
                 compared.unmatched.iter().take(MOST_UNMATCHED).map(|u| words::clean(u)).collect();
