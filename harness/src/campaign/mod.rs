@@ -1,6 +1,8 @@
 //! Schedule, journal and resume; drives trials for a strategy.
 
 pub mod decision;
+#[cfg(test)]
+mod fixture;
 pub mod journal;
 pub mod mechanism;
 mod plateau;

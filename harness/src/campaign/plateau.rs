@@ -77,7 +77,8 @@ fn words(scenario: &str, rising: Vec<Rising>, of: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::trial::{Burst, Effect, Noise, Rss};
+    use crate::campaign::fixture;
+    use crate::format::trial::{Burst, Rss};
 
     fn trial(candidate: &str, slope: f64) -> TrialRecord {
         let rss = Rss {
@@ -97,38 +98,10 @@ mod tests {
             source: String::new(),
         };
         TrialRecord {
-            workload: "larson".to_owned(),
-            threads: 4,
-            libc: "host".to_owned(),
-            libc_version: None,
             candidate: candidate.to_owned(),
-            round: 0,
-            attempt: 0,
-            position: 0,
-            twin: false,
-            host: "test".to_owned(),
-            status: Status::Ok,
-            reason: None,
             wall_s: Some(2.0),
-            throughput: None,
-            latency_ns: None,
-            cpu: None,
-            faults: None,
-            switches: None,
             rss: Some(rss),
-            burst: None,
-            live: None,
-            arenas: None,
-            anatomy: None,
-            allocator: None,
-            effect: Effect { verified: true, how: String::new() },
-            program: None,
-            memory_group: None,
-            pretended_cpus: None,
-            noise: Noise::default(),
-            strays: 0,
-            started_at: String::new(),
-            elapsed_s: 1.0,
+            ..fixture::trial(candidate)
         }
     }
 

@@ -6,7 +6,7 @@ use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
 use crate::engine::mailbox::Mailbox;
 use crate::heap::{Heap, Object};
-use crate::random::Rng;
+use crate::random::{Recording, Rng, Tape};
 use crate::spec::Spec;
 
 /// A bundle's header: what it holds, for whom, and the next one.
@@ -29,7 +29,11 @@ pub struct Rptest {
     /// Distances between slots that are filled, and that are freed, one after the other.
     scatter: (usize, usize),
     inboxes: Vec<Mailbox<Object>>,
+    sizes_drawn: Recording,
 }
+
+/// Sizes drawn beforehand, as many as the original has in its table.
+const SIZES: usize = 2000;
 
 /// What a seat holds.
 pub struct Seat {
@@ -40,6 +44,7 @@ pub struct Seat {
     loops: u64,
     target: u32,
     bundle: Vec<Object>,
+    sizes: Tape,
 }
 
 /// The smallest prime above `above` and 6 that does not divide `slots`: steps of it reach every slot.
@@ -76,7 +81,7 @@ impl Rptest {
 
     fn free_foreign<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
         self.inboxes[seat.index as usize].try_take(&mut seat.bundle, usize::MAX);
-        seat.bundle.drain(..).for_each(|object| actor.free(object));
+        actor.free_each(seat.bundle.drain(..));
     }
 
     fn fill<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, count: usize) {
@@ -84,7 +89,7 @@ impl Rptest {
             if let Some(object) = seat.slots[seat.fill_at].take() {
                 actor.free(object);
             }
-            let size = self.size(&mut actor.rng);
+            let size = seat.sizes.play();
             seat.slots[seat.fill_at] = Some(actor.malloc(size));
             seat.fill_at = (seat.fill_at + self.scatter.0) % self.slots;
         }
@@ -93,17 +98,14 @@ impl Rptest {
     /// Makes a bundle for the next of the other threads.
     fn send<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, count: usize) {
         let (header, list) = (actor.malloc(HEADER), actor.malloc(count * size_of::<usize>()));
-        for _ in 0..count {
-            let size = self.size(&mut actor.rng);
-            seat.bundle.push(actor.malloc(size));
-        }
+        actor.malloc_each(count, &mut seat.bundle, |_| seat.sizes.play());
         seat.bundle.extend([list, header]);
         seat.target = (seat.target + 1) % self.threads;
         if seat.target == seat.index {
             seat.target = (seat.target + 1) % self.threads;
         }
         if !self.inboxes[seat.target as usize].try_put(&mut seat.bundle) {
-            seat.bundle.drain(..).for_each(|object| actor.free(object));
+            actor.free_each(seat.bundle.drain(..));
         }
     }
 }
@@ -117,8 +119,8 @@ impl Workload for Rptest {
         description: "A loop frees objects from scattered slots, frees the bundles that other threads have left, \
             fills scattered slots with new objects, and every other loop allocates a bundle that another thread \
             will free. A loop is 30 to 99 allocations. After rptest (Jansson, rpmalloc-benchmark) with the \
-            settings of mimalloc-bench; unlike the original sizes and counts are drawn by the seed instead of \
-            from fixed tables, and bundles are drained at once where an inbox is full. Which bundles are there at a loop's start \
+            settings of mimalloc-bench; unlike the original a table of 2000 sizes and the counts are drawn by the \
+            seed, there is one iteration instead of two, and bundles are drained at once where an inbox is full. Which bundles are there at a loop's start \
             depends on timing; the sizes asked for do not. It stresses small and large bins together and remote \
             frees in bursts. Look at throughput, at peak RSS against live bytes, and at free bytes inside arenas.",
         unit: "loops",
@@ -156,20 +158,27 @@ impl Workload for Rptest {
             cross: if threads == 1 { 0 } else { spec.get("cross") },
             scatter: (fill, prime(slots, fill)),
             inboxes: (0..threads).map(|_| Mailbox::new(INBOX * (burst + 2))).collect(),
+            sizes_drawn: Recording::default(),
         }
     }
 
     fn seat(&self, index: u32) -> Seat {
         let slots = (0..self.slots).map(|_| None).collect();
         let bundle = Vec::with_capacity(INBOX * (self.burst + 2));
-        Seat { index, slots, fill_at: 0, free_at: 0, loops: 0, target: 0, bundle }
+        Seat { index, slots, fill_at: 0, free_at: 0, loops: 0, target: 0, bundle, sizes: Tape::default() }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
         even_share(ops, self.threads, index)
     }
 
-    fn setup<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}
+    fn prepare<H: Heap>(&self, actor: &mut Actor<H>) {
+        self.sizes_drawn.record(SIZES, || self.size(&mut actor.rng));
+    }
+
+    fn setup<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        seat.sizes = self.sizes_drawn.tape(&mut actor.rng);
+    }
 
     fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, _steady: bool) {
         for _ in 0..ops {
