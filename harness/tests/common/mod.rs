@@ -6,10 +6,13 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// The command, with an environment free of what the tests' own runner sets.
+/// The command, with an environment free of what the tests' own runner sets. Cargo leaves the shared libraries of the
+/// workspace beside the test binaries where nothing but tests was built.
 pub fn arenalab() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_arenalab"));
-    command.env_remove("NO_COLOR").env_remove("ARENALAB_LIBEXEC");
+    command.env_remove("NO_COLOR");
+    let test = std::env::current_exe().expect("a test knows its file");
+    command.env("ARENALAB_LIBEXEC", test.parent().expect("a file is in a directory"));
     command
 }
 
