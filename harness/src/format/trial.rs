@@ -258,7 +258,7 @@ pub struct Rss {
     /// Samples that entered `mean`.
     pub samples: u32,
     /// Rise of RSS in the steady phase, bytes a second: slope of the least-squares line through its samples but those
-    /// of the last tenth, when threads may end one by one. `null` with fewer than 10 of them.
+    /// of the first and the last tenth, when threads may begin and end one by one. `null` with fewer than 10 of them.
     #[serde(default)]
     pub slope: Option<f64>,
     /// Seconds that the exact readings took, during which the workload stood still.
