@@ -24,11 +24,27 @@ function hideTip() {
   tip.hidden = true;
 }
 
+// Of points that lie over each other the one whose middle is nearest, not the one that was drawn last.
+function nearest(e) {
+  const away = (spot) => {
+    const place = spot.getBoundingClientRect();
+    return Math.hypot(place.left + place.width / 2 - e.clientX, place.top + place.height / 2 - e.clientY);
+  };
+  const spots = document.elementsFromPoint(e.clientX, e.clientY).filter((at) => at.classList.contains("spot"));
+  return spots.reduce((best, spot) => (best && away(best) <= away(spot) ? best : spot), null);
+}
+
 for (const figure of document.querySelectorAll("figure")) {
   // The page's own tip takes the place of the browser's, which is slow and not there for the keyboard.
   for (const title of figure.querySelectorAll(".spot > title")) title.remove();
   // Not on the drawing itself: browsers stop at a drawing that listens for focus.
-  for (const [event, act] of [["pointerover", showTip], ["focusin", showTip], ["pointerout", hideTip], ["focusout", hideTip]]) {
+  for (const event of ["pointerover", "pointermove"]) {
+    figure.addEventListener(event, (e) => {
+      const spot = nearest(e);
+      if (spot) showTip(spot);
+    });
+  }
+  for (const [event, act] of [["focusin", showTip], ["pointerout", hideTip], ["focusout", hideTip]]) {
     figure.addEventListener(event, (e) => {
       if (e.target.classList.contains("spot")) act(e.target);
     });
