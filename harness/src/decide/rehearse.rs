@@ -81,7 +81,8 @@ fn matched<'a>(seen: &'a Observations, from: &str, to: &str) -> Vec<(&'a Scenari
 /// The choice if the libc were the only one.
 fn best_under(seen: &Observations, libc: &str, question: &Question) -> Decision {
     let scenarios = seen.scenarios.iter().filter(|scenario| scenario.libc == libc).cloned().collect();
-    choose(&Observations { scenarios, ..seen.clone() }, question)
+    let Observations { arms, baseline, twin, .. } = seen;
+    choose(&Observations { arms: arms.clone(), baseline: *baseline, twin: *twin, scenarios }, question)
 }
 
 /// What a scenario says of one candidate.

@@ -2,13 +2,12 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::presets::NOTHING;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use comfy_table::{Cell, CellAlignment};
 
 use serde::Serialize;
 
 use super::chapter::{self, family, ratio_cell};
-use super::terminal::{Paint, judged, wrapped};
+use super::terminal::{Paint, judged, plain_table, wrapped};
 use super::words;
 use crate::format::decision::{Apply, Feasible};
 use crate::format::manifest::Scenario;
@@ -189,13 +188,7 @@ fn keeps(row: &Rehearsed) -> &'static str {
 }
 
 fn table(rehearsal: &Rehearsal, step: &Step, scenario: &StepScenario, width: u16, colour: bool) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    if colour {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
+    let mut table = plain_table(width, colour);
     table.set_header(["", "candidate", "Δ RSS", "Δ throughput", "keeps today's level"]);
     for row in &scenario.candidates {
         table.add_row([

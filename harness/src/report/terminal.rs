@@ -91,7 +91,8 @@ pub(super) fn wrapped(text: &str, width: u16) -> String {
     out
 }
 
-fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, colour: bool) -> String {
+/// A table without lines, as wide as the terminal at most.
+pub(super) fn plain_table(width: u16, colour: bool) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     if colour {
@@ -99,6 +100,11 @@ fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, 
     } else {
         table.force_no_tty();
     }
+    table
+}
+
+fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, colour: bool) -> String {
+    let mut table = plain_table(width, colour);
     let most = scenario.standings.iter().filter_map(|s| s.rss.map(|l| l.estimate)).fold(0.0, f64::max);
     let unit = words::clean(&scenario.unit);
     let columns = columns(width);
