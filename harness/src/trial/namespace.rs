@@ -4,10 +4,17 @@
 //! they are outside, so that the harness may still read and signal what runs there.
 
 use rustix::io::Errno;
+use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
-/// Into a mount namespace of its own; with a user namespace where that takes one.
+/// Into a mount namespace of its own, from which no mount spreads to where this process came from; with a user namespace
+/// where that takes one.
 pub(super) fn leave_the_others() -> Result<(), Errno> {
+    unshare()?;
+    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
+}
+
+fn unshare() -> Result<(), Errno> {
     let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     // SAFETY: descriptors stay shared; this process has no other thread that could rely on what is unshared.
     let alone = unsafe { unshare_unsafe(UnshareFlags::NEWNS) };

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::io::Errno;
-use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
+use rustix::mount::mount_bind;
 
 use super::executor::TrialSpec;
 use super::launcher::Job;
@@ -41,9 +41,6 @@ fn list(cpus: u32) -> String {
 pub fn enter(cpus: u32, temporary: &Path) -> Result<(), String> {
     let failed = |what: &str, error: Errno| format!("{what} ({error})");
     leave_the_others().map_err(|error| failed("no mount namespace of its own is allowed", error))?;
-    // What is mounted here must not spread to where this process came from.
-    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
-        .map_err(|error| failed("mounts cannot be kept to themselves", error))?;
     let ours = temporary.join(format!(".arenalab-cpus-{}", std::process::id()));
     let written = write_new(&ours, &list(cpus));
     let laid =

@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: the real `arenalab`, started as a user would.
 #![allow(dead_code)]
 
+pub mod programs;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

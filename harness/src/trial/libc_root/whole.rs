@@ -11,9 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
-use rustix::mount::{
-    MountFlags, MountPropagationFlags, mount, mount_bind_recursive, mount_change, mount_remount,
-};
+use rustix::mount::{MountFlags, mount, mount_bind_recursive, mount_remount};
 use serde::{Deserialize, Serialize};
 
 use super::inside;
@@ -48,8 +46,6 @@ impl Inside {
     /// One clause: what the system does not allow.
     pub fn make(&self) -> Result<(), String> {
         leave_the_others().map_err(|error| failed("a mount namespace of its own", error))?;
-        mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
-            .map_err(|error| failed("mounts of its own", error))?;
         self.mount_layers()?;
         for path in SYSTEM {
             self.share(Path::new(path), true)?;
