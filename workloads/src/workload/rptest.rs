@@ -69,13 +69,19 @@ impl Rptest {
         self.size_min + (even * share) as usize
     }
 
+    /// The slot that is `step` slots, all of them at most, after one.
+    fn after(&self, slot: usize, step: usize) -> usize {
+        let next = slot + step;
+        if next >= self.slots { next - self.slots } else { next }
+    }
+
     fn free_some<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
         let frees = self.burst * actor.rng.between(LEAST, MOST) * 8 / 1000;
         for _ in 0..frees {
             if let Some(object) = seat.slots[seat.free_at].take() {
                 actor.free(object);
             }
-            seat.free_at = (seat.free_at + self.scatter.1) % self.slots;
+            seat.free_at = self.after(seat.free_at, self.scatter.1);
         }
     }
 
@@ -91,7 +97,7 @@ impl Rptest {
             }
             let size = seat.sizes.play();
             seat.slots[seat.fill_at] = Some(actor.malloc(size));
-            seat.fill_at = (seat.fill_at + self.scatter.0) % self.slots;
+            seat.fill_at = self.after(seat.fill_at, self.scatter.0);
         }
     }
 
@@ -156,7 +162,7 @@ impl Workload for Rptest {
             size_max: spec.get("size_max") as usize,
             shape: spec.get("shape"),
             cross: if threads == 1 { 0 } else { spec.get("cross") },
-            scatter: (fill, prime(slots, fill)),
+            scatter: (fill % slots, prime(slots, fill) % slots),
             inboxes: (0..threads).map(|_| Mailbox::new(INBOX * (burst + 2))).collect(),
             sizes_drawn: Recording::default(),
         }
