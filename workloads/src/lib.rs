@@ -16,6 +16,7 @@ pub mod allocator;
 pub mod catalogue;
 pub mod cli;
 pub mod engine;
+mod footprint;
 pub mod heap;
 pub mod memory;
 pub mod model;
