@@ -177,7 +177,18 @@ macro_rules! workloads {
             })+
             unreachable!("a spec is always made from the catalogue")
         }
+
+        /// Visits every workload, in the order in which they are listed.
+        pub fn visit_all(visitor: &mut impl Visitor) {
+            $(visitor.visit::<$pattern>();)+
+        }
     };
+}
+
+/// What is to be done with each workload as a type.
+pub trait Visitor {
+    /// Does it.
+    fn visit<W: Workload>(&mut self);
 }
 
 workloads![
