@@ -52,7 +52,7 @@ struct Crew<P: Pattern, H> {
     records: Mutex<Records>,
     /// The present thread of each seat.
     threads: Vec<Place<P::Seat, H>>,
-    /// Seats whose threads end and whose work goes on with the next generation.
+    /// Seats whose threads end all together, and are left to the main thread.
     ending: Mutex<Vec<u32>>,
     /// Operations of the warm-up and of the steady phase.
     warmup: u64,
@@ -117,15 +117,19 @@ pub fn perform<P: Pattern, H: Heap>(
         start(&crew, member).map_err(Stop::Failed)?;
     }
     let mut ops_before = 0;
+    let mut resting = Vec::with_capacity(run.threads as usize);
     for phase in [Phase::Setup, Phase::Warmup, Phase::Steady, Phase::Drain] {
         crew.gate.release(phase, (phase == Phase::Setup).then_some(started));
+        for member in resting.drain(..) {
+            start(&crew, member).map_err(Stop::Failed)?;
+        }
         if let Some(member) = &mut own {
             serve_here(&crew, member).map_err(failed)?;
         }
         let took = loop {
             conductor.watch(crew.gate.done()).map_err(Stop::Deserted)?;
             let took = crew.gate.outcome().map_err(failed)?;
-            if !renew(&crew).map_err(failed)? {
+            if !renew(&crew, &mut resting).map_err(failed)? {
                 break took;
             }
         };
@@ -200,8 +204,11 @@ fn succeed<P: Pattern, H: Heap>(
 }
 
 /// Starts the next generation once the last has ended, and says whether there is one: where nobody's work goes on, the
-/// phase is over.
-fn renew<P: Pattern, H: Heap>(crew: &Arc<Crew<P, H>>) -> Result<bool, Failure> {
+/// phase is over. Seats whose work of the phase is done rest until the next.
+fn renew<P: Pattern, H: Heap>(
+    crew: &Arc<Crew<P, H>>,
+    resting: &mut Vec<Box<Member<P::Seat, H>>>,
+) -> Result<bool, Failure> {
     let mut ending = std::mem::take(&mut *lock(&crew.ending));
     ending.sort_unstable();
     let ended = ending.iter().filter_map(|&index| {
@@ -209,7 +216,8 @@ fn renew<P: Pattern, H: Heap>(crew: &Arc<Crew<P, H>>) -> Result<bool, Failure> {
         // A thread that panicked has ended the process.
         thread.and_then(|thread| thread.join().ok().flatten())
     });
-    let mut members: Vec<_> = ended.collect();
+    let (mut members, done): (Vec<_>, Vec<_>) = ended.partition(|member| member.begun.is_some());
+    resting.extend(done);
     if let Some(first) = members.first_mut() {
         first.actor.on_main_thread(|actor| crew.pattern.between(actor))?;
     }
@@ -244,9 +252,7 @@ fn serve<P: Pattern, H: Heap>(
             // Its time is over: the successor gets the seat, with all objects, and goes on.
             member.begun = Some((phase, left));
             if crew.pattern.in_generations() {
-                lock(&crew.ending).push(member.index);
-                crew.gate.settle();
-                return Some(member);
+                return Some(rest(crew, member));
             }
             if let Err(failure) = succeed(crew, member) {
                 crew.gate.fail(failure);
@@ -255,8 +261,18 @@ fn serve<P: Pattern, H: Heap>(
         }
         crew.gate.arrive();
         member.actor.hand_in(&mut lock(&crew.records));
+        if crew.pattern.in_generations() {
+            return Some(rest(crew, member));
+        }
         crew.gate.settle();
     }
+}
+
+/// Leaves a seat to the main thread, which waits for the end of the calling thread.
+fn rest<P: Pattern, H: Heap>(crew: &Crew<P, H>, member: Box<Member<P::Seat, H>>) -> Box<Member<P::Seat, H>> {
+    lock(&crew.ending).push(member.index);
+    crew.gate.settle();
+    member
 }
 
 /// One phase of the main thread's seat, which has been released.

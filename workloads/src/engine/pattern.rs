@@ -21,7 +21,7 @@ pub trait Pattern: Send + Sync + 'static {
     fn lifetime(&self, index: u32) -> u64;
 
     /// Whether threads are replaced all together: the main thread waits for the end of all of them, and then starts
-    /// the next. Lives begin anew with each phase.
+    /// the next. All end with a phase too.
     fn in_generations(&self) -> bool {
         false
     }

@@ -93,7 +93,7 @@ pub trait Workload: Send + Sync + 'static {
     }
 
     /// Whether the threads that `lifetime` ends are replaced all together: the main thread waits for the end of all of
-    /// them, and then starts the next generation. Lives begin anew with each phase.
+    /// them, and then starts the next generation. All end with a phase too.
     fn in_generations(&self) -> bool {
         false
     }
