@@ -24,5 +24,6 @@ pub mod random;
 pub mod session;
 pub mod size_sets;
 pub mod spec;
+pub mod stack;
 pub mod subject;
 pub mod workload;

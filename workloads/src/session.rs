@@ -115,9 +115,12 @@ impl Conductor for Harness<'_> {
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
                 Ok(_) if both[0].revents().is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) => break,
+                Ok(_) => return Ok(()),
             }
         }
+    }
+
+    fn arrive(&mut self) -> io::Result<()> {
         self.channel.send_line(&self.arrived, None)?;
         match self.channel.receive()? {
             Some(ToEngine::Report) => Ok(()),

@@ -2,7 +2,7 @@
 
 mod support;
 
-use arenalab_wire::message::{Failure, FromEngine, Phase, ToEngine};
+use arenalab_wire::message::{Failure, FromEngine, Phase};
 use support::{BINARIES, Led, command};
 
 const PHASES: [Phase; 4] = [Phase::Setup, Phase::Warmup, Phase::Steady, Phase::Drain];
@@ -75,12 +75,9 @@ fn failures_are_told_before_the_end() {
         led.go();
         led.border(Phase::Warmup);
         led.go();
-        let mut said = led.channel.receive().unwrap();
-        if said == Some(FromEngine::Arrived) {
-            led.channel.send(&ToEngine::Report, None).unwrap();
-            said = led.channel.receive().unwrap();
-        }
-        let Some(FromEngine::Failed(Failure { out_of_memory: told, reason })) = said else {
+        let Some(FromEngine::Failed(Failure { out_of_memory: told, reason })) =
+            led.channel.receive().unwrap()
+        else {
             panic!("no failure was told");
         };
         assert_eq!(told, out_of_memory);

@@ -319,6 +319,34 @@ impl<H: Heap> Actor<H> {
         }
     }
 
+    /// Reads the first `bytes` of an object, or all where there are not so many.
+    #[inline]
+    pub fn read(&self, object: &Object, bytes: usize) {
+        if H::TOUCHABLE {
+            object.read(bytes);
+        }
+    }
+
+    /// Writes one byte of an object, where it has so many and they are to be touched.
+    #[inline]
+    pub fn write_at(&self, object: &mut Object, at: usize) {
+        if self.touch != Touch::Nothing {
+            object.write_at(at);
+        }
+    }
+
+    /// Makes calls whose memory is touched in another way; not at all in any case where the parameter `touch` says so.
+    #[inline]
+    pub fn touching<T>(&mut self, touch: Touch, calls: impl FnOnce(&mut Self) -> T) -> T {
+        let usual = self.touch;
+        if usual != Touch::Nothing {
+            self.touch = touch;
+        }
+        let result = calls(self);
+        self.touch = usual;
+        result
+    }
+
     #[inline]
     fn took(&mut self, address: *mut u8, size: usize, call: &str) -> Object {
         self.got(address, size, 0, call)
