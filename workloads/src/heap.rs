@@ -170,16 +170,89 @@ impl Object {
 
     /// Writes every byte and reads it back, `times` over.
     pub(crate) fn use_bytes(&mut self, times: usize) {
+        if self.size > 0 {
+            // SAFETY: the object is live and holds `size` bytes, one or more.
+            (0..times).for_each(|value| unsafe { use_each(self.address.as_ptr(), self.size, value as u8) });
+        }
+    }
+
+    /// The sum of all bytes, eight at a time: reads the whole object. All of it must have been written.
+    #[inline]
+    pub(crate) fn sum_bytes(&self) -> u64 {
+        // SAFETY: the object is live, and was written from its first to its last byte.
+        let bytes = unsafe { std::slice::from_raw_parts(self.address.as_ptr(), self.size) };
+        let (words, rest) = bytes.as_chunks::<8>();
+        let words = words.iter().fold(0, |sum: u64, word| sum.wrapping_add(u64::from_le_bytes(*word)));
+        rest.iter().fold(words, |sum, byte| sum.wrapping_add(u64::from(*byte)))
+    }
+
+    /// Writes its number to each byte, in a loop and not by `memset`, which takes objects of all lengths alike: as programs do
+    /// that compute what they write.
+    #[inline]
+    pub(crate) fn number_bytes(&mut self) {
+        const SIXTEEN: u128 = u128::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+        const EACH: u128 = u128::MAX / 255;
         let address = self.address.as_ptr();
-        for value in 0..times {
-            for at in 0..self.size {
-                // SAFETY: the object is live and holds `size` bytes; volatile, so that each access is made.
-                unsafe {
-                    let byte = address.add(at);
-                    byte.write_volatile(value as u8);
-                    byte.read_volatile();
-                }
+        let numbers = |at: usize| SIXTEEN + EACH * (at & 0xf0) as u128;
+        let mut at = 0;
+        // SAFETY: the object is live and holds `size` bytes.
+        unsafe {
+            while at + 16 <= self.size {
+                address.add(at).cast::<u128>().write_unaligned(numbers(at).to_le());
+                at += 16;
             }
+            if at + 8 <= self.size {
+                address.add(at).cast::<u64>().write_unaligned((numbers(at) as u64).to_le());
+                at += 8;
+            }
+            while at < self.size {
+                address.add(at).write_volatile(at as u8);
+                at += 1;
+            }
+        }
+        black_box(address);
+    }
+}
+
+/// Writes `value` to each byte and reads it back. The loop has the same place in a cache line in every program: where it had not,
+/// it would take up to half as long again.
+///
+/// # Safety
+/// `bytes` bytes from `address` on, one or more, can be written.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+unsafe fn use_each(address: *mut u8, bytes: usize, value: u8) {
+    // SAFETY: the caller's promise; it writes what it says, and nothing else.
+    unsafe {
+        std::arch::asm!(
+            ".p2align 6",
+            "2:",
+            "mov byte ptr [{at}], {value}",
+            "movzx {read:e}, byte ptr [{at}]",
+            "inc {at}",
+            "cmp {at}, {end}",
+            "jne 2b",
+            at = inout(reg) address => _,
+            end = in(reg) address.add(bytes),
+            value = in(reg_byte) value,
+            read = out(reg) _,
+            options(nostack),
+        );
+    }
+}
+
+/// Writes `value` to each byte and reads it back.
+///
+/// # Safety
+/// `bytes` bytes from `address` on can be written.
+#[cfg(not(target_arch = "x86_64"))]
+unsafe fn use_each(address: *mut u8, bytes: usize, value: u8) {
+    for at in 0..bytes {
+        // SAFETY: the caller's promise; volatile, so that each access is made.
+        unsafe {
+            let byte = address.add(at);
+            byte.write_volatile(value);
+            byte.read_volatile();
         }
     }
 }

@@ -23,5 +23,6 @@ pub mod random;
 pub mod session;
 pub mod size_sets;
 pub mod spec;
+pub mod startup;
 pub mod subject;
 pub mod workload;

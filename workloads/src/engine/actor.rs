@@ -1,5 +1,6 @@
 //! One seat's hands: makes the measured calls, touches what they return, counts and samples them.
 
+use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -287,6 +288,22 @@ impl<H: Heap> Actor<H> {
     pub fn use_bytes(&self, object: &mut Object, times: usize) {
         if H::TOUCHABLE {
             object.use_bytes(times);
+        }
+    }
+
+    /// Writes its number to each byte of an object: work with what was allocated.
+    #[inline]
+    pub fn number_bytes(&self, object: &mut Object) {
+        if H::TOUCHABLE {
+            object.number_bytes();
+        }
+    }
+
+    /// Reads all of an object, where every byte of new memory is written.
+    #[inline]
+    pub fn read_back(&self, object: &Object) {
+        if self.touch == Touch::All {
+            black_box(object.sum_bytes());
         }
     }
 

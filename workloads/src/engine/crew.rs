@@ -91,6 +91,7 @@ pub fn perform<P: Pattern, H: Heap>(
     let crew = Arc::new(Crew { pattern, gate, records, threads, warmup: run.warmup, steady: run.steady });
     let mut members: Vec<_> =
         (0..run.threads).map(|index| Box::new(enlist(&crew, run, heap, index))).collect();
+    crate::startup::forget();
     conductor.begin().map_err(Stop::Deserted)?;
 
     let started = Instant::now();

@@ -62,7 +62,7 @@ impl Workload for AllocTest {
             is in it or else fills it. Slots follow a six-fold 80/20 rule, so that few are busy and most are \
             long-lived; sizes go from 5 B to 1 KiB, each doubling half as likely as the one before. Nothing \
             crosses threads. After alloc-test (Hare and others, Testing Memory Allocators, 2018) with the slots \
-            and sizes of mimalloc-bench; unlike in the original objects are not read back before they are freed. It stresses bins and locality, and arena \
+            and sizes of mimalloc-bench; as there an object is written when it comes and read when it goes. It stresses bins and locality, and arena \
             locks where arenas are shared. Look at throughput, and at RSS against live bytes.",
         unit: "operations",
         params: &[
@@ -117,6 +117,7 @@ impl Workload for AllocTest {
         for _ in 0..ops {
             let slot = self.slot(&mut actor.rng);
             if let Some(object) = seat[slot].take() {
+                actor.read_back(&object);
                 actor.free(object);
             } else {
                 let size = self.size(&mut actor.rng);
@@ -127,7 +128,10 @@ impl Workload for AllocTest {
     }
 
     fn drain<H: Heap>(&self, seat: &mut Vec<Option<Object>>, actor: &mut Actor<H>) {
-        seat.iter_mut().filter_map(Option::take).for_each(|object| actor.free(object));
+        seat.iter_mut().filter_map(Option::take).for_each(|object| {
+            actor.read_back(&object);
+            actor.free(object);
+        });
     }
 }
 
