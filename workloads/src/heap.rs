@@ -168,11 +168,12 @@ impl Object {
         self.size
     }
 
-    /// Writes every byte and reads it back, `times` over.
-    pub(crate) fn use_bytes(&mut self, times: usize) {
+    /// Writes every byte, and reads it back where `READ` says so, `times` over.
+    pub(crate) fn use_bytes<const READ: bool>(&mut self, times: usize) {
         if self.size > 0 {
+            let address = self.address.as_ptr();
             // SAFETY: the object is live and holds `size` bytes, one or more.
-            (0..times).for_each(|value| unsafe { use_each(self.address.as_ptr(), self.size, value as u8) });
+            (0..times).for_each(|value| unsafe { use_each::<READ>(address, self.size, value as u8) });
         }
     }
 
@@ -214,45 +215,56 @@ impl Object {
     }
 }
 
-/// Writes `value` to each byte and reads it back. The loop has the same place in a cache line in every program: where it had not,
-/// it would take up to half as long again.
+/// Writes `value` to each byte, and reads it back where `READ` says so. The loop has the same place in a cache line in every
+/// program: where it had not, it would take up to half as long again.
 ///
 /// # Safety
 /// `bytes` bytes from `address` on, one or more, can be written.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-unsafe fn use_each(address: *mut u8, bytes: usize, value: u8) {
+unsafe fn use_each<const READ: bool>(address: *mut u8, bytes: usize, value: u8) {
+    macro_rules! each {
+        ($($read:literal)?) => {
+            std::arch::asm!(
+                ".p2align 6",
+                "2:",
+                "mov byte ptr [{at}], {value}",
+                $($read,)?
+                "inc {at}",
+                "cmp {at}, {end}",
+                "jne 2b",
+                at = inout(reg) address => _,
+                end = in(reg) address.add(bytes),
+                value = in(reg_byte) value,
+                out("ecx") _,
+                options(nostack),
+            )
+        };
+    }
     // SAFETY: the caller's promise; it writes what it says, and nothing else.
     unsafe {
-        std::arch::asm!(
-            ".p2align 6",
-            "2:",
-            "mov byte ptr [{at}], {value}",
-            "movzx {read:e}, byte ptr [{at}]",
-            "inc {at}",
-            "cmp {at}, {end}",
-            "jne 2b",
-            at = inout(reg) address => _,
-            end = in(reg) address.add(bytes),
-            value = in(reg_byte) value,
-            read = out(reg) _,
-            options(nostack),
-        );
+        if READ {
+            each!("movzx ecx, byte ptr [{at}]");
+        } else {
+            each!();
+        }
     }
 }
 
-/// Writes `value` to each byte and reads it back.
+/// Writes `value` to each byte, and reads it back where `READ` says so.
 ///
 /// # Safety
 /// `bytes` bytes from `address` on can be written.
 #[cfg(not(target_arch = "x86_64"))]
-unsafe fn use_each(address: *mut u8, bytes: usize, value: u8) {
+unsafe fn use_each<const READ: bool>(address: *mut u8, bytes: usize, value: u8) {
     for at in 0..bytes {
-        // SAFETY: the caller's promise; volatile, so that each access is made.
+        // SAFETY: the object is live and holds `bytes` bytes; volatile, so that each access is made.
         unsafe {
             let byte = address.add(at);
             byte.write_volatile(value);
-            byte.read_volatile();
+            if READ {
+                byte.read_volatile();
+            }
         }
     }
 }

@@ -283,11 +283,11 @@ impl<H: Heap> Actor<H> {
         *slot = self.realloc(Object { ..*slot }, size);
     }
 
-    /// Writes every byte of an object and reads it back, `times` over: work with what was allocated.
+    /// Writes every byte of an object, and reads it back where `READ` says so, `times` over: work with what was allocated.
     #[inline]
-    pub fn use_bytes(&self, object: &mut Object, times: usize) {
+    pub fn use_bytes<const READ: bool>(&self, object: &mut Object, times: usize) {
         if H::TOUCHABLE {
-            object.use_bytes(times);
+            object.use_bytes::<READ>(times);
         }
     }
 
