@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::allocator::Allocator;
 use crate::engine::Conductor;
 use crate::engine::latency::clock_cost_ns;
+use crate::program;
 
 /// Name under which the fingerprint of all sizes asked for stands in [`Inspection::other`].
 pub const SEQUENCE: &str = "engine.sequence";
@@ -63,7 +64,9 @@ impl<'a> Harness<'a> {
             match (self.channel.receive()?, sequence) {
                 (Some(ToEngine::Go), _) => return Ok(()),
                 (Some(ToEngine::Inspect), Some(sequence)) => {
+                    program::forget();
                     let inspection = inspection(self.allocator, sequence);
+                    program::forget();
                     self.channel.send(&FromEngine::Inspection(inspection), None)?;
                 }
                 (Some(ToEngine::Trim), Some(_)) => {

@@ -17,6 +17,7 @@ use super::pattern::Pattern;
 use super::{Conductor, Stop};
 use crate::heap::{Heap, Touch};
 use crate::memory;
+use crate::program;
 use crate::random::Rng;
 
 /// Stack of a worker thread. Only what is touched of it becomes resident.
@@ -91,7 +92,7 @@ pub fn perform<P: Pattern, H: Heap>(
     let crew = Arc::new(Crew { pattern, gate, records, threads, warmup: run.warmup, steady: run.steady });
     let mut members: Vec<_> =
         (0..run.threads).map(|index| Box::new(enlist(&crew, run, heap, index))).collect();
-    crate::startup::forget();
+    program::forget_start();
     conductor.begin().map_err(Stop::Deserted)?;
 
     let started = Instant::now();
@@ -106,12 +107,14 @@ pub fn perform<P: Pattern, H: Heap>(
     }
     let mut ops_before = 0;
     for phase in [Phase::Setup, Phase::Warmup, Phase::Steady, Phase::Drain] {
+        program::forget();
         crew.gate.release(phase, (phase == Phase::Setup).then_some(started));
         if let Some(member) = &mut own {
             serve_here(&crew, member).map_err(failed)?;
         }
         conductor.watch(crew.gate.done()).map_err(Stop::Deserted)?;
         let took = crew.gate.outcome().map_err(failed)?;
+        program::forget();
         run.page.set_engine_bytes(memory::bytes());
         let totals = run.page.totals();
         let Taken { malloc_ns, free_ns, op_ns, sequence } = crew.take_records();

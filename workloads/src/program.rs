@@ -1,17 +1,23 @@
-//! What start-up leaves behind in memory, given back before a run.
+//! The pages of the program itself: its code and constants, and those of its libraries.
 //!
-//! Parsing arguments and relocating the program touch most of its text, and the kernel maps what lies around. A program that
-//! did nothing but the workload would not have these pages, and where it needs a few megabytes they would hide how
-//! candidates differ. They are clean pages of files: what is needed again comes back by a minor fault.
+//! Starting up and answering the harness take far more code than a workload, and the kernel maps what lies around what is
+//! used. In a program that did nothing but the workload these pages would not be there; with a workload that needs a few
+//! megabytes they would hide how candidates differ. They are clean pages of files, given back at the borders between
+//! phases: what is needed again comes back by a minor fault.
 
 use std::ffi::c_int;
 
 use libc::{dl_phdr_info, size_t};
 
-/// Gives back the clean pages of the program and its libraries, and lets the peak of RSS begin anew.
+/// Gives back the pages of code and constants of the program and its libraries.
 pub fn forget() {
     // SAFETY: the callback matches, and keeps nothing of what it is shown.
     unsafe { libc::dl_iterate_phdr(Some(forget_object), std::ptr::null_mut()) };
+}
+
+/// Does the same, and lets the peak of RSS begin anew.
+pub fn forget_start() {
+    forget();
     // Linux before 4.0, or /proc in an unusual place: then the peak is that of start-up, where it is higher.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
