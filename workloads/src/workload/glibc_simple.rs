@@ -1,7 +1,9 @@
 //! `glibc-simple`: so many objects of one size, then all freed, after glibc's bench-malloc-simple.
 
-use std::panic::resume_unwind;
-use std::thread::ScopedJoinHandle;
+use std::any::Any;
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::{null, null_mut};
 
 use super::Workload;
 use crate::catalogue::{Description, Param};
@@ -20,8 +22,6 @@ const FACTORS: [usize; 3] = [1, 2, 4];
 const TURNS: u32 = 4;
 /// The turn of the other thread.
 const ELSEWHERE: u32 = 2;
-/// Stack of the other thread.
-const STACK: usize = 256 << 10;
 
 /// The pattern.
 pub struct GlibcSimple {
@@ -53,18 +53,43 @@ impl Seat {
 
     /// The same on a thread that lives no longer.
     fn turn_elsewhere<H: Heap>(&mut self, actor: &mut Actor<H>, size: usize, ops: u64) {
-        let done = std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().stack_size(STACK);
-            let (seat, hands) = (&mut *self, &mut *actor);
-            thread.spawn_scoped(scope, move || seat.turn(hands, size, ops)).map(ScopedJoinHandle::join)
-        });
-        match done {
-            Ok(Ok(())) => {}
+        let mut errand = Errand { seat: self, actor, size, ops, thrown: None };
+        let mut thread = 0;
+        // SAFETY: the thread ends before this function does, and meanwhile nothing here uses what it was given.
+        let error = unsafe {
+            let data = (&raw mut errand).cast();
+            match libc::pthread_create(&raw mut thread, null(), run::<H>, data) {
+                0 => libc::pthread_join(thread, null_mut()),
+                error => error,
+            }
+        };
+        if error != 0 {
+            let why = std::io::Error::from_raw_os_error(error);
+            errand.actor.give_up(format!("failed to start a thread: {why}"));
+        }
+        if let Some(thrown) = errand.thrown {
             // The failure of the main thread's seat finds its way back from there.
-            Ok(Err(thrown)) => resume_unwind(thrown),
-            Err(why) => actor.give_up(format!("failed to start a thread: {why}")),
+            resume_unwind(thrown);
         }
     }
+}
+
+/// What the other thread is to do, and how it ended.
+struct Errand<'a, H> {
+    seat: &'a mut Seat,
+    actor: &'a mut Actor<H>,
+    size: usize,
+    ops: u64,
+    thrown: Option<Box<dyn Any + Send>>,
+}
+
+/// The other thread. Started with the system's own call: less code becomes resident than with Rust's.
+extern "C" fn run<H: Heap>(errand: *mut c_void) -> *mut c_void {
+    // SAFETY: whoever started it waits for its end, and uses nothing of this before.
+    let errand = unsafe { &mut *errand.cast::<Errand<H>>() };
+    let work = AssertUnwindSafe(|| errand.seat.turn(errand.actor, errand.size, errand.ops));
+    errand.thrown = catch_unwind(work).err();
+    null_mut()
 }
 
 impl Workload for GlibcSimple {
