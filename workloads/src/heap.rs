@@ -1,7 +1,6 @@
-//! The calls that are measured, and the objects they return.
+//! The calls that are measured.
 
 use std::hint::black_box;
-use std::ptr::NonNull;
 
 /// The same address, of which the compiler knows nothing any more: neither that it came from `malloc`, nor that what
 /// follows frees it. [`black_box`] would carry it through memory, which takes longer than a fast `malloc`.
@@ -149,116 +148,5 @@ unsafe impl Heap for NullHeap {
     unsafe fn usable_size(self, address: *mut u8) -> usize {
         black_box(address);
         usize::MAX
-    }
-}
-
-/// A piece of memory that a workload holds: where, and how many bytes it asked for.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Object {
-    pub(crate) address: NonNull<u8>,
-    pub(crate) size: usize,
-}
-
-// SAFETY: an object is the only handle on its memory; heaps may be used from any thread.
-unsafe impl Send for Object {}
-
-impl Object {
-    /// Bytes asked for.
-    pub fn size(&self) -> usize {
-        self.size
-    }
-
-    /// Reads the first `bytes`, or all where there are not so many, a word at a time.
-    #[inline]
-    pub(crate) fn read(&self, bytes: usize) {
-        let (address, mut seen) = (self.address.as_ptr(), 0);
-        for at in (0..bytes.min(self.size)).step_by(size_of::<u64>()) {
-            // SAFETY: the object is live and holds `size` bytes; a whole word is read only where it ends within them.
-            seen ^= unsafe {
-                let word = address.add(at);
-                if at + size_of::<u64>() <= self.size {
-                    word.cast::<u64>().read_unaligned()
-                } else {
-                    u64::from(word.read())
-                }
-            };
-        }
-        black_box(seen);
-    }
-
-    /// Writes the byte at `at`, where there is one.
-    #[inline]
-    pub(crate) fn write_at(&mut self, at: usize) {
-        if at < self.size {
-            // SAFETY: within the live object.
-            unsafe { self.address.as_ptr().add(at).write_volatile(1) };
-        }
-    }
-
-    /// Writes every byte and reads it back, `times` over.
-    pub(crate) fn use_bytes(&mut self, times: usize) {
-        let address = self.address.as_ptr();
-        for value in 0..times {
-            for at in 0..self.size {
-                // SAFETY: the object is live and holds `size` bytes; volatile, so that each access is made.
-                unsafe {
-                    let byte = address.add(at);
-                    byte.write_volatile(value as u8);
-                    byte.read_volatile();
-                }
-            }
-        }
-    }
-}
-
-/// How a workload writes to what it allocates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Touch {
-    /// Not at all: the memory need not become resident.
-    Nothing,
-    /// A byte of each page, and the last byte.
-    Pages,
-    /// Every byte.
-    All,
-}
-
-/// Least distance of two writes under [`Touch::Pages`]; the smallest page size of the supported systems.
-const STRIDE: usize = 4096;
-
-impl Touch {
-    /// From the parameter `touch`: 0, 1 or 2.
-    pub fn from_parameter(value: u64) -> Self {
-        match value {
-            0 => Self::Nothing,
-            1 => Self::Pages,
-            _ => Self::All,
-        }
-    }
-
-    /// Writes to `from..object.size` of an object.
-    #[inline]
-    pub fn write(self, object: &Object, from: usize) {
-        let address = object.address.as_ptr();
-        if from >= object.size {
-            return;
-        }
-        // SAFETY: the object is live and holds `size` bytes; volatile, so that the writes are kept.
-        unsafe {
-            match self {
-                Self::Nothing => {}
-                Self::Pages => {
-                    let mut at = from;
-                    while at < object.size {
-                        address.add(at).write_volatile(1);
-                        at += STRIDE;
-                    }
-                    address.add(object.size - 1).write_volatile(1);
-                }
-                Self::All => {
-                    address.add(from).write_bytes(1, object.size - from);
-                    black_box(address);
-                }
-            }
-        }
     }
 }

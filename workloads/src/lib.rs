@@ -20,6 +20,7 @@ mod footprint;
 pub mod heap;
 pub mod memory;
 pub mod model;
+pub mod object;
 pub mod random;
 pub mod session;
 pub mod size_sets;

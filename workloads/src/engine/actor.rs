@@ -1,5 +1,6 @@
 //! One seat's hands: makes the measured calls, touches what they return, counts and samples them.
 
+use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use arenalab_wire::telemetry::{self, Stage};
 
 use super::gate::Gate;
 use super::latency::{Collected, Completions, Gap, Sampler};
-use crate::heap::{Heap, Object, Touch};
+use crate::heap::Heap;
+use crate::object::{Object, Touch};
 use crate::random::Rng;
 
 /// What a pattern allocates and frees with. One for each seat; it outlives the threads that sit there.
@@ -311,11 +313,27 @@ impl<H: Heap> Actor<H> {
         *slot = self.realloc(Object { ..*slot }, size);
     }
 
-    /// Writes every byte of an object and reads it back, `times` over: work with what was allocated.
+    /// Writes every byte of an object, and reads it back where `READ` says so, `times` over: work with what was allocated.
     #[inline]
-    pub fn use_bytes(&self, object: &mut Object, times: usize) {
+    pub fn use_bytes<const READ: bool>(&self, object: &mut Object, times: usize) {
         if H::TOUCHABLE {
-            object.use_bytes(times);
+            object.use_bytes::<READ>(times);
+        }
+    }
+
+    /// Writes its number to each byte of an object: work with what was allocated.
+    #[inline]
+    pub fn number_bytes(&self, object: &mut Object) {
+        if H::TOUCHABLE {
+            object.number_bytes();
+        }
+    }
+
+    /// Reads all of an object, where every byte of new memory is written.
+    #[inline]
+    pub fn read_back(&self, object: &Object) {
+        if self.touch == Touch::All {
+            black_box(object.sum_bytes());
         }
     }
 

@@ -15,8 +15,9 @@ use super::gate::Gate;
 use super::latency::Gap;
 use super::pattern::Pattern;
 use super::{Conductor, Stop};
-use crate::heap::{Heap, Touch};
+use crate::heap::Heap;
 use crate::memory;
+use crate::object::Touch;
 use crate::random::Rng;
 
 /// Stack of a worker thread. Only what is touched of it becomes resident.

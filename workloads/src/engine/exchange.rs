@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::heap::Object;
+use crate::object::Object;
 
 /// An array of shared slots, each empty or with one object. Its memory is the engine's and fixed.
 pub struct Exchange {

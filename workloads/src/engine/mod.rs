@@ -11,6 +11,7 @@ pub mod latency;
 pub mod mailbox;
 pub mod meeting;
 pub mod pattern;
+pub mod slots;
 
 use std::io;
 use std::os::fd::BorrowedFd;

@@ -4,7 +4,7 @@ use super::distribution::Distribution;
 use super::quantity::{Of, Quantity, Unit};
 use super::reader::{ModelError, Reader, Section, Value};
 use super::{Call, Class, Length, Life, Model, Phase, Role};
-use crate::heap::Touch;
+use crate::object::Touch;
 use arenalab_wire::nearest::{quote, suggest};
 
 type Result<T> = std::result::Result<T, ModelError>;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::heap::Object;
+use crate::object::Object;
 
 /// Objects that can wait in one inbox.
 pub(super) const CAPACITY: usize = 256;

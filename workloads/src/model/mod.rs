@@ -24,7 +24,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::heap::Touch;
+use crate::object::Touch;
 pub use bound::Bound;
 pub use distribution::Distribution;
 pub use reader::ModelError;

@@ -5,7 +5,7 @@ use arenalab_wire::telemetry::Stage;
 use super::bound::most;
 use super::sampler::{Residual, Sampler};
 use super::{Call, Class, Life, Model};
-use crate::heap::Touch;
+use crate::object::Touch;
 
 /// A class, prepared.
 pub(super) struct Goods {

@@ -15,7 +15,8 @@ use crate::engine::crew::{Job, even_share, perform};
 use crate::engine::meeting::Meeting;
 use crate::engine::pattern::Pattern;
 use crate::engine::{Conductor, Stop};
-use crate::heap::{Heap, Object, Touch};
+use crate::heap::Heap;
+use crate::object::{Object, Touch};
 
 /// Objects that a seat hands over at once.
 pub(super) const OUTBOX: usize = 16;

@@ -1,6 +1,6 @@
 //! A timing wheel: holds objects until the operation at which they are to be freed.
 
-use crate::heap::Object;
+use crate::object::Object;
 
 /// No node.
 const NONE: u32 = u32::MAX;

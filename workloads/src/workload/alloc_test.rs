@@ -4,7 +4,8 @@ use super::Workload;
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
-use crate::heap::{Heap, Object};
+use crate::engine::slots::Slots;
+use crate::heap::Heap;
 use crate::random::Rng;
 use crate::spec::Spec;
 
@@ -53,16 +54,16 @@ impl AllocTest {
 }
 
 impl Workload for AllocTest {
-    type Seat = Vec<Option<Object>>;
+    type Seat = Slots;
 
     const DESCRIPTION: Description = Description {
         name: "alloc-test",
         summary: "slots of a large private array toggled, a few of them very often",
-        description: "Each thread has an array of slots, half of them full. An operation picks a slot, frees what \
+        description: "Each thread has an array of slots, itself allocated, half of them full. An operation picks a slot, frees what \
             is in it or else fills it. Slots follow a six-fold 80/20 rule, so that few are busy and most are \
             long-lived; sizes go from 5 B to 1 KiB, each doubling half as likely as the one before. Nothing \
             crosses threads. After alloc-test (Hare and others, Testing Memory Allocators, 2018) with the slots \
-            and sizes of mimalloc-bench; unlike in the original objects are not read back before they are freed. It stresses bins and locality, and arena \
+            and sizes of mimalloc-bench; as there an object is written when it comes and read when it goes. It stresses bins and locality, and arena \
             locks where arenas are shared. Look at throughput, and at RSS against live bytes.",
         unit: "operations",
         params: &[
@@ -96,16 +97,17 @@ impl Workload for AllocTest {
         Self { threads, slots, exponent: spec.get("exponent") as u32, ends, guide, slots_of }
     }
 
-    fn seat(&self, _index: u32) -> Vec<Option<Object>> {
-        (0..self.slots).map(|_| None).collect()
+    fn seat(&self, _index: u32) -> Slots {
+        Slots::default()
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
         even_share(ops, self.threads, index)
     }
 
-    fn setup<H: Heap>(&self, seat: &mut Vec<Option<Object>>, actor: &mut Actor<H>) {
-        for slot in seat {
+    fn setup<H: Heap>(&self, seat: &mut Slots, actor: &mut Actor<H>) {
+        *seat = Slots::allocate(actor, self.slots);
+        for slot in seat.get() {
             if actor.rng.chance(50) {
                 let size = self.size(&mut actor.rng);
                 *slot = Some(actor.malloc(size));
@@ -113,21 +115,27 @@ impl Workload for AllocTest {
         }
     }
 
-    fn work<H: Heap>(&self, seat: &mut Vec<Option<Object>>, actor: &mut Actor<H>, ops: u64, _steady: bool) {
+    fn work<H: Heap>(&self, seat: &mut Slots, actor: &mut Actor<H>, ops: u64, _steady: bool) {
+        let slots = seat.get();
         for _ in 0..ops {
             let slot = self.slot(&mut actor.rng);
-            if let Some(object) = seat[slot].take() {
+            if let Some(object) = slots[slot].take() {
+                actor.read_back(&object);
                 actor.free(object);
             } else {
                 let size = self.size(&mut actor.rng);
-                seat[slot] = Some(actor.malloc(size));
+                slots[slot] = Some(actor.malloc(size));
             }
             actor.operation();
         }
     }
 
-    fn drain<H: Heap>(&self, seat: &mut Vec<Option<Object>>, actor: &mut Actor<H>) {
-        seat.iter_mut().filter_map(Option::take).for_each(|object| actor.free(object));
+    fn drain<H: Heap>(&self, seat: &mut Slots, actor: &mut Actor<H>) {
+        seat.get().iter_mut().filter_map(Option::take).for_each(|object| {
+            actor.read_back(&object);
+            actor.free(object);
+        });
+        seat.free(actor);
     }
 }
 

@@ -60,7 +60,7 @@ impl Workload for CacheThrash {
     fn work<H: Heap>(&self, (): &mut (), actor: &mut Actor<H>, ops: u64, _steady: bool) {
         for _ in 0..ops {
             let mut object = actor.malloc(self.size);
-            actor.use_bytes(&mut object, self.repetitions);
+            actor.use_bytes::<true>(&mut object, self.repetitions);
             actor.free(object);
             actor.operation();
         }

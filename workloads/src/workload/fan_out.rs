@@ -5,7 +5,8 @@ use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
 use crate::engine::mailbox::Mailbox;
-use crate::heap::{Heap, Object};
+use crate::heap::Heap;
+use crate::object::Object;
 use crate::random::Sizes;
 use crate::spec::Spec;
 

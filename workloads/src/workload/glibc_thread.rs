@@ -4,7 +4,8 @@ use super::Workload;
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
-use crate::heap::{Heap, Object};
+use crate::heap::Heap;
+use crate::object::{Object, Touch};
 use crate::random::{InverseSquares, Recording, Tape};
 use crate::spec::Spec;
 
@@ -12,6 +13,8 @@ use crate::spec::Spec;
 pub struct GlibcThread {
     threads: u32,
     slots: usize,
+    /// Every byte of an object is written.
+    filled: bool,
     sizes: InverseSquares,
     slots_drawn: Recording,
     sizes_drawn: Recording,
@@ -58,6 +61,7 @@ impl Workload for GlibcThread {
         Self {
             threads,
             slots: spec.get("slots") as usize,
+            filled: Touch::from_parameter(spec.get("touch")) == Touch::All,
             sizes: InverseSquares::new(spec.get("size_min"), spec.get("size_max")),
             slots_drawn: Recording::default(),
             sizes_drawn: Recording::default(),
@@ -76,6 +80,10 @@ impl Workload for GlibcThread {
         even_share(ops, self.threads, index)
     }
 
+    fn first_on_main(&self) -> bool {
+        self.threads == 1
+    }
+
     fn prepare<H: Heap>(&self, actor: &mut Actor<H>) {
         self.slots_drawn.record(DRAWN * self.slots, || actor.rng.below(self.slots));
         self.sizes_drawn.record(SIZES, || self.sizes.draw(&mut actor.rng));
@@ -84,6 +92,9 @@ impl Workload for GlibcThread {
     fn setup<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
         seat.slots = self.slots_drawn.tape(&mut actor.rng);
         seat.sizes = self.sizes_drawn.tape(&mut actor.rng);
+        if self.filled {
+            actor.touch_as(Touch::Nothing);
+        }
     }
 
     fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, _steady: bool) {
@@ -92,7 +103,10 @@ impl Workload for GlibcThread {
             if let Some(object) = slot.take() {
                 actor.free(object);
             }
-            *slot = Some(actor.malloc(seat.sizes.play()));
+            let object = slot.insert(actor.malloc(seat.sizes.play()));
+            if self.filled {
+                actor.number_bytes(object);
+            }
             actor.operation();
         }
     }

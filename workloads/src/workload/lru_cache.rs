@@ -7,7 +7,8 @@ use super::Workload;
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
-use crate::heap::{Heap, Object};
+use crate::heap::Heap;
+use crate::object::Object;
 use crate::spec::Spec;
 
 /// Parts of the cache, each with its own lock.

@@ -44,7 +44,8 @@ use crate::engine::actor::Actor;
 use crate::engine::crew::{Job, perform};
 use crate::engine::pattern::Pattern;
 use crate::engine::{Conductor, Stop};
-use crate::heap::{Heap, Touch};
+use crate::heap::Heap;
+use crate::object::Touch;
 use crate::spec::Spec;
 
 /// A coded workload to run.

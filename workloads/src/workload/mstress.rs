@@ -4,7 +4,8 @@ use super::Workload;
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::exchange::Exchange;
-use crate::heap::{Heap, Object, Touch};
+use crate::heap::Heap;
+use crate::object::{Object, Touch};
 use crate::random::Rng;
 use crate::spec::Spec;
 

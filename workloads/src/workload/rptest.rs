@@ -6,7 +6,8 @@ use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
 use crate::engine::mailbox::Mailbox;
 use crate::engine::meeting::Meeting;
-use crate::heap::{Heap, Object, Touch};
+use crate::heap::Heap;
+use crate::object::{Object, Touch};
 use crate::random::{Recording, Rng, Tape};
 use crate::spec::Spec;
 
