@@ -17,6 +17,19 @@ use serde::de::DeserializeOwned;
 /// Longest line that is read.
 pub const MAX_LINE: usize = 1 << 20;
 
+/// A message as it goes over the socket.
+///
+/// # Errors
+/// When it is too long.
+pub fn line(message: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    if line.len() > MAX_LINE {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "control message too long"));
+    }
+    Ok(line)
+}
+
 /// One end of the conversation.
 pub struct Channel {
     socket: UnixStream,
@@ -43,13 +56,15 @@ impl Channel {
     /// # Errors
     /// When the other side is gone, or the message is too long.
     pub fn send(&self, message: &impl Serialize, descriptor: Option<&OwnedFd>) -> io::Result<()> {
-        let mut line = serde_json::to_vec(message)?;
-        line.push(b'\n');
-        if line.len() > MAX_LINE {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "control message too long"));
-        }
-        let mut rest = line.as_slice();
-        let mut descriptor = descriptor;
+        self.send_line(&line(message)?, descriptor)
+    }
+
+    /// Sends a message that has been [made](line) before, with a descriptor where one is given.
+    ///
+    /// # Errors
+    /// When the other side is gone.
+    pub fn send_line(&self, line: &[u8], descriptor: Option<&OwnedFd>) -> io::Result<()> {
+        let (mut rest, mut descriptor) = (line, descriptor);
         while !rest.is_empty() {
             let sent = self.send_part(rest, descriptor.take())?;
             rest = &rest[sent..];

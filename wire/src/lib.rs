@@ -14,4 +14,4 @@ pub mod telemetry;
 pub mod units;
 
 /// Version of the page layout and of the messages. Raised by any change that an older peer would misread.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;

@@ -1,6 +1,7 @@
-//! The control messages. The engine speaks first ([`FromEngine::Hello`]); at each border between phases
-//! it says [`FromEngine::Border`] and waits; the harness takes its exact reading, may ask for an
-//! inspection, and says [`ToEngine::Go`]. The order of phases is that of [`Phase`].
+//! The control messages. The engine speaks first ([`FromEngine::Hello`]). At the end of a phase it says no more than
+//! [`FromEngine::Arrived`] and waits; the harness takes its exact reading and says [`ToEngine::Report`]; the engine
+//! answers with [`FromEngine::Border`], may be asked for an inspection, and waits for [`ToEngine::Go`]. The order of phases is
+//! that of [`Phase`].
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,9 @@ pub enum Phase {
 pub enum FromEngine {
     /// First message; comes with the descriptor of the telemetry page.
     Hello(Hello),
-    /// A phase has ended; the engine waits for [`ToEngine::Go`].
+    /// A phase has ended, and nothing has been done since; the engine waits for [`ToEngine::Report`].
+    Arrived,
+    /// What the phase was; the engine waits for [`ToEngine::Go`].
     Border(Border),
     /// The answer to [`ToEngine::Inspect`].
     Inspection(Inspection),
@@ -44,6 +47,8 @@ pub enum FromEngine {
 pub enum ToEngine {
     /// Go on to the next phase; after the last border: exit.
     Go,
+    /// Say what the phase was that has just ended.
+    Report,
     /// Ask the allocator about itself. Answered at a border only, by [`FromEngine::Inspection`].
     Inspect,
     /// Ask the allocator to give back what it holds without need. Answered at a border only, by

@@ -11,13 +11,7 @@ use arenalab_workloads::engine::latency::Gap;
 use arenalab_workloads::heap::{NullHeap, Touch};
 use arenalab_workloads::random::Rng;
 use arenalab_workloads::spec::Spec;
-use arenalab_workloads::workload::Workload;
-use arenalab_workloads::workload::{
-    alloc_test::AllocTest, churn::Churn, contention::Contention, fleet::Fleet, glibc_simple::GlibcSimple,
-    glibc_tcache::GlibcTcache, glibc_thread::GlibcThread, larson::Larson,
-    linux_scalability::LinuxScalability, phong::Phong, rptest::Rptest, sawtooth::Sawtooth, sh6::Sh6,
-    threadtest::ThreadTest, xmalloc::Xmalloc,
-};
+use arenalab_workloads::workload::{self, Visitor, Workload};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 /// CPU time of this thread: a busy host does not enter it.
@@ -49,22 +43,27 @@ fn operation<W: Workload>(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(
-    benches,
-    operation::<Larson>,
-    operation::<Churn>,
-    operation::<Xmalloc>,
-    operation::<Rptest>,
-    operation::<AllocTest>,
-    operation::<Sh6>,
-    operation::<ThreadTest>,
-    operation::<LinuxScalability>,
-    operation::<Phong>,
-    operation::<GlibcSimple>,
-    operation::<GlibcTcache>,
-    operation::<GlibcThread>,
-    operation::<Contention>,
-    operation::<Sawtooth>,
-    operation::<Fleet>,
-);
+/// Measures one workload after the other; hidden ones are no workloads.
+struct Operations<'a>(&'a mut Criterion);
+
+impl Visitor for Operations<'_> {
+    fn visit<W: Workload>(&mut self) {
+        if !W::DESCRIPTION.hidden {
+            operation::<W>(self.0);
+        }
+    }
+}
+
+fn operations(criterion: &mut Criterion) {
+    workload::visit_all(&mut Operations(criterion));
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(30)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
+    targets = operations
+}
 criterion_main!(benches);

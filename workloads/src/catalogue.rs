@@ -80,6 +80,18 @@ impl Param {
         Self::count("ops", default, 1, 1_000_000_000_000, "operations of the steady phase, over all threads")
     }
 
+    /// The parameter `ops` of workloads whose origin does a fixed amount of work for each thread.
+    pub const OPS_AS_ORIGINAL: Self = Self::count(
+        "ops",
+        0,
+        0,
+        1_000_000_000_000,
+        "operations of the steady phase, over all threads; 0 as many as the original does",
+    );
+
+    /// The parameter `warmup` of workloads whose origin counts from the first allocation on.
+    pub const NO_WARMUP: Self = Self { default: 0, ..Self::WARMUP };
+
     /// The parameter `warmup` that every workload has.
     pub const WARMUP: Self =
         Self::percent("warmup", 10, "operations of the warm-up, as a share of those of the steady phase");

@@ -67,6 +67,7 @@ const DESERTED: i32 = 4;
 /// The whole program, but for the choice of the allocator. Exit codes: 0 done, 1 the workload or the
 /// system failed, 2 bad arguments, 3 out of memory (the measured heap, or the engine's own), 4 the harness has gone.
 pub fn main(allocator: &dyn Allocator) -> ExitCode {
+    crate::stack::plain();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),

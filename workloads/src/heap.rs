@@ -168,6 +168,33 @@ impl Object {
         self.size
     }
 
+    /// Reads the first `bytes`, or all where there are not so many, a word at a time.
+    #[inline]
+    pub(crate) fn read(&self, bytes: usize) {
+        let (address, mut seen) = (self.address.as_ptr(), 0);
+        for at in (0..bytes.min(self.size)).step_by(size_of::<u64>()) {
+            // SAFETY: the object is live and holds `size` bytes; a whole word is read only where it ends within them.
+            seen ^= unsafe {
+                let word = address.add(at);
+                if at + size_of::<u64>() <= self.size {
+                    word.cast::<u64>().read_unaligned()
+                } else {
+                    u64::from(word.read())
+                }
+            };
+        }
+        black_box(seen);
+    }
+
+    /// Writes the byte at `at`, where there is one.
+    #[inline]
+    pub(crate) fn write_at(&mut self, at: usize) {
+        if at < self.size {
+            // SAFETY: within the live object.
+            unsafe { self.address.as_ptr().add(at).write_volatile(1) };
+        }
+    }
+
     /// Writes every byte, and reads it back where `READ` says so, `times` over.
     #[inline]
     pub(crate) fn use_bytes<const READ: bool>(&mut self, times: usize) {

@@ -110,6 +110,15 @@ impl Tape {
         }
         choice as usize
     }
+
+    /// The next choices, `most` of them or as many as there are before the last: at least one if `most` is.
+    #[inline]
+    pub fn stretch(&mut self, most: usize) -> &[u32] {
+        let end = self.choices.len().min(self.next.saturating_add(most));
+        let choices = &self.choices[self.next..end];
+        self.next = if end == self.choices.len() { 0 } else { end };
+        choices
+    }
 }
 
 /// Entries of a table: 4 KiB, a small part of a first-level cache.
@@ -281,6 +290,13 @@ mod tests {
         let first = tape.play();
         let all: Vec<usize> = (1..7).map(|at| 5 + (first - 5 + at) % 3).collect();
         assert_eq!([0; 6].map(|_| tape.play()), all[..]);
+        let mut stretches = Vec::new();
+        while stretches.len() < 6 {
+            let stretch = tape.stretch((6 - stretches.len()).min(2));
+            assert!(!stretch.is_empty());
+            stretches.extend(stretch.iter().map(|choice| *choice as usize));
+        }
+        assert_eq!(stretches, all);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use arenalab_wire::channel::Channel;
+use arenalab_wire::channel::{self, Channel};
 use arenalab_wire::message::{Border, Failure, FromEngine, Hello, Inspection, Quantiles, ToEngine, Trimmed};
 use arenalab_wire::units;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::allocator::Allocator;
 use crate::engine::Conductor;
 use crate::engine::latency::clock_cost_ns;
-use crate::program;
+use crate::footprint::{self, Footprint};
 
 /// Name under which the fingerprint of all sizes asked for stands in [`Inspection::other`].
 pub const SEQUENCE: &str = "engine.sequence";
@@ -36,6 +36,9 @@ pub struct Harness<'a> {
     page: OwnedFd,
     /// The same socket, to see whether the other end is still there.
     line: UnixStream,
+    footprint: Footprint,
+    /// [`FromEngine::Arrived`], made before anything is measured.
+    arrived: Vec<u8>,
 }
 
 impl<'a> Harness<'a> {
@@ -50,7 +53,9 @@ impl<'a> Harness<'a> {
         page: OwnedFd,
     ) -> io::Result<Self> {
         let line = socket.try_clone()?;
-        Ok(Self { channel: Channel::new(socket), allocator, hello, page, line })
+        let (channel, footprint) = (Channel::new(socket), Footprint::read());
+        let arrived = channel::line(&FromEngine::Arrived)?;
+        Ok(Self { channel, allocator, hello, page, line, footprint, arrived })
     }
 
     /// Says why the run ends here; to a harness that may have gone.
@@ -58,34 +63,47 @@ impl<'a> Harness<'a> {
         let _ = self.channel.send(&FromEngine::Failed(failure), None);
     }
 
+    /// Sends a message, and leaves nothing resident of what it took to make it.
+    fn say(&self, message: &FromEngine, descriptor: Option<&OwnedFd>) -> io::Result<()> {
+        let line = channel::line(message)?;
+        self.footprint.shed();
+        self.channel.send_line(&line, descriptor)
+    }
+
     /// Answers until the word to go on.
     fn wait(&mut self, sequence: Option<u64>) -> io::Result<()> {
         loop {
             match (self.channel.receive()?, sequence) {
-                (Some(ToEngine::Go), _) => return Ok(()),
+                (Some(ToEngine::Go), _) => {
+                    self.footprint.shed();
+                    footprint::forget_peak();
+                    return Ok(());
+                }
                 (Some(ToEngine::Inspect), Some(sequence)) => {
-                    program::forget();
                     let inspection = inspection(self.allocator, sequence);
-                    program::forget();
-                    self.channel.send(&FromEngine::Inspection(inspection), None)?;
+                    self.say(&FromEngine::Inspection(inspection), None)?;
                 }
                 (Some(ToEngine::Trim), Some(_)) => {
                     let trimmed = Trimmed { how: self.allocator.trim() };
-                    self.channel.send(&FromEngine::Trimmed(trimmed), None)?;
+                    self.say(&FromEngine::Trimmed(trimmed), None)?;
                 }
                 (Some(ToEngine::Inspect | ToEngine::Trim), None) => {
-                    let early = "a question before the first border";
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, early));
+                    return Err(out_of_turn("a question before the first border"));
                 }
+                (Some(ToEngine::Report), _) => return Err(out_of_turn("asked for a report twice")),
                 (None, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
             }
         }
     }
 }
 
+fn out_of_turn(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
 impl Conductor for Harness<'_> {
     fn begin(&mut self) -> io::Result<()> {
-        self.channel.send(&FromEngine::Hello(self.hello.clone()), Some(&self.page))?;
+        self.say(&FromEngine::Hello(self.hello.clone()), Some(&self.page))?;
         self.wait(None)
     }
 
@@ -102,8 +120,17 @@ impl Conductor for Harness<'_> {
         }
     }
 
+    fn arrive(&mut self) -> io::Result<()> {
+        self.channel.send_line(&self.arrived, None)?;
+        match self.channel.receive()? {
+            Some(ToEngine::Report) => Ok(()),
+            Some(_) => Err(out_of_turn("something else than to be asked for a report")),
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
     fn border(&mut self, border: Border, sequence: u64) -> io::Result<()> {
-        self.channel.send(&FromEngine::Border(border), None)?;
+        self.say(&FromEngine::Border(border), None)?;
         self.wait(Some(sequence))
     }
 }

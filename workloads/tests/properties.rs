@@ -119,8 +119,9 @@ fn spec(entry: &'static Description, draws: &[u64]) -> Result<Spec, String> {
             (_, Kind::Bytes) => 3000,
             (_, Kind::Count | Kind::Percent) => 120,
         };
-        let top = param.max.min(most.max(param.min));
-        format!("{}={}", param.name, param.min + draw % (top - param.min + 1))
+        let (top, least) =
+            (param.max.min(most.max(param.min)), param.min.max(u64::from(param.name == "ops")));
+        format!("{}={}", param.name, least + draw % (top - least + 1))
     });
     let text = format!("{}:{}", entry.name, values.collect::<Vec<_>>().join(","));
     text.parse().map_err(|error| format!("{text}: {error}"))

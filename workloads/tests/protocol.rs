@@ -108,3 +108,26 @@ fn arenas_follow_the_limit() {
     assert_eq!(arenas(Some("3")), 3);
     assert!((2..=5).contains(&arenas(None)));
 }
+
+/// `VmHWM` in KiB.
+fn high_water(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn the_peak_of_a_phase_does_not_hold_what_the_start_needed() {
+    let mut led = Led::start(&mut command("glibc"), &["glibc-simple:ops=4000", "--threads", "1"]);
+    let (hello, _page) = led.hello();
+    let started = high_water(hello.pid);
+    for phase in PHASES {
+        led.go();
+        led.border(phase);
+        // The kernel would never let it fall by itself.
+        let now = high_water(hello.pid);
+        assert!(now < started, "{phase:?}: {now} KiB, {started} KiB at the start");
+    }
+    led.go();
+    assert_eq!(led.child.ends(), Some(0));
+}

@@ -66,17 +66,18 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
 pub(super) fn repeated(trials: &[TrialRecord]) -> Option<String> {
     let again: BTreeSet<(u32, u32)> =
         trials.iter().filter(|trial| trial.attempt > 0).map(|trial| (trial.round, trial.attempt)).collect();
-    let count = again.len();
-    (count > 0).then(|| {
-        format!(
-            "{count} rounds were run again because the host was disturbed meanwhile; their last run counts"
-        )
-    })
+    let (rounds, whose) = match again.len() {
+        0 => return None,
+        1 => ("1 round was".to_owned(), "its"),
+        count => (format!("{count} rounds were"), "their"),
+    };
+    Some(format!("{rounds} run again because the host was disturbed meanwhile; {whose} last run counts"))
 }
 
 /// Adds to each standing what was seen of its mechanism.
 fn explain(scenario: &mut ScenarioDecision, trials: &[TrialRecord]) {
-    let mut by_candidate: BTreeMap<&str, Vec<&TrialRecord>> = BTreeMap::new();
+    // Of a round that was run again the last run counts.
+    let mut last_runs: BTreeMap<&str, BTreeMap<u32, &TrialRecord>> = BTreeMap::new();
     let here = trials.iter().filter(|trial| {
         !trial.twin
             && trial.workload == scenario.workload
@@ -84,15 +85,18 @@ fn explain(scenario: &mut ScenarioDecision, trials: &[TrialRecord]) {
             && trial.libc == scenario.libc
     });
     for trial in here {
-        by_candidate.entry(&trial.candidate).or_default().push(trial);
+        last_runs.entry(&trial.candidate).or_default().insert(trial.round, trial);
     }
+    let last_runs_of = |candidate: &str| -> Option<Vec<&TrialRecord>> {
+        Some(last_runs.get(candidate)?.values().copied().collect())
+    };
     let Some(baseline) = scenario.standings.first().map(|standing| standing.candidate.clone()) else {
         return;
     };
-    let Some(of_baseline) = by_candidate.get(baseline.as_str()) else { return };
+    let Some(of_baseline) = last_runs_of(&baseline) else { return };
     for standing in scenario.standings.iter_mut().filter(|standing| standing.candidate != baseline) {
-        if let Some(theirs) = by_candidate.get(standing.candidate.as_str()) {
-            standing.mechanism = mechanism::seen(theirs, of_baseline);
+        if let Some(theirs) = last_runs_of(&standing.candidate) {
+            standing.mechanism = mechanism::seen(&theirs, &of_baseline);
         }
     }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Objective {
-    /// Largest of the trial's whole life.
+    /// Largest of all phases.
     #[default]
     Peak,
     /// Time-weighted mean over the steady phase.

@@ -233,7 +233,7 @@ pub struct Switches {
 /// Resident memory, in bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Rss {
-    /// Largest of the trial's whole life: the kernel's high-water mark, or a reading above it.
+    /// Largest of all phases, start-up left out: the kernel's high-water mark, or a reading above it.
     pub peak: u64,
     /// Time-weighted mean over the steady phase.
     pub mean: u64,

@@ -17,7 +17,7 @@ pub struct Exact {
     pub anon_huge: Option<u64>,
     /// `Swap`.
     pub swap: Option<u64>,
-    /// `VmHWM`: the largest resident size so far.
+    /// `VmHWM`: the largest resident size so far, or since it began anew.
     pub peak: Option<u64>,
     /// Whether `rss` is the exact `smaps_rollup` figure, and not `statm`'s approximation.
     pub rolled_up: bool,
@@ -35,9 +35,14 @@ pub fn exact(process: &Process) -> Result<Exact, String> {
         Ok(rollup) => rolled_up(&rollup),
         Err(_) => approximate(process)?,
     };
-    reading.peak = process.status().ok().and_then(|status| status.vmhwm).map(|kib| kib * 1024);
+    reading.peak = high_water(process);
     reading.took_s = begin.elapsed().as_secs_f64();
     Ok(reading)
+}
+
+/// `VmHWM` in bytes.
+pub fn high_water(process: &Process) -> Option<u64> {
+    process.status().ok().and_then(|status| status.vmhwm).map(|kib| kib * 1024)
 }
 
 fn rolled_up(rollup: &procfs::process::SmapsRollup) -> Exact {

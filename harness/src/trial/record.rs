@@ -170,7 +170,7 @@ fn rss(story: &Story, ending: &Ending) -> Option<Rss> {
     let within = story.samples.iter().filter(|s| s.at_s >= from && s.at_s <= to).count();
     let mean = sampler::mean(&story.samples, from, to, |s| s.rss);
     let sampled_peak = story.samples.iter().map(|s| s.rss).max().unwrap_or(0);
-    let (high_water, peak_source) = match story.drained.and_then(|d| d.peak).or(end.peak) {
+    let (high_water, peak_source) = match story.high_water {
         Some(peak) => (peak, "VmHWM"),
         None => (ending.max_rss, "ru_maxrss"),
     };
@@ -184,7 +184,7 @@ fn rss(story: &Story, ending: &Ending) -> Option<Rss> {
         mean: mean.map_or(end.rss, |mean| mean as u64),
         end: end.rss,
         drained: story.drained.map(|d| d.rss),
-        trimmed: story.trimmed.as_ref().map(|(exact, _)| exact.rss),
+        trimmed: story.trimmed.as_ref().map(|(rss, _)| *rss),
         trim: story.trimmed.as_ref().and_then(|(_, how)| how.clone()),
         lazy_free: story.drained.and_then(|d| d.lazy_free),
         anon_huge: end.anon_huge,

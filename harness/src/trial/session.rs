@@ -1,6 +1,7 @@
 //! The conversation with a workload engine, from its hello to its last border, with the readings that
 //! belong to each border.
 
+use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,14 +28,14 @@ const GLANCE: Duration = Duration::from_millis(100);
 pub struct Story {
     /// Who it said it was.
     pub hello: Option<Hello>,
-    /// Borders passed: when, in seconds since the start, and what was said.
+    /// Borders passed: when the phase ended, in seconds since the start, and what was said of it.
     pub borders: Vec<(f64, Border)>,
     /// Exact reading at the end of the steady phase.
     pub end: Option<Exact>,
     /// Exact reading after drain and idle wait.
     pub drained: Option<Exact>,
-    /// Exact reading after the allocator was asked to give memory back, and what it was asked.
-    pub trimmed: Option<(Exact, Option<String>)>,
+    /// RSS after the allocator was asked to give memory back, and what it was asked.
+    pub trimmed: Option<(u64, Option<String>)>,
     /// The allocator's account at the end of the steady phase.
     pub inspection: Option<Inspection>,
     /// The allocator's account after drain and idle wait.
@@ -45,7 +46,9 @@ pub struct Story {
     pub seen: effect::Seen,
     /// The dynamic loader that it was started with.
     pub loader: Option<PathBuf>,
-    /// RSS and live bytes over time.
+    /// Largest `VmHWM` of those at the borders: the workload lets it begin anew with each phase.
+    pub high_water: Option<u64>,
+    /// RSS and live bytes over time, but for when the workload gave account of itself.
     pub samples: Vec<Sample>,
     /// The engine's own words for giving up, and whether it lacked memory.
     pub failure: Option<(bool, String)>,
@@ -76,6 +79,10 @@ pub struct Session<'a> {
     /// When the working phases must be done.
     deadline: Instant,
     sampler: Option<Sampler>,
+    /// When the workload gave account of itself, which takes memory of its own.
+    accounts: Vec<RangeInclusive<f64>>,
+    /// When the phase ended whose end was heard of last, in seconds since the start.
+    arrived_s: f64,
     story: Story,
 }
 
@@ -94,40 +101,48 @@ impl<'a> Session<'a> {
         channel.set_timeout(Some(GLANCE)).map_err(|e| format!("failed to set a timeout: {e}"))?;
         let process = Process::new(pid).map_err(|e| format!("failed to look at process {pid}: {e}"))?;
         let deadline = begin + spec.timeout;
-        Ok(Self { channel, process, spec, stop, begin, deadline, sampler: None, story: Story::default() })
+        let (sampler, accounts, arrived_s, story) = (None, Vec::new(), 0.0, Story::default());
+        Ok(Self { channel, process, spec, stop, begin, deadline, sampler, accounts, arrived_s, story })
     }
 
     /// Leads the conversation to its end.
     pub fn lead(mut self) -> (Story, Result<(), Broken>) {
         let outcome = self.all_phases();
-        if let Some(sampler) = self.sampler.take() {
-            self.story.samples = sampler.finish();
-        }
+        self.end_sampling();
         (self.story, outcome)
     }
 
     fn all_phases(&mut self) -> Result<(), Broken> {
         self.greet()?;
-        self.phase(Phase::Setup)?;
-        self.phase(Phase::Warmup)?;
+        for phase in [Phase::Setup, Phase::Warmup] {
+            self.work()?;
+            self.report(phase)?;
+        }
         let before = noise::mark();
         self.story.steady_from_s = Some(self.now_s());
-        self.phase(Phase::Steady)?;
+        self.work()?;
         self.story.noise = Some((before, noise::mark()));
         self.story.end = Some(self.read_exactly()?);
+        self.report(Phase::Steady)?;
         self.story.inspection = Some(self.inspect()?);
-        self.phase(Phase::Drain)?;
+        self.work()?;
         self.idle()?;
-        self.story.drained = Some(self.read_exactly()?);
+        let drained = self.read_exactly()?;
+        self.story.drained = Some(drained);
+        self.report(Phase::Drain)?;
         self.story.inspection_drained = Some(self.inspect()?);
         if self.spec.trim {
-            let how = self.trim()?;
-            self.story.trimmed = Some((self.read_exactly()?, how));
+            self.story.trimmed = Some(self.trim(&drained)?);
         }
-        if let Some(sampler) = self.sampler.take() {
-            self.story.samples = sampler.finish();
-        }
+        self.end_sampling();
         self.say(ToEngine::Go)
+    }
+
+    fn end_sampling(&mut self) {
+        let Some(sampler) = self.sampler.take() else { return };
+        let giving_account = |sample: &Sample| self.accounts.iter().any(|when| when.contains(&sample.at_s));
+        self.story.samples = sampler.finish();
+        self.story.samples.retain(|sample| !giving_account(sample));
     }
 
     fn now_s(&self) -> f64 {
@@ -172,12 +187,29 @@ impl<'a> Session<'a> {
     }
 
     /// Lets a phase run, and hears that it has ended.
-    fn phase(&mut self, phase: Phase) -> Result<(), Broken> {
+    fn work(&mut self) -> Result<(), Broken> {
+        let now_s = self.now_s();
+        if let Some(account) = self.accounts.last_mut() {
+            *account = *account.start()..=now_s;
+        }
         self.say(ToEngine::Go)?;
         match self.hear()? {
+            FromEngine::Arrived => {
+                self.arrived_s = self.now_s();
+                self.story.high_water = self.story.high_water.max(readings::high_water(&self.process));
+                Ok(())
+            }
+            other => Err(unexpected("the end of a phase", &other)),
+        }
+    }
+
+    /// Hears what the phase was.
+    fn report(&mut self, phase: Phase) -> Result<(), Broken> {
+        self.accounts.push(self.now_s()..=f64::INFINITY);
+        self.say(ToEngine::Report)?;
+        match self.hear()? {
             FromEngine::Border(border) if border.phase == phase => {
-                let at_s = self.now_s();
-                self.story.borders.push((at_s, border));
+                self.story.borders.push((self.arrived_s, border));
                 Ok(())
             }
             other => Err(unexpected(&format!("the end of {phase:?}"), &other)),
@@ -213,12 +245,17 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn trim(&mut self) -> Result<Option<String>, Broken> {
+    /// RSS after the allocator was asked to give memory back, and what it was asked. The workload has given account in
+    /// between, and given back what that took: what the call itself changed is taken off the reading after the drain.
+    fn trim(&mut self, drained: &Exact) -> Result<(u64, Option<String>), Broken> {
+        let before = self.read_exactly()?.rss;
         self.say(ToEngine::Trim)?;
-        match self.hear()? {
-            FromEngine::Trimmed(trimmed) => Ok(trimmed.how),
-            other => Err(unexpected("what it did to trim", &other)),
-        }
+        let how = match self.hear()? {
+            FromEngine::Trimmed(trimmed) => trimmed.how,
+            other => return Err(unexpected("what it did to trim", &other)),
+        };
+        let after = self.read_exactly()?.rss;
+        Ok(((drained.rss + after).saturating_sub(before), how))
     }
 
     fn say(&self, message: ToEngine) -> Result<(), Broken> {

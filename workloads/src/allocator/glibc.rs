@@ -10,8 +10,6 @@ use std::os::fd::{AsRawFd, IntoRawFd};
 use arenalab_wire::message::{Identity, Inspection};
 use rustix::fs::MemfdFlags;
 
-use crate::program;
-
 use super::{
     Allocator, file_name, function, libc_version, malloc_info, object_of_malloc, preloaded, with_probe,
 };
@@ -41,9 +39,7 @@ impl Allocator for System {
     }
 
     fn inspect(&self) -> io::Result<Inspection> {
-        let place = object_of_malloc();
-        program::forget();
-        match place {
+        match object_of_malloc() {
             Some(path) if is_libc(&path) => inspect_glibc(),
             Some(path) => preloaded::find(&path).inspect(),
             None => Ok(Inspection::default()),
@@ -125,7 +121,6 @@ fn inspect_glibc() -> io::Result<Inspection> {
     let mut text = String::new();
     file.rewind()?;
     file.read_to_string(&mut text)?;
-    program::forget();
     Ok(malloc_info::parse(&text))
 }
 

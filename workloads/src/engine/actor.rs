@@ -169,40 +169,69 @@ impl<H: Heap> Actor<H> {
     ) {
         let mut left = count;
         while left > 0 {
-            let (heap, touch, quiet) = (self.heap, self.touch, left.min(self.mallocs.quiet() as usize));
-            let (mut sequence, mut allocated, mut rng, mut failed) =
-                (self.sequence, 0, self.rng.clone(), None);
-            let before = objects.len();
-            objects.extend((0..quiet).map_while(|_| {
-                if allocated >= UNPUBLISHED {
-                    return None;
-                }
-                let size = size(&mut rng);
-                let Some(address) = NonNull::new(heap.malloc(size)) else {
-                    failed = Some(size);
-                    return None;
-                };
-                let object = Object { address, size };
-                touch.write(&object, 0);
-                sequence = follow(sequence, size);
-                allocated += size as u64;
-                Some(object)
-            }));
-            (self.sequence, self.rng) = (sequence, rng);
-            self.allocated = self.allocated.wrapping_add(allocated);
-            let done = objects.len() - before;
-            self.mallocs.passed(done as u32);
-            if let Some(size) = failed {
-                self.out_of_memory("malloc", size);
-            }
-            self.publish();
-            left -= done;
+            let quiet = left.min(self.mallocs.quiet() as usize);
+            let mut rng = self.rng.clone();
+            left -= self.malloc_quiet(quiet, objects, |_| size(&mut rng));
+            self.rng = rng;
             if left > 0 && self.mallocs.quiet() == 0 {
                 let size = size(&mut self.rng);
                 objects.push(self.malloc(size));
                 left -= 1;
             }
         }
+    }
+
+    /// As [`Actor::malloc_each`], with sizes that are there already.
+    #[inline]
+    pub fn malloc_these(&mut self, sizes: &[u32], objects: &mut Vec<Object>) {
+        let mut left = sizes;
+        while let Some(first) = left.first() {
+            let quiet = left.len().min(self.mallocs.quiet() as usize);
+            let done = if quiet == 0 {
+                objects.push(self.malloc(*first as usize));
+                1
+            } else {
+                let sizes = &left[..quiet];
+                self.malloc_quiet(quiet, objects, |at| sizes[at] as usize)
+            };
+            left = &left[done..];
+        }
+    }
+
+    /// `malloc` of up to `most` objects, none of which is timed; how many. It ends early when so many bytes must be
+    /// published.
+    #[inline]
+    fn malloc_quiet(
+        &mut self,
+        most: usize,
+        objects: &mut Vec<Object>,
+        mut size: impl FnMut(usize) -> usize,
+    ) -> usize {
+        objects.reserve(most);
+        let before = objects.len();
+        // What changes with every object is in variables of this function, which the compiler keeps in registers.
+        let (heap, touch) = (self.heap, self.touch);
+        let (mut sequence, mut allocated, mut done) = (self.sequence, 0, most);
+        for (at, slot) in objects.spare_capacity_mut()[..most].iter_mut().enumerate() {
+            let size = size(at);
+            let Some(address) = NonNull::new(heap.malloc(size)) else { self.out_of_memory("malloc", size) };
+            let object = Object { address, size };
+            touch.write(&object, 0);
+            slot.write(object);
+            sequence = follow(sequence, size);
+            allocated += size as u64;
+            if allocated >= UNPUBLISHED {
+                done = at + 1;
+                break;
+            }
+        }
+        // SAFETY: the first `done` slots behind the vector's end, for which room was reserved, have been written.
+        unsafe { objects.set_len(before + done) };
+        self.sequence = sequence;
+        self.allocated = self.allocated.wrapping_add(allocated);
+        self.mallocs.passed(done as u32);
+        self.publish();
+        done
     }
 
     /// `free` of all these objects, in this order.
@@ -305,6 +334,34 @@ impl<H: Heap> Actor<H> {
         if self.touch == Touch::All {
             black_box(object.sum_bytes());
         }
+    }
+
+    /// Reads the first `bytes` of an object, or all where there are not so many.
+    #[inline]
+    pub fn read(&self, object: &Object, bytes: usize) {
+        if H::TOUCHABLE {
+            object.read(bytes);
+        }
+    }
+
+    /// Writes one byte of an object, where it has so many and they are to be touched.
+    #[inline]
+    pub fn write_at(&self, object: &mut Object, at: usize) {
+        if self.touch != Touch::Nothing {
+            object.write_at(at);
+        }
+    }
+
+    /// Makes calls whose memory is touched in another way; not at all in any case where the parameter `touch` says so.
+    #[inline]
+    pub fn touching<T>(&mut self, touch: Touch, calls: impl FnOnce(&mut Self) -> T) -> T {
+        let usual = self.touch;
+        if usual != Touch::Nothing {
+            self.touch = touch;
+        }
+        let result = calls(self);
+        self.touch = usual;
+        result
     }
 
     #[inline]

@@ -17,11 +17,13 @@ use super::pattern::Pattern;
 use super::{Conductor, Stop};
 use crate::heap::{Heap, Touch};
 use crate::memory;
-use crate::program;
 use crate::random::Rng;
 
 /// Stack of a worker thread. Only what is touched of it becomes resident.
 const STACK: usize = 256 << 10;
+/// The same where many threads end: what a program gets that asks for no size, as a rule. glibc keeps up to 40 MiB of stacks of
+/// threads that have ended, and gives the others back.
+const USUAL_STACK: usize = 8 << 20;
 
 /// What a run is made of, beside its pattern.
 #[derive(Clone, Copy)]
@@ -44,16 +46,24 @@ pub struct Job {
     pub page: &'static Page,
 }
 
-struct Crew<P> {
+struct Crew<P: Pattern, H> {
     pattern: P,
     gate: Arc<Gate>,
     records: Mutex<Records>,
     /// The present thread of each seat.
-    threads: Vec<Mutex<Option<JoinHandle<()>>>>,
+    threads: Vec<Place<P::Seat, H>>,
+    /// Seats whose threads end all together, and are left to the main thread.
+    ending: Mutex<Vec<u32>>,
     /// Operations of the warm-up and of the steady phase.
     warmup: u64,
     steady: u64,
 }
+
+/// A thread, which leaves its seat behind where the next generation is to have it.
+type Life<S, H> = JoinHandle<Option<Box<Member<S, H>>>>;
+
+/// Where the present thread of a seat is kept.
+type Place<S, H> = Mutex<Option<Life<S, H>>>;
 
 /// A seat with all that belongs to it.
 struct Member<S, H> {
@@ -65,7 +75,7 @@ struct Member<S, H> {
     /// The phase that a predecessor has begun, with the operations that remain of it.
     begun: Option<(Phase, u64)>,
     /// The thread that sat here before the present one.
-    predecessor: Option<JoinHandle<()>>,
+    predecessor: Option<Life<S, H>>,
     /// Operations that the present thread may still do before it is replaced.
     breath: u64,
 }
@@ -89,10 +99,11 @@ pub fn perform<P: Pattern, H: Heap>(
     let gate = Arc::new(Gate::new(run.threads).map_err(system("make an event descriptor"))?);
     let records = Mutex::new(Records::default());
     let threads = (0..run.threads).map(|_| Mutex::new(None)).collect();
-    let crew = Arc::new(Crew { pattern, gate, records, threads, warmup: run.warmup, steady: run.steady });
+    let ending = Mutex::new(Vec::with_capacity(run.threads as usize));
+    let (warmup, steady) = (run.warmup, run.steady);
+    let crew = Arc::new(Crew { pattern, gate, records, threads, ending, warmup, steady });
     let mut members: Vec<_> =
         (0..run.threads).map(|index| Box::new(enlist(&crew, run, heap, index))).collect();
-    program::forget_start();
     conductor.begin().map_err(Stop::Deserted)?;
 
     let started = Instant::now();
@@ -106,15 +117,23 @@ pub fn perform<P: Pattern, H: Heap>(
         start(&crew, member).map_err(Stop::Failed)?;
     }
     let mut ops_before = 0;
+    let mut resting = Vec::with_capacity(run.threads as usize);
     for phase in [Phase::Setup, Phase::Warmup, Phase::Steady, Phase::Drain] {
-        program::forget();
         crew.gate.release(phase, (phase == Phase::Setup).then_some(started));
+        for member in resting.drain(..) {
+            start(&crew, member).map_err(Stop::Failed)?;
+        }
         if let Some(member) = &mut own {
             serve_here(&crew, member).map_err(failed)?;
         }
-        conductor.watch(crew.gate.done()).map_err(Stop::Deserted)?;
-        let took = crew.gate.outcome().map_err(failed)?;
-        program::forget();
+        let took = loop {
+            conductor.watch(crew.gate.done()).map_err(Stop::Deserted)?;
+            let took = crew.gate.outcome().map_err(failed)?;
+            if !renew(&crew, &mut resting).map_err(failed)? {
+                break took;
+            }
+        };
+        conductor.arrive().map_err(Stop::Deserted)?;
         run.page.set_engine_bytes(memory::bytes());
         let totals = run.page.totals();
         let Taken { malloc_ns, free_ns, op_ns, sequence } = crew.take_records();
@@ -141,7 +160,7 @@ fn system(what: &'static str) -> impl Fn(io::Error) -> Stop {
     move |error| Stop::Failed(Failure { out_of_memory: false, reason: format!("failed to {what}: {error}") })
 }
 
-fn enlist<P: Pattern, H: Heap>(crew: &Crew<P>, run: &Job, heap: H, index: u32) -> Member<P::Seat, H> {
+fn enlist<P: Pattern, H: Heap>(crew: &Crew<P, H>, run: &Job, heap: H, index: u32) -> Member<P::Seat, H> {
     let rng = Rng::new(run.seed, u64::from(index));
     let cell = run.page.writable_seat(index as usize);
     let gap = Gap::for_operations(crew.share(Phase::Steady, index));
@@ -152,8 +171,12 @@ fn enlist<P: Pattern, H: Heap>(crew: &Crew<P>, run: &Job, heap: H, index: u32) -
 }
 
 /// Starts a thread on a seat.
-fn start<P: Pattern, H: Heap>(crew: &Arc<Crew<P>>, member: Box<Member<P::Seat, H>>) -> Result<(), Failure> {
-    let builder = std::thread::Builder::new().stack_size(STACK);
+fn start<P: Pattern, H: Heap>(
+    crew: &Arc<Crew<P, H>>,
+    member: Box<Member<P::Seat, H>>,
+) -> Result<(), Failure> {
+    let stack = if crew.pattern.in_generations() { USUAL_STACK } else { STACK };
+    let builder = std::thread::Builder::new().stack_size(stack);
     // Locked until the handle is in its place, where the new thread will look for it.
     let mut thread = lock(&crew.threads[member.index as usize]);
     let its_crew = Arc::clone(crew);
@@ -169,7 +192,7 @@ fn start<P: Pattern, H: Heap>(crew: &Arc<Crew<P>>, member: Box<Member<P::Seat, H
 ///
 /// [`Description::reach`]: crate::catalogue::Description::reach
 fn succeed<P: Pattern, H: Heap>(
-    crew: &Arc<Crew<P>>,
+    crew: &Arc<Crew<P, H>>,
     mut member: Box<Member<P::Seat, H>>,
 ) -> Result<(), Failure> {
     let present = lock(&crew.threads[member.index as usize]).take();
@@ -181,34 +204,83 @@ fn succeed<P: Pattern, H: Heap>(
     start(crew, member)
 }
 
+/// Starts the next generation once the last has ended, and says whether there is one: where nobody's work goes on, the
+/// phase is over. Seats whose work of the phase is done rest until the next.
+fn renew<P: Pattern, H: Heap>(
+    crew: &Arc<Crew<P, H>>,
+    resting: &mut Vec<Box<Member<P::Seat, H>>>,
+) -> Result<bool, Failure> {
+    let mut ending = std::mem::take(&mut *lock(&crew.ending));
+    ending.sort_unstable();
+    let ended = ending.iter().filter_map(|&index| {
+        let thread = lock(&crew.threads[index as usize]).take();
+        // A thread that panicked has ended the process.
+        thread.and_then(|thread| thread.join().ok().flatten())
+    });
+    let (mut members, done): (Vec<_>, Vec<_>) = ended.partition(|member| member.begun.is_some());
+    resting.extend(done);
+    if let Some(first) = members.first_mut() {
+        first.actor.on_main_thread(|actor| crew.pattern.between(actor))?;
+    }
+    crew.gate.resume(members.len() as u32);
+    let going_on = !members.is_empty();
+    for mut member in members {
+        member.breath = crew.pattern.lifetime(member.index);
+        start(crew, member)?;
+    }
+    Ok(going_on)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The life of one thread: phases, until it is replaced or the process ends.
-fn serve<P: Pattern, H: Heap>(crew: &Arc<Crew<P>>, mut member: Box<Member<P::Seat, H>>) {
+fn serve<P: Pattern, H: Heap>(
+    crew: &Arc<Crew<P, H>>,
+    mut member: Box<Member<P::Seat, H>>,
+) -> Option<Box<Member<P::Seat, H>>> {
     loop {
         let (phase, ops) = member.begun.take().unwrap_or_else(|| {
             let phase = crew.gate.next(&mut member.round);
+            if crew.pattern.in_generations() {
+                member.breath = crew.pattern.lifetime(member.index);
+            }
             (phase, crew.share(phase, member.index))
         });
         let left = crew.work(phase, ops, &mut member);
         if left > 0 {
             // Its time is over: the successor gets the seat, with all objects, and goes on.
             member.begun = Some((phase, left));
+            if crew.pattern.in_generations() {
+                return Some(rest(crew, member));
+            }
             if let Err(failure) = succeed(crew, member) {
                 crew.gate.fail(failure);
             }
-            return;
+            return None;
         }
         crew.gate.arrive();
         member.actor.hand_in(&mut lock(&crew.records));
+        if crew.pattern.in_generations() {
+            return Some(rest(crew, member));
+        }
         crew.gate.settle();
     }
 }
 
+/// Leaves a seat to the main thread, which waits for the end of the calling thread.
+fn rest<P: Pattern, H: Heap>(crew: &Crew<P, H>, member: Box<Member<P::Seat, H>>) -> Box<Member<P::Seat, H>> {
+    lock(&crew.ending).push(member.index);
+    crew.gate.settle();
+    member
+}
+
 /// One phase of the main thread's seat, which has been released.
-fn serve_here<P: Pattern, H: Heap>(crew: &Crew<P>, member: &mut Member<P::Seat, H>) -> Result<(), Failure> {
+fn serve_here<P: Pattern, H: Heap>(
+    crew: &Crew<P, H>,
+    member: &mut Member<P::Seat, H>,
+) -> Result<(), Failure> {
     let phase = crew.gate.next(&mut member.round);
     let ops = crew.share(phase, member.index);
     let Member { seat, actor, .. } = member;
@@ -219,7 +291,7 @@ fn serve_here<P: Pattern, H: Heap>(crew: &Crew<P>, member: &mut Member<P::Seat, 
     Ok(())
 }
 
-impl<P: Pattern> Crew<P> {
+impl<P: Pattern, H: Heap> Crew<P, H> {
     fn share(&self, phase: Phase, index: u32) -> u64 {
         match phase {
             Phase::Warmup => self.pattern.share(phase, self.warmup, index),
@@ -229,7 +301,7 @@ impl<P: Pattern> Crew<P> {
     }
 
     /// Works on a phase until it or the thread's time is over; the operations left.
-    fn work<H: Heap>(&self, phase: Phase, ops: u64, member: &mut Member<P::Seat, H>) -> u64 {
+    fn work(&self, phase: Phase, ops: u64, member: &mut Member<P::Seat, H>) -> u64 {
         let now = ops.min(member.breath);
         member.actor.left = ops - now;
         self.phase(phase, now, &mut member.seat, &mut member.actor);
@@ -237,7 +309,7 @@ impl<P: Pattern> Crew<P> {
         ops - now
     }
 
-    fn phase<H: Heap>(&self, phase: Phase, ops: u64, seat: &mut P::Seat, actor: &mut Actor<H>) {
+    fn phase(&self, phase: Phase, ops: u64, seat: &mut P::Seat, actor: &mut Actor<H>) {
         match phase {
             Phase::Setup => self.pattern.setup(seat, actor),
             Phase::Warmup | Phase::Steady => self.pattern.work(seat, actor, ops, phase == Phase::Steady),

@@ -88,6 +88,12 @@ impl Gate {
         }
     }
 
+    /// Takes back that so many seats have settled: their successors go on with the phase.
+    pub fn resume(&self, seats: u32) {
+        let mut state = self.lock();
+        state.settled = state.settled.saturating_sub(seats);
+    }
+
     /// Waits, as a seat that has done `round` phases, for the next; counts it in `round`.
     pub fn next(&self, round: &mut u32) -> Phase {
         let waiting = |state: &mut State| state.round == *round;

@@ -1,26 +1,30 @@
 //! Bounded queues between seats; a queue is used either waiting or not. Their memory is the engine's and is fixed when they are made.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A queue that holds back writers when it is full and readers when it is empty.
 pub struct Mailbox<T> {
-    ring: Mutex<VecDeque<T>>,
+    ring: Mutex<Ring<T>>,
     capacity: usize,
     readable: Condvar,
     writable: Condvar,
+}
+
+struct Ring<T> {
+    items: VecDeque<T>,
+    /// Threads that wait for an item: nobody is woken where nobody waits, so that only then there is a system call.
+    readers: usize,
+    /// Threads that wait for room.
+    writers: usize,
 }
 
 impl<T> Mailbox<T> {
     /// An empty queue for at most `capacity` items (at least 1).
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.max(1);
-        Self {
-            ring: Mutex::new(VecDeque::with_capacity(capacity)),
-            capacity,
-            readable: Condvar::new(),
-            writable: Condvar::new(),
-        }
+        let ring = Ring { items: VecDeque::with_capacity(capacity), readers: 0, writers: 0 };
+        Self { ring: Mutex::new(ring), capacity, readable: Condvar::new(), writable: Condvar::new() }
     }
 
     /// Puts all items in, in their order, waiting for room; `items` is empty afterwards and keeps its
@@ -28,55 +32,83 @@ impl<T> Mailbox<T> {
     pub fn put(&self, items: &mut Vec<T>) {
         let mut items = items.drain(..).peekable();
         while items.peek().is_some() {
-            let full = |ring: &mut VecDeque<T>| ring.len() >= self.capacity;
-            let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut ring = self.writable.wait_while(ring, full).unwrap_or_else(PoisonError::into_inner);
-            let room = self.capacity - ring.len();
-            ring.extend(items.by_ref().take(room));
-            drop(ring);
-            self.readable.notify_one();
+            let mut ring = self.with_room();
+            let room = self.capacity - ring.items.len();
+            ring.items.extend(items.by_ref().take(room));
+            self.tell(ring);
         }
     }
 
     /// Puts all items in if there is room for all of them now; `items` is empty afterwards and keeps its
     /// buffer. Otherwise nothing changes, and the answer is false.
     pub fn try_put(&self, items: &mut Vec<T>) -> bool {
-        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = items.len() <= self.capacity - ring.len();
+        let mut ring = self.lock();
+        let fits = items.len() <= self.capacity - ring.items.len();
         if fits {
-            ring.extend(items.drain(..));
+            ring.items.extend(items.drain(..));
         }
         fits
     }
 
     /// Takes up to `most` items out into `into`, without waiting.
     pub fn try_take(&self, into: &mut Vec<T>, most: usize) {
-        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = most.min(ring.len());
-        into.extend(ring.drain(..taken));
+        let mut ring = self.lock();
+        let taken = most.min(ring.items.len());
+        into.extend(ring.items.drain(..taken));
     }
 
     /// Takes up to `most` items out into `into`, waiting for the first.
     pub fn take(&self, into: &mut Vec<T>, most: usize) {
-        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut ring =
-            self.readable.wait_while(ring, |ring| ring.is_empty()).unwrap_or_else(PoisonError::into_inner);
-        let taken = most.min(ring.len());
-        into.extend(ring.drain(..taken));
-        drop(ring);
-        self.writable.notify_all();
+        let mut ring = self.with_items();
+        let taken = most.min(ring.items.len());
+        into.extend(ring.items.drain(..taken));
+        self.tell(ring);
     }
-}
 
-impl<T> Mailbox<T> {
     /// Takes the item out that came last into `into`, waiting for one.
     pub fn take_newest(&self, into: &mut Vec<T>) {
-        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut ring =
-            self.readable.wait_while(ring, |ring| ring.is_empty()).unwrap_or_else(PoisonError::into_inner);
-        into.extend(ring.pop_back());
+        let mut ring = self.with_items();
+        into.extend(ring.items.pop_back());
+        self.tell(ring);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ring<T>> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The ring as soon as something is in it.
+    fn with_items(&self) -> MutexGuard<'_, Ring<T>> {
+        let mut ring = self.lock();
+        while ring.items.is_empty() {
+            ring.readers += 1;
+            ring = self.readable.wait(ring).unwrap_or_else(PoisonError::into_inner);
+            ring.readers -= 1;
+        }
+        ring
+    }
+
+    /// The ring as soon as there is room in it.
+    fn with_room(&self) -> MutexGuard<'_, Ring<T>> {
+        let mut ring = self.lock();
+        while ring.items.len() >= self.capacity {
+            ring.writers += 1;
+            ring = self.writable.wait(ring).unwrap_or_else(PoisonError::into_inner);
+            ring.writers -= 1;
+        }
+        ring
+    }
+
+    /// Lets the ring go, and wakes one of those who can go on now; that one wakes the next where something is left.
+    fn tell(&self, ring: MutexGuard<'_, Ring<T>>) {
+        let read = ring.readers > 0 && !ring.items.is_empty();
+        let write = ring.writers > 0 && ring.items.len() < self.capacity;
         drop(ring);
-        self.writable.notify_one();
+        if read {
+            self.readable.notify_one();
+        }
+        if write {
+            self.writable.notify_one();
+        }
     }
 }
 
@@ -139,5 +171,17 @@ mod tests {
         });
         received.sort_unstable();
         assert!(received.into_iter().eq(0..2000));
+    }
+
+    #[test]
+    fn one_put_serves_all_who_wait() {
+        let mailbox = Mailbox::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..100).for_each(|_| mailbox.take(&mut Vec::new(), 1)));
+            }
+            (0..50).for_each(|start| mailbox.put(&mut (start..start + 8).collect()));
+        });
+        assert!(mailbox.lock().items.is_empty());
     }
 }

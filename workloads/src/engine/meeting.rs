@@ -2,6 +2,10 @@
 //! that they need not all come equally often.
 
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Time between two looks of who polls.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// A meeting of a fixed number of seats. In each phase every seat calls [`Meeting::wait`] any number of
 /// times, and then [`Meeting::leave`] once.
@@ -62,9 +66,30 @@ impl Meeting {
         }
     }
 
-    /// [`Meeting::leave`] when nothing is `left` to do, [`Meeting::wait`] otherwise.
-    pub fn arrive(&self, left: u64) {
-        if left == 0 { self.leave() } else { self.wait() }
+    /// Waits until all seats that have not left are here, asleep at least once where there are others: all wake by
+    /// their own timers.
+    pub fn begin(&self) {
+        if self.seats > 1 {
+            std::thread::sleep(LOOK);
+            self.arrive_and_poll(1, || {});
+        }
+    }
+
+    /// Comes, and for the last time where nothing is `left` to do; until all are here, looks every millisecond and does
+    /// something `meanwhile`.
+    pub fn arrive_and_poll(&self, left: u64, mut meanwhile: impl FnMut()) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        *(if left == 0 { &mut state.gone } else { &mut state.waiting }) += 1;
+        let mine = state.round;
+        if state.settle(self.seats) {
+            return;
+        }
+        while state.round == mine {
+            drop(state);
+            meanwhile();
+            std::thread::sleep(LOOK);
+            state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 

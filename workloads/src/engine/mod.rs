@@ -26,13 +26,21 @@ pub trait Conductor {
     /// When the conversation has ended.
     fn begin(&mut self) -> io::Result<()>;
 
-    /// A phase runs; returns when `done` becomes readable.
+    /// A phase, or a part of it, runs; returns when `done` becomes readable.
     ///
     /// # Errors
     /// When the conversation has ended meanwhile: nobody waits for the result any more.
     fn watch(&mut self, done: BorrowedFd<'_>) -> io::Result<()>;
 
-    /// A phase has ended and all seats stand still; returns when the next may begin. `sequence` is a
+    /// A phase has ended, and nothing else has been done: the time for readings from outside.
+    ///
+    /// # Errors
+    /// When the conversation has ended.
+    fn arrive(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// What a phase was that has ended; all seats stand still. Returns when the next may begin. `sequence` is a
     /// fingerprint of all sizes asked for so far, in order, by seat.
     ///
     /// # Errors

@@ -20,6 +20,15 @@ pub trait Pattern: Send + Sync + 'static {
     /// Operations after which the thread of seat `index` is replaced, 1 or more.
     fn lifetime(&self, index: u32) -> u64;
 
+    /// Whether threads are replaced all together: the main thread waits for the end of all of them, and then starts
+    /// the next. All end with a phase too.
+    fn in_generations(&self) -> bool {
+        false
+    }
+
+    /// What the main thread does between two generations, with the first seat's hands.
+    fn between<H: Heap>(&self, _actor: &mut Actor<H>) {}
+
     /// Whether the first seat is the main thread's.
     fn first_on_main(&self) -> bool;
 

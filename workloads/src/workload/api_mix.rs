@@ -32,7 +32,7 @@ impl Workload for ApiMix {
             alignment, and page faults. Look at throughput, system time, page faults, and RSS against live bytes.",
         unit: "operations",
         params: &[
-            Param::ops(1_500_000),
+            Param::ops(2_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size_min", 16, 1, 1 << 30, "smallest object"),

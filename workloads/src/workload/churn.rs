@@ -71,7 +71,7 @@ impl Workload for Churn {
             free bytes inside arenas.",
         unit: "operations",
         params: &[
-            Param::ops(8_000_000),
+            Param::ops(14_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size_min", 16, 1, 1 << 30, "smallest object"),

@@ -15,11 +15,13 @@ pub struct FanOut {
     fronts: u32,
     alone: bool,
     width: usize,
+    /// Requests that a thread has under way before it waits for replies.
+    pending: usize,
     calls: Sizes,
     replies: Sizes,
     /// One for each thread that serves calls.
     inner: Vec<Mailbox<Call>>,
-    /// One for each thread that takes requests in. A request's replies always fit, so that nobody who
+    /// One for each thread that takes requests in. The replies of all it has under way fit, so that nobody who
     /// serves ever waits for one who asks.
     answers: Vec<Mailbox<Object>>,
 }
@@ -30,9 +32,11 @@ struct Call {
     front: u32,
 }
 
-/// What a seat has in hand; nothing between two requests.
+/// What a seat has in hand; nothing between two phases.
 pub struct Seat {
     index: u32,
+    /// Replies that are still to come.
+    awaited: usize,
     calls: Vec<Call>,
     objects: Vec<Object>,
 }
@@ -50,7 +54,7 @@ impl FanOut {
         reply
     }
 
-    /// Takes a request in: sends the calls, and frees the replies as they come.
+    /// Takes a request in: sends its calls, and frees replies as they come until few enough requests are under way.
     fn ask<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
         for (number, server) in self.inner.iter().enumerate() {
             for _ in 0..self.part(number as u32) {
@@ -65,10 +69,15 @@ impl FanOut {
             }
             server.put(&mut seat.calls);
         }
-        let mut left = self.width;
-        while left > 0 {
-            self.answers[seat.index as usize].take(&mut seat.objects, left);
-            left -= seat.objects.len();
+        seat.awaited += self.width;
+        self.collect(seat, actor, (self.pending - 1) * self.width);
+    }
+
+    /// Frees replies until no more than `rest` are still to come.
+    fn collect<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, rest: usize) {
+        while seat.awaited > rest {
+            self.answers[seat.index as usize].take(&mut seat.objects, self.width);
+            seat.awaited -= seat.objects.len();
             seat.objects.drain(..).for_each(|reply| actor.free(reply));
         }
     }
@@ -94,18 +103,19 @@ impl Workload for FanOut {
         name: "fan-out",
         summary: "one request becomes a hundred calls on other threads, joined by queues",
         description: "A quarter of the threads take requests in: each allocates a hundred calls of 128 B to 2 KiB, \
-            spreads them over the queues of the other threads, and frees the replies as they come. Those free \
-            the call, which another thread has allocated, and allocate the reply, which another thread will free. \
+            spreads them over the queues of the other threads, and frees the replies as they come, with four \
+            requests under way. Those free the call, which another thread has allocated, and allocate the reply, which another thread will free. \
             One thread alone does both. From services where one request becomes a hundred inner calls. Memory \
             crosses threads both ways in bursts, and the queues make threads wait, by design. It stresses remote \
             frees in both directions and caches that fill on one side and run empty on the other. Look at \
             throughput, system time and voluntary switches against the arena limit.",
         unit: "requests",
         params: &[
-            Param::ops(8_000),
+            Param::ops(16_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::count("width", 100, 1, 100_000, "calls of a request"),
+            Param::count("pending", 4, 1, 64, "requests that a thread has under way"),
             Param::bytes("call_min", 128, 1, 1 << 30, "smallest call"),
             Param::bytes("call_max", 2 << 10, 1, 1 << 30, "largest call"),
             Param::bytes("reply_min", 256, 1, 1 << 30, "smallest reply"),
@@ -118,20 +128,27 @@ impl Workload for FanOut {
     fn new(spec: &Spec, threads: u32) -> Self {
         let fronts = (threads / 4).max(1);
         let servers = threads.saturating_sub(fronts).max(1);
-        let width = spec.get("width") as usize;
+        let (width, pending) = (spec.get("width") as usize, spec.get("pending") as usize);
+        let under_way = width * pending;
         Self {
             fronts,
             alone: threads == 1,
             width,
+            pending,
             calls: Sizes::log_uniform(spec.get("call_min"), spec.get("call_max")),
             replies: Sizes::log_uniform(spec.get("reply_min"), spec.get("reply_max")),
-            inner: (0..servers).map(|_| Mailbox::new(width)).collect(),
-            answers: (0..fronts).map(|_| Mailbox::new(width)).collect(),
+            inner: (0..servers).map(|_| Mailbox::new(under_way)).collect(),
+            answers: (0..fronts).map(|_| Mailbox::new(under_way)).collect(),
         }
     }
 
     fn seat(&self, index: u32) -> Seat {
-        Seat { index, calls: Vec::with_capacity(self.width), objects: Vec::with_capacity(self.width) }
+        Seat {
+            index,
+            awaited: 0,
+            calls: Vec::with_capacity(self.width),
+            objects: Vec::with_capacity(self.width),
+        }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
@@ -152,6 +169,7 @@ impl Workload for FanOut {
             self.ask(seat, actor);
             actor.operation();
         }
+        self.collect(seat, actor, 0);
     }
 
     fn drain<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}

@@ -53,7 +53,7 @@ impl Workload for Fleet {
             large blocks side by side. Look at RSS against live bytes, at throughput, and at page faults.",
         unit: "objects",
         params: &[
-            Param::ops(36_000_000),
+            Param::ops(60_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::count("slots", 10_000, 1, 10_000_000, "long-lived objects of each thread"),

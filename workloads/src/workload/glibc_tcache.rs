@@ -38,7 +38,7 @@ impl Workload for GlibcTcache {
             glibc.malloc.tcache_count changes. Look at throughput over live.",
         unit: "objects",
         params: &[
-            Param::ops(28_000_000),
+            Param::ops(40_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::count("live", 25, 1, 10_000_000, "objects of one size that live at once"),

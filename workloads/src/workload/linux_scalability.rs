@@ -27,7 +27,7 @@ impl Workload for LinuxScalability {
             throughput at each number of threads.",
         unit: "objects",
         params: &[
-            Param::ops(120_000_000),
+            Param::ops(240_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size", 512, 0, 1 << 40, "bytes of each object"),

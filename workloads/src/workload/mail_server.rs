@@ -267,7 +267,7 @@ impl Workload for MailServer {
             arenas.",
         unit: "messages",
         params: &[
-            Param::ops(300_000),
+            Param::ops(450_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("body_median", 4 << 10, 64, 1 << 24, "median body"),

@@ -57,7 +57,7 @@ impl Workload for Memstore {
             bytes in the steady phase, and at what a shared arena does to the scatter.",
         unit: "writes",
         params: &[
-            Param::ops(10_000_000),
+            Param::ops(15_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("flush", 8 << 20, 1, 1 << 40, "bytes that each thread gathers before it flushes"),

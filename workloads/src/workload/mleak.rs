@@ -24,9 +24,9 @@ impl Workload for Mleak {
         name: "mleak",
         summary: "threads allocate one object, leave it to others, and end",
         description: "A thread allocates an object of 128 B, swaps it into a random one of 1000 slots that all \
-            threads share, frees what was there before, and ends; a successor does the same. After mleak \
-            (Leijen, mimalloc-bench); unlike the original, which starts ten threads and waits for all of them, \
-            each place is filled again as soon as its thread has ended. Allocators that keep something for \
+            threads share, frees what was there before, and ends. After mleak \
+            (Leijen, mimalloc-bench): as there the main thread starts all threads, waits for the end of all of them, and \
+            starts the next. Allocators that keep something for \
             every thread that ever lived grow. It stresses arenas left by dead threads and frees into them. \
             Most of its time is the system's, for starting threads. Look at RSS over time and at the number of \
             arenas.",
@@ -62,6 +62,10 @@ impl Workload for Mleak {
 
     fn lifetime(&self, _index: u32) -> u64 {
         self.lifetime
+    }
+
+    fn in_generations(&self) -> bool {
+        true
     }
 
     fn setup<H: Heap>(&self, _index: &mut u32, _actor: &mut Actor<H>) {}

@@ -86,6 +86,21 @@ pub trait Workload: Send + Sync + 'static {
         u64::MAX
     }
 
+    /// Operations of the steady phase where `ops` is 0: as many as the original does with so many threads. Only for
+    /// patterns whose description says so.
+    fn usual_ops(&self) -> u64 {
+        1
+    }
+
+    /// Whether the threads that `lifetime` ends are replaced all together: the main thread waits for the end of all of
+    /// them, and then starts the next generation. All end with a phase too.
+    fn in_generations(&self) -> bool {
+        false
+    }
+
+    /// What the main thread does between two generations, with the first seat's actor; nothing by default.
+    fn between<H: Heap>(&self, _actor: &mut Actor<H>) {}
+
     /// What the main thread allocates before any other thread starts, with the first seat's actor; nothing by
     /// default. It then takes no further part, but what it has allocated lies in its arena.
     fn prepare<H: Heap>(&self, _actor: &mut Actor<H>) {}
@@ -121,6 +136,14 @@ impl<W: Workload> Pattern for W {
         Workload::lifetime(self, index)
     }
 
+    fn in_generations(&self) -> bool {
+        Workload::in_generations(self)
+    }
+
+    fn between<H: Heap>(&self, actor: &mut Actor<H>) {
+        Workload::between(self, actor);
+    }
+
     fn first_on_main(&self) -> bool {
         Workload::first_on_main(self)
     }
@@ -145,7 +168,11 @@ impl<W: Workload> Pattern for W {
 /// Plays the workload that `run.spec` names.
 fn play<W: Workload>(run: &Run, heap: impl Heap, conductor: &mut dyn Conductor) -> Result<(), Stop> {
     let spec = &run.spec;
-    let steady = spec.get("ops");
+    let pattern = W::new(spec, run.threads);
+    let steady = match spec.get("ops") {
+        0 => pattern.usual_ops(),
+        ops => ops,
+    };
     let job = Job {
         name: spec.name(),
         unit: spec.description().unit,
@@ -156,7 +183,7 @@ fn play<W: Workload>(run: &Run, heap: impl Heap, conductor: &mut dyn Conductor) 
         touch: Touch::from_parameter(spec.get("touch")),
         page: run.page,
     };
-    perform(W::new(spec, run.threads), &job, heap, conductor)
+    perform(pattern, &job, heap, conductor)
 }
 
 /// Makes the catalogue and the way from a name to its pattern out of one list.
@@ -177,7 +204,18 @@ macro_rules! workloads {
             })+
             unreachable!("a spec is always made from the catalogue")
         }
+
+        /// Visits every workload, in the order in which they are listed.
+        pub fn visit_all(visitor: &mut impl Visitor) {
+            $(visitor.visit::<$pattern>();)+
+        }
     };
+}
+
+/// What is to be done with each workload as a type.
+pub trait Visitor {
+    /// Does it.
+    fn visit<W: Workload>(&mut self);
 }
 
 workloads![

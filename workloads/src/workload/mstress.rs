@@ -4,8 +4,7 @@ use super::Workload;
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::exchange::Exchange;
-use crate::engine::meeting::Meeting;
-use crate::heap::{Heap, Object};
+use crate::heap::{Heap, Object, Touch};
 use crate::random::Rng;
 use crate::spec::Spec;
 
@@ -24,14 +23,35 @@ pub struct Mstress {
     exchanged: usize,
     freed: usize,
     transfer: Exchange,
-    meeting: Meeting,
 }
+
+/// Generations of the original, as its suite runs it.
+const GENERATIONS: u64 = 25;
+/// Places by which the list of small objects grows.
+const PLACES: usize = 100_000;
+/// Places in a page of a list.
+const PLACES_IN_PAGE: usize = 512;
 
 /// What a seat holds.
 pub struct Seat {
     index: u32,
+    /// Where the choices of each generation begin.
+    choices: Option<Rng>,
     data: Vec<Option<Object>>,
     retained: Vec<Object>,
+}
+
+/// Touches what a list needs for so many objects.
+fn list_grew<H: Heap>(actor: &mut Actor<H>, list: &mut Object, objects: usize) {
+    if objects % PLACES_IN_PAGE == 1 {
+        actor.write_at(list, (objects - 1) * size_of::<usize>());
+    }
+}
+
+/// Reads an object back and frees it.
+fn free<H: Heap>(actor: &mut Actor<H>, object: Object) {
+    actor.read(&object, object.size());
+    actor.free(object);
 }
 
 fn weight(index: u32) -> u64 {
@@ -67,9 +87,15 @@ impl Mstress {
             if actor.rng.chance(percent)
                 && let Some(object) = self.transfer.swap(slot, None)
             {
-                actor.free(object);
+                free(actor, object);
             }
         }
+    }
+
+    /// Room for so many objects that are retained, and so many that are small.
+    fn lists<H: Heap>(actor: &mut Actor<H>, [retained, small]: [u64; 2]) -> [Object; 2] {
+        let places = [retained as usize, (small as usize).next_multiple_of(PLACES)];
+        actor.touching(Touch::Nothing, |actor| places.map(|places| actor.malloc(places * size_of::<usize>())))
     }
 
     fn step<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, small: bool) {
@@ -86,7 +112,7 @@ impl Mstress {
         if actor.rng.chance(self.freed) {
             let which = actor.rng.below(seat.data.len());
             if let Some(object) = seat.data[which].take() {
-                actor.free(object);
+                free(actor, object);
             }
         }
         if actor.rng.chance(self.exchanged) {
@@ -105,16 +131,16 @@ impl Workload for Mstress {
         summary: "generations of threads that hand a quarter of their objects on in shared slots",
         description: "Threads allocate objects of power-of-two sizes, two thirds small and one third kept for \
             life, free earlier ones at random and swap others against what lies in an array of slots that all \
-            threads share. Then each frees what it holds and ends, all wait for each other, half of the shared \
-            slots are cleared and a new generation begins. Every eighth thread does eight times the work of the \
-            first. After mstress (Leijen, mimalloc-bench); unlike the original the number of generations follows \
-            from ops and items, and objects are not read back before they are freed. It stresses heaps pinned by \
-            few survivors that other threads free. Look at peak RSS against live bytes, and at what stays after \
-            the drain.",
+            threads share. Then each frees what it holds and ends, the main thread waits for all of them, clears half \
+            of the shared slots and starts a new generation, which makes the same choices again. What is freed is read back before. Every eighth thread \
+            does eight times the work of the first. After mstress (Leijen, mimalloc-bench), and as long: 25 generations \
+            where ops is 0, counted from the first object on, so that memory that is fresh from the system is a large \
+            part of it; ops=5M, warmup=10 shows how it goes on. It stresses heaps pinned by few survivors that other \
+            threads free. Look at peak RSS against live bytes, and at what stays after the drain.",
         unit: "objects",
         params: &[
-            Param::ops(5_000_000),
-            Param::WARMUP,
+            Param::OPS_AS_ORIGINAL,
+            Param::NO_WARMUP,
             Param::TOUCH_ALL,
             Param::count("items", 7_500, 1, 10_000_000, "objects of a thread's life, times its weight"),
             Param::count("slots", 1_000, 1, 10_000_000, "slots shared by all threads"),
@@ -138,13 +164,18 @@ impl Workload for Mstress {
             exchanged: spec.get("exchanged") as usize,
             freed: spec.get("freed") as usize,
             transfer: Exchange::new(spec.get("slots") as usize),
-            meeting: Meeting::new(threads),
         }
     }
 
     fn seat(&self, index: u32) -> Seat {
         let items = self.lifetime(index) as usize;
-        Seat { index, data: Vec::with_capacity(items), retained: Vec::with_capacity(items / 3) }
+        let retained = items / 3;
+        Seat {
+            index,
+            choices: None,
+            data: Vec::with_capacity(items - retained),
+            retained: Vec::with_capacity(retained),
+        }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
@@ -157,28 +188,39 @@ impl Workload for Mstress {
         self.items * weight(index)
     }
 
+    fn usual_ops(&self) -> u64 {
+        self.items * weight_below(self.threads) * GENERATIONS
+    }
+
+    fn in_generations(&self) -> bool {
+        true
+    }
+
+    fn between<H: Heap>(&self, actor: &mut Actor<H>) {
+        self.thin(actor, 50);
+    }
+
     fn setup<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}
 
     fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, _steady: bool) {
-        if seat.index == 0 {
-            self.thin(actor, 50);
-        }
+        actor.rng = seat.choices.get_or_insert_with(|| actor.rng.clone()).clone();
         let mut retain = ops / 3;
         let mut small = ops - retain;
-        // The lists that the program itself would keep its objects in.
-        let lists = [retain, small].map(|objects| actor.malloc(objects as usize * size_of::<usize>()));
+        // The lists that the program itself keeps its objects in.
+        let mut lists = Self::lists(actor, [retain, small]);
         for _ in 0..ops {
             let next_is_small = retain == 0 || (actor.rng.chance(50) && small > 0);
             *(if next_is_small { &mut small } else { &mut retain }) -= 1;
             self.step(seat, actor, next_is_small);
+            list_grew(actor, &mut lists[0], seat.retained.len());
+            list_grew(actor, &mut lists[1], seat.data.len());
             actor.operation();
         }
-        seat.retained.drain(..).for_each(|object| actor.free(object));
-        seat.data.drain(..).flatten().for_each(|object| actor.free(object));
+        seat.retained.drain(..).for_each(|object| free(actor, object));
+        seat.data.drain(..).flatten().for_each(|object| free(actor, object));
         for list in lists {
             actor.free(list);
         }
-        self.meeting.arrive(actor.left);
     }
 
     fn drain<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {

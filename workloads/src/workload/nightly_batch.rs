@@ -14,6 +14,8 @@ use crate::spec::Spec;
 const JOB: u32 = 4;
 /// The job has this share of the operations of its seat, in percent, at the end of a day.
 const NIGHT: u64 = 10;
+/// Operations of a seat without the job, for each of one with it, whose own take longer: all work until the end.
+const PER_JOB: u64 = 3;
 
 /// The pattern.
 pub struct NightlyBatch {
@@ -31,6 +33,10 @@ pub struct Seat {
     runs_job: bool,
     /// The job's objects; empty by day.
     job: Vec<Object>,
+}
+
+fn runs_job(index: u32) -> bool {
+    index.is_multiple_of(JOB)
 }
 
 impl NightlyBatch {
@@ -73,13 +79,13 @@ impl Workload for NightlyBatch {
         summary: "small requests all day, a job with large blocks at night, then the day again",
         description: "By day each thread replaces small objects in random slots. Several times in the steady phase \
             it is night for every fourth thread: a job gathers blocks of 4 to 512 KiB, some 50 MB, and frees them in \
-            the morning, newest first, when the small requests go on. From the incident of a daemon that grew \
+            the morning, newest first, when the small requests go on; its threads do a third of the others' operations, since theirs take longer. From the incident of a daemon that grew \
             at five in the morning and did not shrink. It stresses the change of phase: what the day has left \
             in holes does not serve the night, and what the night has used is cut up by day. Look at RSS by day, \
             before the first night against after the last, and at free bytes inside arenas.",
         unit: "operations",
         params: &[
-            Param::ops(20_000_000),
+            Param::ops(40_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::count("slots", 10_000, 1, 10_000_000, "small objects held by each thread"),
@@ -104,13 +110,20 @@ impl Workload for NightlyBatch {
     }
 
     fn seat(&self, index: u32) -> Seat {
-        let runs_job = index.is_multiple_of(JOB);
+        let runs_job = runs_job(index);
         let room = if runs_job { self.job } else { 0 };
         Seat { objects: Vec::with_capacity(self.slots), runs_job, job: Vec::with_capacity(room) }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
-        even_share(ops, self.threads, index)
+        let jobs = self.threads.div_ceil(JOB);
+        let others = self.threads - jobs;
+        let all_jobs = ops * u64::from(jobs) / (u64::from(jobs) + PER_JOB * u64::from(others));
+        if runs_job(index) {
+            even_share(all_jobs, jobs, index / JOB)
+        } else {
+            even_share(ops - all_jobs, others, index - index / JOB - 1)
+        }
     }
 
     fn setup<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {

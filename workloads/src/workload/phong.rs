@@ -31,7 +31,7 @@ impl Workload for Phong {
             arenas, and at RSS against live bytes.",
         unit: "operations",
         params: &[
-            Param::ops(26_000_000),
+            Param::ops(40_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size_min", 16, 1, 1 << 30, "smallest new object"),

@@ -59,7 +59,7 @@ impl Workload for PoolStall {
             free bytes inside arenas.",
         unit: "requests",
         params: &[
-            Param::ops(2_500_000),
+            Param::ops(3_500_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::count("held", 1_000, 1, 10_000_000, "requests that a thread holds when it blocks"),

@@ -143,7 +143,7 @@ impl Workload for ProducerConsumer {
             freeing side and run empty on the other. Look at throughput, system time and voluntary switches.",
         unit: "objects",
         params: &[
-            Param::ops(4_000_000),
+            Param::ops(6_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size_min", 16, 1, 1 << 30, "smallest object"),

@@ -5,7 +5,8 @@ use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
 use crate::engine::mailbox::Mailbox;
-use crate::heap::{Heap, Object};
+use crate::engine::meeting::Meeting;
+use crate::heap::{Heap, Object, Touch};
 use crate::random::{Recording, Rng, Tape};
 use crate::spec::Spec;
 
@@ -30,7 +31,19 @@ pub struct Rptest {
     scatter: (usize, usize),
     inboxes: Vec<Mailbox<Object>>,
     sizes_drawn: Recording,
+    /// Loops after which all meet, and free all that they hold.
+    iteration: u64,
+    meeting: Meeting,
 }
+
+/// Iterations of a thread's life.
+const ITERATIONS: u64 = 2;
+/// Generations of threads of the original.
+const GENERATIONS: u64 = 2;
+/// Smaller objects are aligned, two of three.
+const PAGE: usize = 4096;
+/// Bytes of an object's head, where the original keeps its size.
+const HEAD: usize = 4;
 
 /// Sizes drawn beforehand, as many as the original has in its table.
 const SIZES: usize = 2000;
@@ -45,6 +58,31 @@ pub struct Seat {
     target: u32,
     bundle: Vec<Object>,
     sizes: Tape,
+    /// Counts objects.
+    made: u64,
+}
+
+/// Reads an object's head and frees it.
+fn free<H: Heap>(actor: &mut Actor<H>, object: Object) {
+    actor.read(&object, HEAD);
+    actor.free(object);
+}
+
+impl Seat {
+    /// An object of the next size. Small ones are aligned to 8 and to 16 bytes in turns, and then written all over, or come
+    /// from `calloc` as large ones do.
+    fn object<H: Heap>(&mut self, actor: &mut Actor<H>) -> Object {
+        let size = self.sizes.play();
+        self.made += 1;
+        match self.made % 3 {
+            turn @ 1..3 if size < PAGE => aligned(actor, 8 << (turn - 1), size),
+            _ => actor.calloc(size),
+        }
+    }
+}
+
+fn aligned<H: Heap>(actor: &mut Actor<H>, align: usize, size: usize) -> Object {
+    actor.touching(Touch::All, |actor| actor.aligned_alloc(align, size))
 }
 
 /// The smallest prime above `above` and 6 that does not divide `slots`: steps of it reach every slot.
@@ -69,44 +107,69 @@ impl Rptest {
         self.size_min + (even * share) as usize
     }
 
+    /// The slot that is `step` slots, all of them at most, after one.
+    fn after(&self, slot: usize, step: usize) -> usize {
+        let next = slot + step;
+        if next >= self.slots { next - self.slots } else { next }
+    }
+
     fn free_some<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
         let frees = self.burst * actor.rng.between(LEAST, MOST) * 8 / 1000;
         for _ in 0..frees {
             if let Some(object) = seat.slots[seat.free_at].take() {
-                actor.free(object);
+                free(actor, object);
             }
-            seat.free_at = (seat.free_at + self.scatter.1) % self.slots;
+            seat.free_at = self.after(seat.free_at, self.scatter.1);
         }
     }
 
     fn free_foreign<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
         self.inboxes[seat.index as usize].try_take(&mut seat.bundle, usize::MAX);
-        actor.free_each(seat.bundle.drain(..));
+        seat.bundle.drain(..).for_each(|object| free(actor, object));
+    }
+
+    fn free_own<H: Heap>(seat: &mut Seat, actor: &mut Actor<H>) {
+        seat.slots.iter_mut().filter_map(Option::take).for_each(|object| free(actor, object));
     }
 
     fn fill<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, count: usize) {
         for _ in 0..count {
             if let Some(object) = seat.slots[seat.fill_at].take() {
-                actor.free(object);
+                free(actor, object);
             }
-            let size = seat.sizes.play();
-            seat.slots[seat.fill_at] = Some(actor.malloc(size));
-            seat.fill_at = (seat.fill_at + self.scatter.0) % self.slots;
+            seat.slots[seat.fill_at] = Some(seat.object(actor));
+            seat.fill_at = self.after(seat.fill_at, self.scatter.0);
         }
     }
 
     /// Makes a bundle for the next of the other threads.
     fn send<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, count: usize) {
-        let (header, list) = (actor.malloc(HEADER), actor.malloc(count * size_of::<usize>()));
-        actor.malloc_each(count, &mut seat.bundle, |_| seat.sizes.play());
+        let header = aligned(actor, 16, HEADER);
+        let list = aligned(actor, 16, count * size_of::<usize>());
+        for _ in 0..count {
+            let object = seat.object(actor);
+            seat.bundle.push(object);
+        }
         seat.bundle.extend([list, header]);
         seat.target = (seat.target + 1) % self.threads;
         if seat.target == seat.index {
             seat.target = (seat.target + 1) % self.threads;
         }
         if !self.inboxes[seat.target as usize].try_put(&mut seat.bundle) {
-            actor.free_each(seat.bundle.drain(..));
+            seat.bundle.drain(..).for_each(|object| free(actor, object));
         }
+    }
+
+    fn run_loop<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        self.free_some(seat, actor);
+        self.free_foreign(seat, actor);
+        let count = self.burst * actor.rng.between(LEAST, MOST) / 100;
+        self.fill(seat, actor, count);
+        if self.cross > 0 && seat.loops.is_multiple_of(self.cross) {
+            self.send(seat, actor, count);
+        }
+        seat.loops += 1;
+        actor.operation();
     }
 }
 
@@ -118,15 +181,18 @@ impl Workload for Rptest {
         summary: "mixed sizes from 8 B to 16 kB in scattered slots, bundles freed by other threads",
         description: "A loop frees objects from scattered slots, frees the bundles that other threads have left, \
             fills scattered slots with new objects, and every other loop allocates a bundle that another thread \
-            will free. A loop is 30 to 99 allocations. After rptest (Jansson, rpmalloc-benchmark) with the \
-            settings of mimalloc-bench; unlike the original a table of 2000 sizes and the counts are drawn by the \
-            seed, there is one iteration instead of two, and bundles are drained at once where an inbox is full. Which bundles are there at a loop's start \
+            will free. A loop is 30 to 99 allocations; small objects are aligned, two of three, and the others are \
+            from calloc. After 500 loops all threads meet, freeing meanwhile what still comes, and free all that they \
+            hold; after two times 500 they end and the main thread starts others. After rptest (Jansson, \
+            rpmalloc-benchmark) with the settings of mimalloc-bench, and as long: two generations of threads where ops is 0, \
+            counted from the first object on, so that memory that is fresh from the system is a large part of it; \
+            ops=60k, loops=100k, warmup=10 shows how it goes on. Which bundles are there at a loop's start \
             depends on timing; the sizes asked for do not. It stresses small and large bins together and remote \
             frees in bursts. Look at throughput, at peak RSS against live bytes, and at free bytes inside arenas.",
         unit: "loops",
         params: &[
-            Param::ops(60_000),
-            Param::WARMUP,
+            Param::OPS_AS_ORIGINAL,
+            Param::NO_WARMUP,
             Param::TOUCH,
             Param::bytes("size_min", 8, 1, 1 << 30, "smallest object"),
             Param::bytes("size_max", 16_000, 1, 1 << 30, "largest object"),
@@ -140,8 +206,15 @@ impl Workload for Rptest {
                 1_000_000,
                 "every how many loops a bundle goes to another thread; 0 never",
             ),
+            Param::count(
+                "loops",
+                500,
+                1,
+                1 << 40,
+                "loops after which a thread frees all; it ends after two times",
+            ),
         ],
-        replaces_threads: false,
+        replaces_threads: true,
         hidden: false,
     };
 
@@ -156,20 +229,44 @@ impl Workload for Rptest {
             size_max: spec.get("size_max") as usize,
             shape: spec.get("shape"),
             cross: if threads == 1 { 0 } else { spec.get("cross") },
-            scatter: (fill, prime(slots, fill)),
+            scatter: (fill % slots, prime(slots, fill) % slots),
             inboxes: (0..threads).map(|_| Mailbox::new(INBOX * (burst + 2))).collect(),
             sizes_drawn: Recording::default(),
+            iteration: spec.get("loops"),
+            meeting: Meeting::new(threads),
         }
     }
 
     fn seat(&self, index: u32) -> Seat {
         let slots = (0..self.slots).map(|_| None).collect();
         let bundle = Vec::with_capacity(INBOX * (self.burst + 2));
-        Seat { index, slots, fill_at: 0, free_at: 0, loops: 0, target: 0, bundle, sizes: Tape::default() }
+        Seat {
+            index,
+            slots,
+            fill_at: 0,
+            free_at: 0,
+            loops: 0,
+            target: 0,
+            bundle,
+            sizes: Tape::default(),
+            made: 0,
+        }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
         even_share(ops, self.threads, index)
+    }
+
+    fn usual_ops(&self) -> u64 {
+        self.lifetime(0) * GENERATIONS * u64::from(self.threads)
+    }
+
+    fn lifetime(&self, _index: u32) -> u64 {
+        self.iteration * ITERATIONS
+    }
+
+    fn in_generations(&self) -> bool {
+        true
     }
 
     fn prepare<H: Heap>(&self, actor: &mut Actor<H>) {
@@ -181,22 +278,26 @@ impl Workload for Rptest {
     }
 
     fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, _steady: bool) {
-        for _ in 0..ops {
-            self.free_some(seat, actor);
+        // The list that the program itself keeps its objects in.
+        let list = aligned(actor, 16, self.slots * size_of::<usize>());
+        self.meeting.begin();
+        let mut left = ops;
+        loop {
+            let now = left.min(self.iteration);
+            (0..now).for_each(|_| self.run_loop(seat, actor));
+            left -= now;
+            self.meeting.arrive_and_poll(left + actor.left, || self.free_foreign(seat, actor));
             self.free_foreign(seat, actor);
-            let count = self.burst * actor.rng.between(LEAST, MOST) / 100;
-            self.fill(seat, actor, count);
-            if self.cross > 0 && seat.loops.is_multiple_of(self.cross) {
-                self.send(seat, actor, count);
+            Self::free_own(seat, actor);
+            if left == 0 {
+                return actor.free(list);
             }
-            seat.loops += 1;
-            actor.operation();
         }
     }
 
     fn drain<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
         self.free_foreign(seat, actor);
-        seat.slots.iter_mut().filter_map(Option::take).for_each(|object| actor.free(object));
+        Self::free_own(seat, actor);
     }
 }
 

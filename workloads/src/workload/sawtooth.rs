@@ -51,7 +51,7 @@ impl Workload for Sawtooth {
             drain, and at page faults and system time.",
         unit: "objects",
         params: &[
-            Param::ops(9_000_000),
+            Param::ops(13_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size_min", 64, 1, 1 << 30, "smallest object"),

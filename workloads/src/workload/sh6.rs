@@ -65,10 +65,11 @@ impl Batches {
     fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64) {
         let mut left = ops;
         while left > 0 {
-            let count = left.min((self.batch - seat.objects.len()) as u64);
-            actor.malloc_each(count as usize, &mut seat.objects, |_| seat.sizes.play());
-            actor.operations(count);
-            left -= count;
+            let room = left.min((self.batch - seat.objects.len()) as u64);
+            let sizes = seat.sizes.stretch(room as usize);
+            actor.malloc_these(sizes, &mut seat.objects);
+            actor.operations(sizes.len() as u64);
+            left -= sizes.len() as u64;
             if seat.objects.len() >= self.batch {
                 self.turn(seat, actor);
             }

@@ -29,7 +29,7 @@ impl Workload for ThreadTest {
             threads against the arena limit.",
         unit: "objects",
         params: &[
-            Param::ops(40_000_000),
+            Param::ops(70_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size", 8, 0, 1 << 30, "bytes of each object"),

@@ -64,7 +64,7 @@ impl Workload for WorstFit {
             free bytes inside arenas.",
         unit: "objects",
         params: &[
-            Param::ops(14_000_000),
+            Param::ops(18_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes(

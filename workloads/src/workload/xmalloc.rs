@@ -68,11 +68,11 @@ impl Workload for Xmalloc {
     const DESCRIPTION: Description = Description {
         name: "xmalloc",
         summary: "producers allocate batches of 4096, consumers free them",
-        description: "Half of the threads allocate objects of seventeen sizes and push them in batches of 4096 \
+        description: "Half of the threads allocate objects of 64 B and push them in batches of 4096 \
             into one queue; the other half takes batches out and frees them, the list of the batch last. One \
             thread alone does both. After xmalloc-test (Lever and Boreham, Malloc Performance in a Multithreaded \
-            Linux Environment, USENIX 2000, with the sizes of mimalloc-bench); the batch \
-            that came last is taken first. Unlike in the original consumers take equal numbers of batches, and the work is fixed instead of the \
+            Linux Environment, USENIX 2000, with the size that mimalloc-bench runs; size=0 draws from the seventeen \
+            sizes of its -s -1); N threads here are its -w N/2. The batch that came last is taken first. Unlike in the original consumers take equal numbers of batches, and the work is fixed instead of the \
             time. Every free goes to another thread's arena: it stresses the arena's lock from outside while its \
             owner allocates. Look at throughput, system time and peak RSS, which tells how far the producers \
             run ahead.",
@@ -80,10 +80,10 @@ impl Workload for Xmalloc {
         params: &[
             Param::ops(9_000_000),
             Param::WARMUP,
-            Param::TOUCH,
+            Param::TOUCH_ALL,
             Param::count("batch", 4096, 1, 1_000_000, "objects in a batch"),
             Param::count("queued", 100, 1, 100_000, "batches that can wait in the queue"),
-            Param::bytes("size", 0, 0, 1 << 30, "size of all objects; 0 draws from 8 B to 2 KiB"),
+            Param::bytes("size", 64, 0, 1 << 30, "size of all objects; 0 draws from 8 B to 2 KiB"),
         ],
         replaces_threads: false,
         hidden: false,

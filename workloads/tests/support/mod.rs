@@ -97,6 +97,8 @@ impl Led {
     }
 
     pub fn border(&mut self, phase: Phase) -> Border {
+        assert_eq!(self.channel.receive::<FromEngine>().unwrap(), Some(FromEngine::Arrived));
+        self.channel.send(&ToEngine::Report, None).unwrap();
         match self.channel.receive().unwrap() {
             Some(FromEngine::Border(border)) if border.phase == phase => border,
             other => panic!("{other:?}"),

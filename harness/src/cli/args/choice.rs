@@ -11,7 +11,7 @@ use crate::plan::{Draft, PlanError, fields};
 pub struct ChoiceArgs {
     /// The RSS figure to keep low: peak, mean, end or drained [default: peak]
     ///
-    /// peak: the largest of the trial's whole life. mean: time-weighted over the steady phase. end: at the
+    /// peak: the largest of all phases. mean: time-weighted over the steady phase. end: at the
     /// end of the steady phase. drained: after everything was freed, and the idle wait.
     #[arg(long, value_name = "FIGURE")]
     pub objective: Option<String>,

@@ -91,7 +91,10 @@ impl Strategy for FullGrid {
         }
         if complete_rounds(seen) >= self.rounds as usize {
             return Step::Stop {
-                why: format!("all {} rounds are done", self.rounds),
+                why: match self.rounds {
+                    1 => "the one round is done".to_owned(),
+                    rounds => format!("all {rounds} rounds are done"),
+                },
                 eliminated: Vec::new(),
             };
         }

@@ -55,9 +55,7 @@ pub const COLUMNS: &[Cell] = &[
     (column("throughput_unit", "unit of throughput"), |_, _, t| {
         t.throughput.as_ref().map(|x| &x.unit).into()
     }),
-    (column("rss_peak_bytes", "largest RSS of the trial's whole life"), |_, _, t| {
-        t.rss.as_ref().map(|r| r.peak).into()
-    }),
+    (column("rss_peak_bytes", "largest RSS of all phases"), |_, _, t| t.rss.as_ref().map(|r| r.peak).into()),
     (column("rss_mean_bytes", "time-weighted mean RSS of the counted work"), |_, _, t| {
         t.rss.as_ref().map(|r| r.mean).into()
     }),

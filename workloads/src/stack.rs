@@ -1,0 +1,26 @@
+//! What Rust's runtime does in every thread to report an overflow of its stack, left out.
+
+/// Runs before the runtime starts: it leaves handlers alone that are not the default ones.
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+#[used]
+static BEFORE: extern "C" fn() = set;
+
+const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
+
+extern "C" fn set() {
+    handle(libc::SIG_IGN);
+}
+
+fn handle(how: libc::sighandler_t) {
+    for signal in SIGNALS {
+        // SAFETY: signal takes any disposition for these two.
+        unsafe { libc::signal(signal, how) };
+    }
+}
+
+/// Sets the default again, before any thread starts. Rust's runtime would allocate with the measured `malloc` in every thread that
+/// starts, to learn where its stack ends, and map and unmap another stack for a handler. An overflow still ends
+/// the process, without a line.
+pub fn plain() {
+    handle(libc::SIG_DFL);
+}
