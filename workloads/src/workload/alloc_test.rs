@@ -67,7 +67,7 @@ impl Workload for AllocTest {
             locks where arenas are shared. Look at throughput, and at RSS against live bytes.",
         unit: "operations",
         params: &[
-            Param::ops(32_000_000),
+            Param::ops(60_000_000),
             Param::WARMUP,
             Param::TOUCH_ALL,
             Param::count("slots", 256 << 10, 1, 100_000_000, "slots over all threads, half of them full"),

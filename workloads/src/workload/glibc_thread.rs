@@ -46,7 +46,7 @@ impl Workload for GlibcThread {
             thread cache and, where arenas are shared, their locks. Look at throughput against the arena limit.",
         unit: "operations",
         params: &[
-            Param::ops(44_000_000),
+            Param::ops(70_000_000),
             Param::WARMUP,
             Param::TOUCH_ALL,
             Param::bytes("size_min", 4, 1, 1 << 30, "smallest object"),

@@ -52,7 +52,7 @@ impl Workload for Larson {
             locks met by remote frees. Look at arenas created against threads alive, and at RSS above live bytes.",
         unit: "operations",
         params: &[
-            Param::ops(20_000_000),
+            Param::ops(60_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size_min", 8, 0, 1 << 30, "smallest object"),

@@ -49,7 +49,7 @@ impl Workload for LaunchBurst {
             against before, after the drain, and at the number of arenas.",
         unit: "requests",
         params: &[
-            Param::ops(10_000_000),
+            Param::ops(11_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::count("depth", 500, 1, 1_000_000, "requests that wait in each thread outside bursts"),

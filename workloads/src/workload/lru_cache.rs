@@ -80,7 +80,7 @@ impl Workload for LruCache {
             inside arenas.",
         unit: "requests",
         params: &[
-            Param::ops(1_300_000),
+            Param::ops(2_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::count("entries", 2_000, 16, 100_000_000, "entries in the cache, over all threads"),

@@ -32,7 +32,7 @@ impl Workload for Mleak {
             arenas.",
         unit: "objects",
         params: &[
-            Param::ops(30_000),
+            Param::ops(40_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size", 128, 1, 1 << 30, "bytes of each object"),

@@ -80,7 +80,7 @@ impl Workload for SessionStorm {
             peak, and after the last storm against before the first.",
         unit: "logins",
         params: &[
-            Param::ops(4_000_000),
+            Param::ops(5_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::count("sessions", 8_000, 1, 10_000_000, "sessions of each thread"),

@@ -186,7 +186,7 @@ batches!(
             suit caches that are last in, first out, queues of frees do not. It stresses unsorted and small bins, \
             and coalescing. Look at throughput, and at free bytes inside arenas.",
         unit: "objects",
-        params: &params(36_000_000),
+        params: &params(64_000_000),
         replaces_threads: false,
         hidden: false,
     }

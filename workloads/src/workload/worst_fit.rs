@@ -65,7 +65,7 @@ impl Workload for WorstFit {
             free bytes inside arenas.",
         unit: "objects",
         params: &[
-            Param::ops(18_000_000),
+            Param::ops(20_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes(

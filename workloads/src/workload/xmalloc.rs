@@ -1,5 +1,7 @@
 //! `xmalloc`: producers and consumers with large batches, after Lever and Boreham (USENIX 2000).
 
+use std::sync::{Mutex, PoisonError};
+
 use super::Workload;
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
@@ -21,8 +23,8 @@ pub struct Xmalloc {
     consumers: u32,
     alone: bool,
     full: Mailbox<Batch>,
-    /// Buffers on their way back: the engine's memory goes round.
-    empty: Mailbox<Vec<Object>>,
+    /// Buffers that are free, the last one used on top: there are as many as batches have been under way at once.
+    empty: Mutex<Vec<Vec<Object>>>,
 }
 
 /// Objects under way, with the block that the program itself would list them in.
@@ -35,7 +37,6 @@ struct Batch {
 pub struct Seat {
     role: Role,
     arrived: Vec<Batch>,
-    blank: Vec<Vec<Object>>,
 }
 
 #[derive(Clone, Copy)]
@@ -46,6 +47,15 @@ enum Role {
 }
 
 impl Xmalloc {
+    fn buffer(&self) -> Vec<Object> {
+        let free = self.empty.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        free.unwrap_or_else(|| Vec::with_capacity(self.batch))
+    }
+
+    fn give_back(&self, buffer: Vec<Object>) {
+        self.empty.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+    }
+
     fn fill<H: Heap>(&self, mut objects: Vec<Object>, actor: &mut Actor<H>, count: usize) -> Batch {
         let list = actor.malloc((self.batch + 1) * size_of::<usize>());
         actor.malloc_each(count, &mut objects, |rng| {
@@ -79,7 +89,7 @@ impl Workload for Xmalloc {
             run ahead.",
         unit: "objects",
         params: &[
-            Param::ops(9_000_000),
+            Param::ops(18_000_000),
             Param::WARMUP,
             Param::TOUCH_ALL,
             Param::count("batch", 4096, 1, 1_000_000, "objects in a batch"),
@@ -92,11 +102,6 @@ impl Workload for Xmalloc {
 
     fn new(spec: &Spec, threads: u32) -> Self {
         let (batch, queued) = (spec.get("batch") as usize, spec.get("queued") as usize);
-        // One for each place in the queue and one in every hand: a producer never waits for a buffer while
-        // no consumer has work.
-        let buffers = queued + threads as usize;
-        let empty = Mailbox::new(buffers);
-        empty.put(&mut (0..buffers).map(|_| Vec::with_capacity(batch)).collect());
         Self {
             batch,
             size: spec.get("size") as usize,
@@ -104,7 +109,7 @@ impl Workload for Xmalloc {
             consumers: threads - threads / 2,
             alone: threads == 1,
             full: Mailbox::new(queued),
-            empty,
+            empty: Mutex::default(),
         }
     }
 
@@ -114,7 +119,7 @@ impl Workload for Xmalloc {
             index if index < self.producers => Role::Producer,
             _ => Role::Consumer,
         };
-        Seat { role, arrived: Vec::with_capacity(1), blank: Vec::with_capacity(1) }
+        Seat { role, arrived: Vec::with_capacity(1) }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
@@ -133,21 +138,17 @@ impl Workload for Xmalloc {
             if let Role::Consumer = seat.role {
                 self.full.take_newest(&mut seat.arrived);
                 left -= seat.arrived.len() as u64;
-                seat.blank.extend(seat.arrived.drain(..).map(|batch| free(batch, actor)));
-                self.empty.put(&mut seat.blank);
+                seat.arrived.drain(..).for_each(|batch| self.give_back(free(batch, actor)));
                 continue;
             }
-            self.empty.take(&mut seat.blank, 1);
             let count = left.min(self.batch as u64);
             left -= count;
-            let Some(buffer) = seat.blank.pop() else { continue };
-            let batch = self.fill(buffer, actor, count as usize);
+            let batch = self.fill(self.buffer(), actor, count as usize);
             if let Role::Producer = seat.role {
                 seat.arrived.push(batch);
                 self.full.put(&mut seat.arrived);
             } else {
-                seat.blank.push(free(batch, actor));
-                self.empty.put(&mut seat.blank);
+                self.give_back(free(batch, actor));
             }
         }
     }
