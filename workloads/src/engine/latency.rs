@@ -9,8 +9,11 @@ use arenalab_wire::message::Quantiles;
 use hdrhistogram::Histogram;
 use quanta::Clock;
 
-/// Longest latency told apart, in nanoseconds; longer ones count as this.
-const LONGEST_NS: u64 = 10_000_000_000;
+/// Longest call told apart, in nanoseconds; longer ones count as this.
+const LONGEST_CALL_NS: u64 = 10_000_000_000;
+/// Longest that an operation may be late and be told as such: a day. One that cannot keep up falls behind for as long
+/// as it runs.
+const LONGEST_NS: u64 = 86_400_000_000_000;
 /// Two significant digits: quantiles are exact to 1 %.
 const DIGITS: u8 = 2;
 
@@ -43,9 +46,9 @@ pub fn clock_cost_ns() -> u64 {
 
 type Latencies = Histogram<u32>;
 
-fn histogram() -> Latencies {
-    // The bounds are constants that satisfy the constructor's conditions; a test constructs it.
-    Histogram::new_with_bounds(1, LONGEST_NS, DIGITS).unwrap_or_else(|_| unreachable!("constant bounds"))
+fn histogram(longest_ns: u64) -> Latencies {
+    // The bounds are constants that satisfy the constructor's conditions; tests construct both.
+    Histogram::new_with_bounds(1, longest_ns, DIGITS).unwrap_or_else(|_| unreachable!("constant bounds"))
 }
 
 /// Samples that are enough of one seat: short operations, of which there are many, are sampled less often, so that
@@ -80,7 +83,13 @@ pub struct Sampler {
 impl Sampler {
     /// A sampler that has seen nothing; `salt` sets its rhythm.
     pub fn new(salt: u32, gap: Gap) -> Self {
-        Self { timer: timer(), countdown: gap.calls(0), gap, jitter: salt | 1, histogram: histogram() }
+        Self {
+            timer: timer(),
+            countdown: gap.calls(0),
+            gap,
+            jitter: salt | 1,
+            histogram: histogram(LONGEST_CALL_NS),
+        }
     }
 
     /// Counts a call; whether it is one to be [timed](Sampler::timed).
@@ -117,7 +126,7 @@ impl Sampler {
 
     /// What was sampled since the last call of this.
     pub fn take_into(&mut self, total: &mut Collected) {
-        // Both have the same bounds, so that nothing can be out of range.
+        // The total's bounds are the wider ones, so that nothing can be out of range.
         let _ = total.0.add(&self.histogram);
         self.histogram.reset();
     }
@@ -132,7 +141,7 @@ impl Completions {
     #[inline]
     pub fn record(&mut self, took: Duration) {
         let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.0.get_or_insert_with(histogram).saturating_record(ns);
+        self.0.get_or_insert_with(|| histogram(LONGEST_NS)).saturating_record(ns);
     }
 
     /// What was recorded since the last call of this.
@@ -150,7 +159,7 @@ pub struct Collected(Latencies);
 impl Collected {
     /// Nothing yet.
     pub fn new() -> Self {
-        Self(histogram())
+        Self(histogram(LONGEST_NS))
     }
 
     /// The quantiles, and a fresh start; `None` where there was no sample.
@@ -207,6 +216,17 @@ mod tests {
     #[test]
     fn what_is_called_is_returned() {
         assert_eq!(Sampler::new(1, Gap::for_operations(1)).timed(|| 7), 7);
+    }
+
+    #[test]
+    fn who_is_late_by_minutes_or_hours_is_told_so() {
+        for (seconds, told) in [(1, 1.0), (60, 60.0), (7200, 7200.0), (1_000_000, 86_400.0)] {
+            let (mut completions, mut total) = (Completions::default(), Collected::new());
+            completions.record(Duration::from_secs(seconds));
+            completions.take_into(&mut total);
+            let max = total.take().unwrap().max / 1e9;
+            assert!(max / told > 0.99 && (max / told < 1.01 || seconds == 1_000_000), "{max} for {told}");
+        }
     }
 
     #[test]

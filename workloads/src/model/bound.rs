@@ -4,13 +4,15 @@
 //! size. Bernstein's inequality (S. Boucheron, G. Lugosi, P. Massart, Concentration Inequalities, 2013, section 2.8)
 //! bounds it from mean, variance and largest term, up to a chance of 10^-12 at any instant.
 
-use super::{Class, Life, Model, ModelError, Phase, seats};
+use super::{Class, Life, Model, ModelError, Phase, parts, sampler, seats, wheel};
 use arenalab_wire::units;
 
 /// -ln of the chance that is left out.
 const CAUTION: f64 = 27.6;
 /// Engine's bytes for each live object: its node in the wheel, and room to grow.
 const NODE: f64 = 40.0;
+/// An allocator takes so much for the smallest object, and so much besides for each: its header, its rounding.
+const SMALLEST: f64 = 16.0;
 /// Engine's bytes for each seat: actor, histograms, stack, telemetry.
 const SEAT: f64 = (256 << 10) as f64;
 
@@ -21,6 +23,8 @@ pub struct Bound {
     pub mean: f64,
     /// What live bytes stay below.
     pub live: f64,
+    /// What an allocator needs for them at least besides: 16 bytes an object, and what sizes below 16 fall short of it.
+    pub heap: f64,
     /// What the engine needs besides, for its own tables.
     pub engine: f64,
 }
@@ -88,16 +92,23 @@ impl Model {
         of_a_seat * f64::from(seats)
     }
 
-    /// Live bytes that a phase implies once it has lasted: objects a time, times how long they live, times their size. With `threads`
-    /// threads, every role at work.
+    /// The factor on a class's `per_op` whose objects a phase holds: its own, or where the owner is at rest that of
+    /// the last phase before in which it worked, as lives stand still; 0 where there is none.
+    fn load_held(&self, phase: &Phase, place: usize) -> f64 {
+        let end = self.phases.iter().position(|other| other.name == phase.name).unwrap_or(0);
+        let before = self.phases[..end].iter().rev();
+        let worked = |at: &&Phase| at.active[self.classes[place].role];
+        std::iter::once(phase).chain(before).find(worked).map_or(0.0, |at| at.load[place])
+    }
+
+    /// Live bytes that a phase implies once it has lasted: objects a time, times how long they live, times their
+    /// size. With `threads` threads.
     pub fn implied(&self, phase: &Phase, threads: u32) -> f64 {
         let shares = seats::shares(self, threads);
-        let of = |(class, load): (&Class, &f64)| {
-            let at_work = phase.active[class.role] || matches!(class.life, Life::Run(_));
-            let load = if at_work { *load } else { 0.0 };
-            self.alive(class, load, shares[class.role]) * class.size.mean()
+        let of = |(place, class): (usize, &Class)| {
+            self.alive(class, self.load_held(phase, place), shares[class.role]) * class.size.mean()
         };
-        self.classes.iter().zip(&phase.load).map(of).sum()
+        self.classes.iter().enumerate().map(of).sum()
     }
 
     /// What the model needs with `threads` threads.
@@ -108,7 +119,7 @@ impl Model {
         let mut sum = Sum::default();
         // What cannot be passed at all; for few and large objects it is less than what chance allows.
         let mut certain = 0.0;
-        let mut nodes = 0.0;
+        let (mut nodes, mut heap) = (0.0, 0.0);
         for (place, class) in self.classes.iter().enumerate() {
             let mut alive = self.alive(class, heaviest(place), shares[class.role]);
             nodes += most(alive);
@@ -118,6 +129,7 @@ impl Model {
             // Those that one operation makes and frees again.
             let births = (class.per_op * heaviest(place)).ceil() * f64::from(shares[class.role]);
             alive += births;
+            heap += most(alive) * (SMALLEST + class.size.shortfall(SMALLEST));
             let handed = if class.to.is_some() { in_flight } else { 0.0 };
             let most = match class.life {
                 Life::Run(_) => alive,
@@ -131,7 +143,24 @@ impl Model {
             });
         }
         let mean = self.phases.iter().map(|phase| self.implied(phase, threads)).fold(0.0, f64::max);
-        Bound { mean, live: sum.bound().min(certain), engine: nodes * NODE + f64::from(threads) * SEAT }
+        let engine = nodes * NODE + f64::from(threads) * SEAT + self.tables(&shares);
+        Bound { mean, live: sum.bound().min(certain), heap, engine }
+    }
+
+    /// Bytes of what sizes and lives are drawn from, and of the wheels' slots.
+    fn tables(&self, shares: &[u32]) -> f64 {
+        let of = |class: &Class| {
+            let lives = match &class.life {
+                Life::Ops(life) | Life::Time(life) => sampler::bytes(life, true),
+                Life::Run(_) => 0,
+            };
+            (sampler::bytes(&class.size, false) + lives) as f64
+        };
+        let slots = |(role, seats): (usize, &u32)| {
+            let (longest, _) = parts::wheel(self, role, *seats);
+            wheel::bytes(longest) as f64 * f64::from(*seats)
+        };
+        self.classes.iter().map(of).sum::<f64>() + shares.iter().enumerate().map(slots).sum::<f64>()
     }
 
     /// Whether it fits into its own limit, and into a host with so much memory.
@@ -143,10 +172,11 @@ impl Model {
         let bytes = units::format_bytes;
         let needs = || {
             format!(
-                "{} with {threads} threads holds {} on average and may reach {}, and the engine needs {} for its tables",
+                "{} with {threads} threads holds {} on average and may reach {}, an allocator adds {} or more, and the engine needs {} for its tables",
                 self.canonical(),
                 bytes(bound.mean),
                 bytes(bound.live),
+                bytes(bound.heap),
                 bytes(bound.engine)
             )
         };
@@ -154,7 +184,7 @@ impl Model {
             let limit = bytes(self.memory as f64);
             return Err(ModelError(format!("{}; its limit, the key memory, is {limit}", needs())));
         }
-        if bound.live + bound.engine > host as f64 {
+        if bound.live + bound.heap + bound.engine > host as f64 {
             return Err(ModelError(format!("{}; this host has {}", needs(), bytes(host as f64))));
         }
         Ok(())

@@ -72,17 +72,17 @@ pub struct Bin {
 
 /// How far into the tail integrals go: the last interval is 2^-TAIL of the whole.
 const TAIL: u32 = 30;
-/// Points in each interval.
-const POINTS: u32 = 512;
+/// Points in each interval, for integrals.
+pub(super) const POINTS: u32 = 512;
 
 /// Points of the unit interval with their weights, ever denser towards 1, so that integrals of
-/// heavy-tailed quantile functions come out right.
-pub(super) fn grid() -> impl Iterator<Item = (f64, f64)> {
-    (0..TAIL).flat_map(|interval| {
+/// heavy-tailed quantile functions come out right: `points` in each interval.
+pub(super) fn grid(points: u32) -> impl Iterator<Item = (f64, f64)> {
+    (0..TAIL).flat_map(move |interval| {
         let from = 1.0 - 0.5f64.powi(interval.cast_signed());
         let width = if interval + 1 == TAIL { 1.0 - from } else { (1.0 - from) / 2.0 };
-        let step = width / f64::from(POINTS);
-        (0..POINTS).map(move |point| (from + step * (f64::from(point) + 0.5), step))
+        let step = width / f64::from(points);
+        (0..points).map(move |point| (from + step * (f64::from(point) + 0.5), step))
     })
 }
 
@@ -128,26 +128,44 @@ impl Distribution {
         }
     }
 
-    /// Mean of a function of the values.
-    fn expected(&self, of: impl Fn(f64) -> f64) -> f64 {
-        let simple = |part: &Self| match part {
-            Self::Constant(value) => of(*value),
-            other => grid().map(|(u, weight)| of(other.quantile(u)) * weight).sum(),
-        };
+    /// Sum over the parts of share times what `simple` gives for a part.
+    fn over_parts(&self, simple: impl Fn(&Self) -> f64) -> f64 {
         self.parts().iter().map(|(share, part)| share * simple(part)).sum()
+    }
+
+    /// Mean of a function of the values of a simple part.
+    fn integral(&self, of: impl Fn(f64) -> f64) -> f64 {
+        grid(POINTS).map(|(u, weight)| of(self.quantile(u)) * weight).sum()
     }
 
     /// Mean.
     pub fn mean(&self) -> f64 {
-        match self {
+        self.over_parts(|part| match part {
+            Self::Constant(value) => *value,
             Self::Uniform { min, max } => f64::midpoint(*min, *max),
-            other => other.expected(|value| value),
-        }
+            other => other.integral(|value| value),
+        })
     }
 
     /// Mean of the square.
     pub fn square_mean(&self) -> f64 {
-        self.expected(|value| value * value)
+        self.over_parts(|part| match part {
+            Self::Constant(value) => value * value,
+            Self::Uniform { min, max } => (min * min + min * max + max * max) / 3.0,
+            other => other.integral(|value| value * value),
+        })
+    }
+
+    /// How far values fall short of `least`, on average; 0 for those that do not.
+    pub(super) fn shortfall(&self, least: f64) -> f64 {
+        let short = |value: f64| (least - value).max(0.0);
+        self.over_parts(|part| match part {
+            Self::Constant(value) => short(*value),
+            Self::Uniform { min, max } if *max <= least => short(f64::midpoint(*min, *max)),
+            Self::Uniform { min, .. } if *min >= least => 0.0,
+            Self::Uniform { min, max } => short(*min).powi(2) / (2.0 * (max - min)),
+            other => other.integral(short),
+        })
     }
 
     /// Largest value there can be.
@@ -230,5 +248,19 @@ mod tests {
         let shares: f64 = mixture.parts().iter().map(|(share, _)| share).sum();
         near(shares, 1.0);
         near(mixture.scaled(3.0).mean(), 90.0);
+        // Three eighths of 10^2, one eighth of (40^3 - 20^3) / (3 * 20), and half of 45^2.
+        near(mixture.square_mean(), 0.375 * 100.0 + 0.125 * 56_000.0 / 60.0 + 0.5 * 2025.0);
+    }
+
+    #[test]
+    fn what_is_short_of_a_least_value_is_counted() {
+        near(Distribution::Constant(6.0).shortfall(16.0), 10.0);
+        near(Distribution::Uniform { min: 4.0, max: 8.0 }.shortfall(16.0), 10.0);
+        // Those from 6 to 16 are one in two, and 5 short on average.
+        near(Distribution::Uniform { min: 6.0, max: 26.0 }.shortfall(16.0), 2.5);
+        // mean * exp(-16 / mean) - mean + 16
+        let far = Distribution::Exponential { mean: 16.0, max: 1e6 };
+        near(far.shortfall(16.0), 16.0 * (-1f64).exp());
+        assert!(Distribution::Uniform { min: 16.0, max: 26.0 }.shortfall(16.0).abs() < 1e-12);
     }
 }

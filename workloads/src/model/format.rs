@@ -59,11 +59,14 @@ fn each<'a, 'i, T>(
     list.into_iter().map(read).collect()
 }
 
+/// Told at the second of two.
 fn unique<'n>(top: &Section<'_, '_>, key: &str, names: impl Iterator<Item = &'n String>) -> Result<()> {
     let mut seen: Vec<&String> = Vec::new();
-    for name in names {
+    for (name, value) in names.zip(top.list(key)?) {
         if seen.contains(&name) {
-            return Err(top.wrong_at(key, format!("two are called {}", quote(name))));
+            let own = value.get_ref().as_table().and_then(|table| table.get("name"));
+            let at = own.unwrap_or(value).span().start;
+            return Err(top.reader.error(at, format!("{key}: two are called {}", quote(name))));
         }
         seen.push(name);
     }

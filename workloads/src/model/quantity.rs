@@ -13,6 +13,8 @@ pub(super) const MOST_BYTES: f64 = (1u64 << 30) as f64;
 pub(super) const MOST_OPS: f64 = 1e9;
 /// Longest life in seconds.
 const MOST_SECONDS: f64 = 86_400.0;
+/// Least value where its logarithm counts: an operation or a second in a million.
+const LEAST: f64 = 1e-6;
 /// Most bins of a histogram, and most parts of a mixture.
 const MOST_PARTS: usize = 4096;
 
@@ -162,8 +164,9 @@ impl<'a> Quantity<'a> {
 
     fn log_uniform(&mut self, section: &Section<'a, '_>) -> Result<Distribution> {
         let (min, max) = self.bounds(section)?;
-        if min <= 0.0 {
-            return Err(section.wrong_at("min", "a logarithm needs a min above 0"));
+        if min < LEAST {
+            let why = format!("a logarithm needs a min above 0, {LEAST} or more");
+            return Err(section.wrong_at("min", why));
         }
         Ok(Distribution::LogUniform { min, max })
     }

@@ -138,7 +138,9 @@ impl<'a, 'i> Section<'a, 'i> {
         if number >= least && number <= most {
             return Ok(number);
         }
-        Err(self.wrong_at(key, format!("{number} is out of range; it takes {least} to {most}")))
+        // Large ones with their power of ten, not with all their digits.
+        let shown = if number.abs() > 1e15 { format!("{number:e}") } else { number.to_string() };
+        Err(self.wrong_at(key, format!("{shown} is out of range; it takes {least} to {most}")))
     }
 
     /// A count such as `200` or `"4M"`, from `least` to `most`.

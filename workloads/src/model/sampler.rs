@@ -1,7 +1,7 @@
 //! Distributions made fast: tables of quantiles and alias tables, so that a draw is a few loads and one or two
 //! numbers of the generator.
 
-use super::distribution::{Distribution, grid};
+use super::distribution::{Distribution, POINTS, grid};
 use crate::random::Rng;
 
 /// Cells of a table. The last cell has a table of its own, so that tails are resolved to 2^-20.
@@ -37,7 +37,7 @@ impl Table {
         // The last cell stands for the whole rest: its end is where its mean comes out right.
         let from = 1.0 - 1.0 / (cells * cells);
         let (mut sum, mut weights) = (0.0, 0.0);
-        for (u, weight) in grid().filter(|(u, _)| *u > from) {
+        for (u, weight) in grid(POINTS).filter(|(u, _)| *u > from) {
             sum += of.quantile(u) * weight;
             weights += weight;
         }
@@ -68,6 +68,9 @@ pub(super) struct Alias {
     /// For each part: the chance to keep it, of 2^32, and the part that is taken instead.
     cells: Box<[(u32, u32)]>,
 }
+
+/// Bytes of a cell of an alias table.
+const CELL: usize = size_of::<(u32, u32)>();
 
 impl Alias {
     /// From weights of which at least one is above 0.
@@ -154,28 +157,72 @@ impl Sampler {
 /// any point of them.
 #[derive(Clone, Debug)]
 pub(super) struct Residual {
+    /// Among the parts, by share times mean.
     alias: Alias,
-    lives: Box<[f64]>,
+    parts: Box<[Met]>,
+}
+
+/// A part's whole lives, each met as often as it is long.
+#[derive(Clone, Debug)]
+enum Met {
+    /// Every life from `low` to `high` is equally likely before; kept are their squares.
+    Between { low: f64, high: f64 },
+    /// Some lives that stand for all.
+    Some(Alias, Box<[f64]>),
+}
+
+/// Lives that stand for a part's, in each interval of the grid.
+const LIVES: u32 = 32;
+
+impl Met {
+    fn new(part: &Distribution) -> Self {
+        match part {
+            Distribution::Constant(life) => Self::Between { low: life * life, high: life * life },
+            Distribution::Uniform { min, max } => Self::Between { low: min * min, high: max * max },
+            other => {
+                let point = |(u, weight): (f64, f64)| (other.quantile(u), weight);
+                let (lives, weights): (Vec<f64>, Vec<f64>) =
+                    grid(LIVES).map(point).map(|(life, weight)| (life, weight * life)).unzip();
+                Self::Some(Alias::new(&weights), lives.into())
+            }
+        }
+    }
+
+    fn draw(&self, rng: &mut Rng) -> f64 {
+        match self {
+            // The share of lives met below L is (L^2 - low) / (high - low).
+            Self::Between { low, high } => (low + (high - low) * rng.unit()).sqrt(),
+            Self::Some(alias, lives) => lives[alias.draw(rng)],
+        }
+    }
 }
 
 impl Residual {
     /// From the distribution of whole lives, whose mean is above 0.
     pub(super) fn new(of: &Distribution) -> Self {
-        let (mut weights, mut lives) = (Vec::new(), Vec::new());
-        for (share, part) in of.parts() {
-            for (u, weight) in grid() {
-                let life = part.quantile(u);
-                lives.push(life);
-                weights.push(share * weight * life);
-            }
-        }
-        Self { alias: Alias::new(&weights), lives: lives.into() }
+        let of: Vec<_> = of.parts().into_iter().filter(|(share, part)| share * part.mean() > 0.0).collect();
+        let weights: Vec<f64> = of.iter().map(|(share, part)| share * part.mean()).collect();
+        Self { alias: Alias::new(&weights), parts: of.iter().map(|(_, part)| Met::new(part)).collect() }
     }
 
     /// Draws a rest of life, from 0 to below the whole.
     pub(super) fn draw(&self, rng: &mut Rng) -> u64 {
-        (self.lives[self.alias.draw(rng)] * rng.unit()) as u64
+        (self.parts[self.alias.draw(rng)].draw(rng) * rng.unit()) as u64
     }
+}
+
+/// Bytes of the tables that a distribution is drawn from, at most; with those for what is left of lives.
+pub(super) fn bytes(of: &Distribution, with_residual: bool) -> usize {
+    let parts = of.parts();
+    let simple =
+        |part: &Distribution| matches!(part, Distribution::Constant(_) | Distribution::Uniform { .. });
+    let tables = parts.iter().filter(|(_, part)| !simple(part)).count();
+    let (mut each, mut table) = (CELL + size_of::<Sampler>(), size_of::<u64>() * (2 * CELLS + 1));
+    if with_residual {
+        each += CELL + size_of::<Met>();
+        table += (CELL + size_of::<f64>()) * grid(LIVES).count();
+    }
+    parts.len() * each + tables * table
 }
 
 #[cfg(test)]
@@ -225,9 +272,42 @@ mod tests {
     }
 
     #[test]
+    fn tables_take_what_is_told_of_them() {
+        let bins = (0..4096).map(|bin| Bin { low: f64::from(bin), high: f64::from(bin), weight: 1.0 });
+        let histogram = Distribution::Histogram(bins.collect());
+        let tail = Distribution::Exponential { mean: 1000.0, max: 1e6 };
+        for of in
+            [histogram.clone(), tail.clone(), Distribution::Mixture(vec![(1.0, histogram), (1.0, tail)])]
+        {
+            let residual = Residual::new(&of);
+            let met = |met: &Met| match met {
+                Met::Between { .. } => 0,
+                Met::Some(alias, lives) => alias.cells.len() * CELL + size_of_val(&**lives),
+            };
+            let parts: usize = residual.parts.iter().map(met).sum();
+            let held = residual.alias.cells.len() * CELL + size_of_val(&*residual.parts) + parts;
+            let told = bytes(&of, true) - bytes(&of, false);
+            assert!(held <= told && told - held < 100, "{held} held, {told} told");
+            assert!(bytes(&of, true) < 1 << 20);
+        }
+    }
+
+    #[test]
     fn what_is_left_of_lives_is_what_renewal_theory_says() {
         // The mean rest is E[L^2] / 2 E[L]; here less half a step, as the draw rounds down.
-        for of in [Distribution::Constant(1000.0), Distribution::Exponential { mean: 1000.0, max: 1e6 }] {
+        let bins = [(0.0, 0.0, 5.0), (100.0, 2000.0, 3.0), (9000.0, 9000.0, 2.0)];
+        let bins = bins.map(|(low, high, weight)| Bin { low, high, weight }).to_vec();
+        for of in [
+            Distribution::Constant(1000.0),
+            Distribution::Uniform { min: 200.0, max: 5000.0 },
+            Distribution::Exponential { mean: 1000.0, max: 1e6 },
+            Distribution::LogNormal { median: 1000.0, sigma: 1.5, min: 0.0, max: 1e5 },
+            Distribution::Pareto { location: 1000.0, scale: 800.0, shape: 0.8, max: 1e5 },
+            Distribution::Mixture(vec![
+                (1.0, Distribution::Histogram(bins)),
+                (2.0, Distribution::Exponential { mean: 1000.0, max: 1e6 }),
+            ]),
+        ] {
             let residual = Residual::new(&of);
             let mut rng = Rng::new(2, 2);
             let sum: u64 = (0..200_000).map(|_| residual.draw(&mut rng)).sum();

@@ -69,7 +69,13 @@ fn mistakes_are_told_with_line_and_what_would_be_right() {
         ("40%", "140%", "m.toml:15: handed: 1.4 is out of range"),
         ("to = \"back\"", "", "m.toml:15: handed: to says which role"),
         ("[[phase]]", "[[phases]]", "m.toml:16: unknown key 'phases' in the model; did you mean phase?"),
-        ("name = \"back\"", "name = \"front\"", "role: two are called 'front'"),
+        ("name = \"back\"", "name = \"front\"", "m.toml:7: role: two are called 'front'"),
+        ("sigma = 1.0", "sigma = 1e300", "m.toml:12: sigma: 1e300 is out of range; it takes 0 to 10"),
+        (
+            "\"exponential\", mean = 100, max = 5000",
+            "\"log-uniform\", min = 1e-310, max = 1000",
+            "m.toml:13: min: a logarithm needs a min above 0, 0.000001 or more",
+        ),
         ("= \"two roles\"", "= two", "m.toml:2: not TOML"),
     ] {
         let said = changed(from, to);
@@ -110,6 +116,56 @@ fn too_much_memory_is_refused_with_what_it_needs() {
     assert!(model.fits(3, 1 << 40).is_ok());
     let said = model.fits(3, 8 << 30).unwrap_err().to_string();
     assert!(said.ends_with("this host has 8.00 GiB"), "{said}");
+}
+
+#[test]
+fn tables_of_a_large_histogram_are_small_and_counted() {
+    let bins: Vec<String> = (0..4096).map(|bin| format!("[{bin},1]")).collect();
+    let lives = format!("{{ kind = \"histogram\", bins = [{}] }}", bins.join(","));
+    let many = SMALL.replace("{ kind = \"exponential\", mean = 100, max = 5000 }", &lives);
+    let one = SMALL.replace("{ kind = \"exponential\", mean = 100, max = 5000 }", "2047.5");
+    let engine = |text: &str| Model::from_text(text, "m.toml").unwrap().bound(3).engine;
+    // The parts, to draw whole lives and what is left of them; twice as many slots for two threads.
+    let more = engine(&many) - engine(&one);
+    assert!((4096.0 * 16.0..1e6).contains(&more), "{more}");
+}
+
+#[test]
+fn small_objects_count_for_the_host_and_not_for_the_key_memory() {
+    let lasting = "lifetime = \"run\"\nlive = \"50M\"";
+    let text = SMALL
+        .replace("{ kind = \"log-normal\", median = \"1KiB\", sigma = 1.0, max = \"64KiB\" }", "0")
+        .replace("lifetime = { kind = \"exponential\", mean = 100, max = 5000 }", lasting)
+        .replace("to = \"back\"\nhanded = \"40%\"\n", "")
+        .replace("per_op = 1.5\n", "")
+        .replace("[[role]]\nname = \"back\"\n", "");
+    let short = "[[class]]\nname = \"short\"\nrole = \"front\"\nsize = 1\nlifetime = 0\n[[phase]]";
+    let model = Model::from_text(&text.replace("[[phase]]", short), "m.toml").unwrap();
+    let bound = model.bound(2);
+    assert!(bound.live < 1e4 && bound.heap > 1e8 * 32.0, "{bound:?}");
+    assert!(model.fits(2, 16 << 30).is_ok());
+    let said = model.fits(2, 6 << 30).unwrap_err().to_string();
+    assert!(said.contains("adds 2.98 GiB") && said.ends_with("this host has 6.00 GiB"), "{said}");
+}
+
+#[test]
+fn a_role_at_rest_holds_what_it_held() {
+    let more = "[[class]]\nname = \"own\"\nrole = \"back\"\nsize = 1000\nlifetime = 10\n[[phase]]";
+    let rest = "[[phase]]\nname = \"rest\"\nops = 10\nload = { request = 9 }\nroles = [\"back\"]\n";
+    let last = "[[phase]]\nname = \"last\"\nops = 10\nload = 2\n";
+    let text = SMALL.replace("[[phase]]", more);
+    let implied = |text: String, phase: usize| {
+        let model = Model::from_text(&text, "m.toml").unwrap();
+        model.implied(&model.phases[phase], 3)
+    };
+    let all = implied(text.clone(), 0);
+    let held = implied(format!("{text}{rest}{last}"), 1);
+    assert!((held / all - 1.0).abs() < 1e-9, "{held} for {all}");
+    let twice = implied(format!("{text}{rest}{last}"), 2);
+    assert!((twice / all - 2.0).abs() < 1e-9, "{twice} for {all}");
+    // Who has not worked yet holds nothing: a thousand bytes for ten operations of the other.
+    let first = implied(text.replace("[[phase]]", &format!("{rest}[[phase]]")), 0);
+    assert!((first - 10_000.0).abs() < 1e-6, "{first}");
 }
 
 mod texts {

@@ -34,11 +34,25 @@ pub(super) struct Wheel {
     now: u64,
 }
 
+/// Slots for lives up to `longest` operations.
+fn slots(longest: u64) -> usize {
+    (longest + 1).clamp(2, MOST_SLOTS).next_power_of_two() as usize
+}
+
+/// Bytes of the slots for lives up to `longest` operations.
+pub(super) fn bytes(longest: u64) -> usize {
+    slots(longest) * size_of::<u32>()
+}
+
 impl Wheel {
     /// For lives up to `longest` operations and up to `objects` at once.
     pub fn new(longest: u64, objects: usize) -> Self {
-        let slots = (longest + 1).clamp(2, MOST_SLOTS).next_power_of_two() as usize;
-        Self { slots: vec![NONE; slots].into(), nodes: Vec::with_capacity(objects), free: NONE, now: 0 }
+        Self {
+            slots: vec![NONE; slots(longest)].into(),
+            nodes: Vec::with_capacity(objects),
+            free: NONE,
+            now: 0,
+        }
     }
 
     fn slot(&self, at: u64) -> usize {
