@@ -66,3 +66,21 @@ fn every_workload_takes_a_gibibyte_where_it_takes_a_largest_size() {
         assert!(largest(entry.name).is_none_or(|max| max >= 1 << 30), "{}", entry.name);
     }
 }
+
+#[test]
+fn tables_are_as_large_as_the_work_not_as_the_largest_parameter() {
+    for workload in [
+        "worst-fit:budget=1TiB",
+        "memstore:flush=1TiB,index=100M",
+        "msgpass:queued=100M,batch=1M",
+        "lots-of-threads:queued=100M,batch=1M",
+        "sh6:batch=10M",
+        "sh8:batch=10M",
+        "launch-burst:depth=1M,burst=1000",
+    ] {
+        let phases = run_by_hand(&mut command("glibc"), &[&format!("{workload},ops=500"), "--threads", "3"]);
+        assert_eq!((phases[2].0.ops, phases[3].0.live_bytes), (500, 0), "{workload}");
+        let engine = phases[2].0.engine_bytes;
+        assert!(engine < 8 << 20, "{workload}: {engine} bytes of the engine's");
+    }
+}

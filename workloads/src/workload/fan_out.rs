@@ -14,13 +14,15 @@ use crate::spec::Spec;
 pub struct FanOut {
     /// Threads that take requests in.
     fronts: u32,
+    servers: u32,
     alone: bool,
     width: usize,
     /// Requests that a thread has under way before it waits for replies.
     pending: usize,
     calls: Sizes,
     replies: Sizes,
-    /// One for each thread that serves calls.
+    /// One for each thread that serves calls. All calls that can be under way to it fit, so that who asks waits for
+    /// replies only.
     inner: Vec<Mailbox<Call>>,
     /// One for each thread that takes requests in. The replies of all it has under way fit, so that nobody who
     /// serves ever waits for one who asks.
@@ -43,9 +45,14 @@ pub struct Seat {
 }
 
 impl FanOut {
+    /// Calls that can be under way to server `number`: its part of all requests of all who ask.
+    fn under_way(&self, number: u32) -> usize {
+        self.fronts as usize * self.pending * self.part(number) as usize
+    }
+
     /// Calls of each request that server `number` gets.
     fn part(&self, number: u32) -> u64 {
-        even_share(self.width as u64, self.inner.len() as u32, number)
+        even_share(self.width as u64, self.servers, number)
     }
 
     fn serve<H: Heap>(&self, call: Call, actor: &mut Actor<H>) -> Object {
@@ -130,26 +137,28 @@ impl Workload for FanOut {
         let fronts = (threads / 4).max(1);
         let servers = threads.saturating_sub(fronts).max(1);
         let (width, pending) = (spec.get("width") as usize, spec.get("pending") as usize);
-        let under_way = width * pending;
-        Self {
+        let mut pattern = Self {
             fronts,
+            servers,
             alone: threads == 1,
             width,
             pending,
             calls: Sizes::log_uniform(spec.get("call_min"), spec.get("call_max")),
             replies: Sizes::log_uniform(spec.get("reply_min"), spec.get("reply_max")),
-            inner: (0..servers).map(|_| Mailbox::new(under_way)).collect(),
-            answers: (0..fronts).map(|_| Mailbox::new(under_way)).collect(),
-        }
+            inner: Vec::new(),
+            answers: (0..fronts).map(|_| Mailbox::new(width * pending)).collect(),
+        };
+        pattern.inner = (0..servers).map(|number| Mailbox::new(pattern.under_way(number))).collect();
+        pattern
     }
 
     fn seat(&self, index: u32) -> Seat {
-        Seat {
-            index,
-            awaited: 0,
-            calls: Vec::with_capacity(self.width),
-            objects: Vec::with_capacity(self.width),
-        }
+        // Who serves answers one call after the other.
+        let (calls, objects) = match index.checked_sub(self.fronts) {
+            None => (self.width, self.width),
+            Some(number) => (self.width.min(self.under_way(number)), 1),
+        };
+        Seat { index, awaited: 0, calls: Vec::with_capacity(calls), objects: Vec::with_capacity(objects) }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
@@ -174,4 +183,25 @@ impl Workload for FanOut {
     }
 
     fn drain<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queues_of_all_who_serve_hold_what_can_be_under_way_and_no_more() {
+        for (subject, width, pending) in [("fan-out", 100, 4), ("fan-out:width=1,pending=1", 1, 1)] {
+            let spec: Spec = subject.parse().unwrap();
+            for threads in [1, 2, 5, 512] {
+                let pattern = FanOut::new(&spec, threads);
+                let all: usize = (0..pattern.servers).map(|number| pattern.under_way(number)).sum();
+                assert_eq!(
+                    all,
+                    pattern.fronts as usize * width * pending,
+                    "{subject} with {threads} threads"
+                );
+            }
+        }
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::Workload;
 use super::mail_server::{stage, wanted_depth};
+use super::{Workload, phases, room};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -22,7 +22,7 @@ pub struct LaunchBurst {
     burst: usize,
     bursts: u64,
     lifetime: u64,
-    steady: u64,
+    phases: [u64; 2],
     answers: Sizes,
 }
 
@@ -82,13 +82,14 @@ impl Workload for LaunchBurst {
             burst: spec.get("burst") as usize,
             bursts: spec.get("bursts"),
             lifetime: spec.get("lifetime"),
-            steady: spec.get("ops"),
+            phases: phases(spec),
             answers: Sizes::log_normal(median, 1.0, 64, median * 64),
         }
     }
 
     fn seat(&self, index: u32) -> Seat {
-        Seat { index, waiting: VecDeque::with_capacity(self.depth * self.burst + 1), done: 0 }
+        let ops = self.phases.map(|ops| self.share(ops, index)).iter().sum();
+        Seat { index, waiting: VecDeque::with_capacity(room(self.depth * self.burst + 1, ops)), done: 0 }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
@@ -102,7 +103,7 @@ impl Workload for LaunchBurst {
     fn setup<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}
 
     fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, steady: bool) {
-        let total = self.share(self.steady, seat.index);
+        let total = self.share(self.phases[1], seat.index);
         for _ in 0..ops {
             let size = self.answers.draw(&mut actor.rng);
             seat.waiting.push_back([actor.malloc(CONTEXT), actor.malloc(size)]);

@@ -1,6 +1,6 @@
 //! `memstore`: writes gathered and flushed together, a small index that stays.
 
-use super::Workload;
+use super::{Workload, phases, room};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -17,6 +17,7 @@ const INDEXED: u64 = 16;
 /// The pattern.
 pub struct Memstore {
     threads: u32,
+    phases: [u64; 2],
     flush: usize,
     index: usize,
     values: Sizes,
@@ -74,6 +75,7 @@ impl Workload for Memstore {
         let value_min = spec.get("value_min");
         Self {
             threads,
+            phases: phases(spec),
             flush: spec.get("flush") as usize,
             index: spec.get("index") as usize,
             values: Sizes::log_uniform(value_min, spec.get("value_max")),
@@ -81,9 +83,10 @@ impl Workload for Memstore {
         }
     }
 
-    fn seat(&self, _index: u32) -> Seat {
-        let most = self.flush / self.value_min + 1;
-        let index = Vec::with_capacity(self.index);
+    fn seat(&self, index: u32) -> Seat {
+        let ops = self.phases.map(|ops| self.share(ops, index)).iter().sum();
+        let most = room(self.flush / self.value_min + 1, ops);
+        let index = Vec::with_capacity(room(self.index, ops / INDEXED));
         Seat { gathered: Vec::with_capacity(most), bytes: 0, index, writes: 0 }
     }
 

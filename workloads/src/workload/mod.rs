@@ -107,7 +107,8 @@ pub trait Workload: Send + Sync + 'static {
     fn prepare<H: Heap>(&self, _actor: &mut Actor<H>) {}
 
     /// Whether the main thread has the first seat, as in a program of one thread: it has an arena of its own kind. Only for
-    /// patterns whose seats neither meet nor are replaced.
+    /// patterns whose seats neither meet nor are replaced. At work the main thread does not see that the harness has gone:
+    /// the process ends with the phase only, or sooner where its launcher kills it.
     fn first_on_main(&self) -> bool {
         false
     }
@@ -166,6 +167,23 @@ impl<W: Workload> Pattern for W {
     }
 }
 
+/// Operations of the warm-up before so many of the steady phase.
+fn warmup_ops(spec: &Spec, steady: u64) -> u64 {
+    (u128::from(steady) * u128::from(spec.get("warmup")) / 100) as u64
+}
+
+/// Operations of the warm-up and of the steady phase, where `ops` is never 0.
+fn phases(spec: &Spec) -> [u64; 2] {
+    let steady = spec.get("ops");
+    [warmup_ops(spec, steady), steady]
+}
+
+/// Entries that a table needs which may get `most` of them, but one with each operation at most: a parameter can be as
+/// large as it is documented without a table that the operations never fill.
+fn room(most: usize, ops: u64) -> usize {
+    most.min(usize::try_from(ops).unwrap_or(usize::MAX).saturating_add(1))
+}
+
 /// Plays the workload that `run.spec` names.
 fn play<W: Workload>(run: &Run, heap: impl Heap, conductor: &mut dyn Conductor) -> Result<(), Stop> {
     let spec = &run.spec;
@@ -179,7 +197,7 @@ fn play<W: Workload>(run: &Run, heap: impl Heap, conductor: &mut dyn Conductor) 
         unit: spec.description().unit,
         threads: run.threads,
         seed: run.seed,
-        warmup: (u128::from(steady) * u128::from(spec.get("warmup")) / 100) as u64,
+        warmup: warmup_ops(spec, steady),
         steady,
         touch: Touch::from_parameter(spec.get("touch")),
         page: run.page,

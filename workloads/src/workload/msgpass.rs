@@ -1,6 +1,6 @@
 //! `msgpass` and `lots-of-threads`: many producers, few that free.
 
-use super::Workload;
+use super::{Workload, phases, room};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -13,6 +13,8 @@ use crate::spec::Spec;
 /// What both have in common.
 struct Funnel {
     producers: u32,
+    freers: u32,
+    phases: [u64; 2],
     alone: bool,
     sizes: Sizes,
     batch: usize,
@@ -31,18 +33,28 @@ impl Funnel {
     fn new(spec: &Spec, threads: u32, freers: u32, lifetime: u64) -> Self {
         let queued = spec.get("queued") as usize;
         let freers = freers.clamp(1, threads.saturating_sub(1).max(1));
-        Self {
+        let mut funnel = Self {
             producers: threads.saturating_sub(freers).max(1),
+            freers,
+            phases: phases(spec),
             alone: threads == 1,
             sizes: Sizes::log_uniform(spec.get("size_min"), spec.get("size_max")),
             batch: spec.get("batch") as usize,
             lifetime,
-            inboxes: (0..freers).map(|_| Mailbox::new(queued)).collect(),
-        }
+            inboxes: Vec::new(),
+        };
+        let inbox = |freer| Mailbox::new(room(queued, funnel.messages(funnel.producers + freer)));
+        funnel.inboxes = (0..freers).map(inbox).collect();
+        funnel
+    }
+
+    /// Messages that go through a seat's hands in both phases.
+    fn messages(&self, index: u32) -> u64 {
+        self.phases.map(|ops| self.share(ops, index)).iter().sum()
     }
 
     fn seat(&self, index: u32) -> Seat {
-        Seat { index, objects: Vec::with_capacity(self.batch) }
+        Seat { index, objects: Vec::with_capacity(room(self.batch, self.messages(index))) }
     }
 
     /// A producer's objects all go to the same freer.
@@ -50,7 +62,7 @@ impl Funnel {
         let theirs = |producer| even_share(ops, self.producers, producer);
         match index.checked_sub(self.producers) {
             None => theirs(index),
-            Some(freer) => (freer..self.producers).step_by(self.inboxes.len()).map(theirs).sum(),
+            Some(freer) => (freer..self.producers).step_by(self.freers as usize).map(theirs).sum(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! `sh6` and `sh8`: batches of small objects freed in turns of order, after `MicroQuill`'s benchmarks.
 
-use super::Workload;
+use super::{Workload, phases, room};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -16,6 +16,7 @@ const INBOX: usize = 4;
 /// What both have in common.
 struct Batches {
     threads: u32,
+    phases: [u64; 2],
     batch: usize,
     sizes: InverseSquares,
     sizes_drawn: Recording,
@@ -40,19 +41,24 @@ impl Batches {
     fn new(spec: &Spec, threads: u32, remote: bool) -> Self {
         let batch = spec.get("batch") as usize;
         let inboxes = if remote && threads > 1 { threads } else { 0 };
+        let phases = phases(spec);
         Self {
             threads,
+            phases,
             batch,
             sizes: InverseSquares::new(spec.get("size_min"), spec.get("size_max")),
             sizes_drawn: Recording::default(),
-            inboxes: (0..inboxes).map(|_| Mailbox::new(INBOX * batch)).collect(),
+            inboxes: (0..inboxes).map(|_| Mailbox::new(room(INBOX * batch, phases.iter().sum()))).collect(),
         }
     }
 
     fn seat(&self, index: u32) -> Seat {
-        let room = if self.inboxes.is_empty() { 0 } else { INBOX * self.batch };
-        let objects = Vec::with_capacity(self.batch * 2);
-        Seat { index, objects, arrived: Vec::with_capacity(room), batches: 0, sizes: Tape::default() }
+        // What arrives is of all the others, what is held is the seat's own.
+        let arrived = if self.inboxes.is_empty() { 0 } else { INBOX * self.batch };
+        let arrived = Vec::with_capacity(room(arrived, self.phases.iter().sum()));
+        let own = self.phases.map(|ops| even_share(ops, self.threads, index)).iter().sum();
+        let objects = Vec::with_capacity(room(self.batch * 2, own));
+        Seat { index, objects, arrived, batches: 0, sizes: Tape::default() }
     }
 
     fn setup<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {

@@ -1,6 +1,6 @@
 //! `worst-fit`: sizes chosen so that freed holes never fit what comes next.
 
-use super::Workload;
+use super::{Workload, phases, room};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -11,6 +11,7 @@ use crate::spec::Spec;
 /// The pattern.
 pub struct WorstFit {
     threads: u32,
+    phases: [u64; 2],
     budget: usize,
     size_min: usize,
     size_max: usize,
@@ -85,14 +86,16 @@ impl Workload for WorstFit {
     fn new(spec: &Spec, threads: u32) -> Self {
         Self {
             threads,
+            phases: phases(spec),
             budget: spec.get("budget") as usize,
             size_min: spec.get("size_min") as usize,
             size_max: spec.get("size_max") as usize,
         }
     }
 
-    fn seat(&self, _index: u32) -> Seat {
-        let most = self.budget / self.size_min + 2;
+    fn seat(&self, index: u32) -> Seat {
+        let ops = self.phases.map(|ops| self.share(ops, index)).iter().sum();
+        let most = room(self.budget / self.size_min + 2, ops);
         Seat { objects: Vec::with_capacity(most), held: 0, size: self.size_min }
     }
 
