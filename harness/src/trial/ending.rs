@@ -15,6 +15,9 @@ pub struct Told {
     pub refused: Option<String>,
     /// Whether the harness was asked to stop.
     pub interrupted: bool,
+    /// Whether its time was up by the harness's clock. It may end by itself before the launcher ends it, as the harness no
+    /// longer listens.
+    pub late: bool,
     /// Whether the last phase was completed.
     pub completed: bool,
     /// Processes that the kernel killed for memory on this host meanwhile.
@@ -30,7 +33,7 @@ pub fn classify(told: &Told, ending: &Ending, timeout_s: f64) -> (Status, Option
         let status = if *out_of_memory { Status::Oom } else { Status::Failed };
         return (status, Some(reason.clone()));
     }
-    if ending.timed_out {
+    if told.late || ending.timed_out {
         let reason = format!("still running after {timeout_s} s; ended. Raise --timeout or lower ops");
         return (Status::Timeout, Some(reason));
     }
@@ -126,6 +129,12 @@ mod tests {
         assert_eq!(classify(&Told::default(), &ended(Some(OUT_OF_MEMORY), None), 1.0).0, Status::Oom);
         let late = Ending { timed_out: true, ..ended(None, Some(9)) };
         assert_eq!(classify(&Told::default(), &late, 1.0).0, Status::Timeout);
+        let late = Told { late: true, ..Told::default() };
+        assert_eq!(
+            classify(&late, &ended(Some(4), None), 1.0).0,
+            Status::Timeout,
+            "it ended before TERM came"
+        );
         let starved = Told { failure: Some((true, "no memory".to_owned())), ..Told::default() };
         assert_eq!(classify(&starved, &ended(Some(3), None), 1.0).0, Status::Oom);
     }

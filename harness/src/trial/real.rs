@@ -122,6 +122,7 @@ impl RealExecutor {
             failure: story.failure.clone(),
             completed: outcome.is_ok(),
             interrupted: outcome == Err(Broken::Interrupted),
+            late: outcome == Err(Broken::Late),
             ..Told::default()
         };
         if let Err(Broken::Refused(reason)) = outcome {
