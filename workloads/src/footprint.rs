@@ -5,9 +5,10 @@
 //! workloads that hold little, most of it. The kernel drops such pages when told to, and maps them again, from its
 //! own cache, when they are needed after all.
 
-use std::collections::HashSet;
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
+use std::path::Path;
 
 use rustix::mm::Advice;
 
@@ -17,41 +18,64 @@ use rustix::mm::Advice;
 /// written to, so nothing is written from now on; the kernel counts no page of it as anonymous, dirty or swapped out, so
 /// nothing was written before (relocations, breakpoints of a debugger); and it is still the very mapping that was seen,
 /// for what a library that was unloaded leaves behind can be anybody's memory by now. The last is looked up each time.
-#[derive(Debug, Default, PartialEq)]
-pub struct Footprint(Vec<Part>);
+#[derive(Debug, Default)]
+pub struct Footprint {
+    parts: Vec<Part>,
+    /// Those of them that were still there at the last look.
+    there: Vec<Range<usize>>,
+    /// What lets the process's peak of RSS begin anew, where the system has it.
+    peak: Option<File>,
+}
 
-/// A mapping of a file that may not be written to.
+/// What was one mapping of a file that may not be written to.
 #[derive(Debug, PartialEq)]
 struct Part {
     range: Range<usize>,
-    /// Its line in `maps`: addresses, rights, offset, device, inode and path.
-    line: String,
+    /// Where in the file it begins.
+    offset: usize,
+    rights: String,
+    /// Device, inode and path, as `maps` tells them.
+    file: String,
 }
 
 impl Footprint {
     /// That of this process. Empty where the system does not tell: then everything stays resident.
     pub fn read() -> Self {
-        fs::read_to_string("/proc/self/smaps").map(|smaps| Self::from_smaps(&smaps)).unwrap_or_default()
-    }
-
-    /// Those mappings of files of which nothing has been written.
-    fn from_smaps(smaps: &str) -> Self {
-        let (mut clean, mut current) = (Vec::new(), Block::default());
-        for line in smaps.lines() {
-            if let Some(range) = addresses(line) {
-                clean.extend(std::mem::replace(&mut current, Block::begin(range, line)).clean());
-            } else {
-                current.field(line);
-            }
+        let parts = clean_parts(&content("/proc/self/smaps"));
+        if let Ok(program) = std::env::current_exe() {
+            parts.iter().filter(|part| part.is_of(&program)).for_each(|part| cut(&part.range));
         }
-        clean.extend(current.clean());
-        Self(clean)
+        let peak = File::options().write(true).open("/proc/self/clear_refs");
+        Self { there: Vec::with_capacity(parts.len()), parts, peak: peak.ok() }
     }
 
     /// Gives it back, as far as it is still there. Where the system refuses, or does not tell, it stays.
-    pub fn shed(&self) {
-        let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
-        for part in self.still_in(&maps) {
+    pub fn shed(&mut self) {
+        self.look();
+        self.drop_pages();
+    }
+
+    /// [Sheds](Footprint::shed) it, and lets the process's peak of RSS begin anew from what is resident then. Where the
+    /// system refuses it stays.
+    pub fn shed_and_forget_peak(&mut self) {
+        self.look();
+        self.drop_pages();
+        if let Some(peak) = &self.peak {
+            let _ = rustix::io::write(peak, b"5");
+        }
+    }
+
+    /// Sees what is still there. All that takes memory, or code from elsewhere in the program, is done here: what runs once the
+    /// pages are gone brings them in again.
+    fn look(&mut self) {
+        let maps = content("/proc/self/maps");
+        self.there.clear();
+        self.there.extend(still_there(&self.parts, &maps));
+    }
+
+    #[inline]
+    fn drop_pages(&self) {
+        for part in &self.there {
             let start = std::ptr::without_provenance_mut(part.start);
             // SAFETY: these pages are those of a file, were seen not to have been written to, and cannot be; and they are
             // mapped now, as other threads neither load nor unload libraries. So nothing is lost when they are dropped:
@@ -59,12 +83,101 @@ impl Footprint {
             let _ = unsafe { rustix::mm::madvise(start, part.len(), Advice::LinuxDontNeed) };
         }
     }
+}
 
-    /// The ranges whose line is in `maps` as it was: same addresses, rights, offset and file.
-    fn still_in(&self, maps: &str) -> impl Iterator<Item = Range<usize>> {
-        let now: HashSet<&str> = maps.lines().collect();
-        self.0.iter().filter(move |part| now.contains(part.line.as_str())).map(|part| part.range.clone())
+/// What a file of `/proc` says; nothing where it cannot be read. There is room for it from the start: what is read in small steps
+/// leaves a block of each size behind.
+fn content(path: &str) -> String {
+    let mut text = String::with_capacity(64 << 10);
+    let read = File::open(path).and_then(|mut file| file.read_to_string(&mut text));
+    if read.is_ok() { text } else { String::new() }
+}
+
+/// With a page of a file that is touched the kernel maps what it has of the 64 KiB around it, but nothing beyond the mapping.
+/// Of the program, whose functions of one phase lie far apart, it is to be no more than this.
+const PIECE: usize = 16 << 10;
+
+/// Makes one mapping many, by a property that matters to core dumps only: every other piece is not to be in one, where text of a
+/// file is not in any case.
+fn cut(range: &Range<usize>) {
+    for start in range.clone().step_by(2 * PIECE) {
+        let (address, bytes) = (std::ptr::without_provenance_mut(start), PIECE.min(range.end - start));
+        // SAFETY: it changes no byte and no right of the mapping.
+        let _ = unsafe { rustix::mm::madvise(address, bytes, Advice::LinuxDontDump) };
     }
+}
+
+/// The ranges of those parts that are there as they were, in one piece or many: same addresses, rights and file, and the same
+/// place in it.
+fn still_there(parts: &[Part], maps: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut left: Vec<usize> = parts.iter().map(|part| part.range.len()).collect();
+    for mapping in maps.lines().filter_map(Mapping::from_line) {
+        if let Some(part) = parts.iter().position(|part| part.has(&mapping)) {
+            left[part] = left[part].wrapping_sub(mapping.range.len());
+        }
+    }
+    parts.iter().zip(left).filter(|(_, left)| *left == 0).map(|(part, _)| part.range.clone())
+}
+
+impl Part {
+    fn is_of(&self, program: &Path) -> bool {
+        program.to_str().is_some_and(|program| self.file.ends_with(&format!(" {program}")))
+    }
+
+    /// Whether a mapping is this one, or a piece of it.
+    fn has(&self, mapping: &Mapping<'_>) -> bool {
+        let Some(into) = mapping.range.start.checked_sub(self.range.start) else { return false };
+        mapping.range.end <= self.range.end
+            && mapping.offset.checked_sub(self.offset) == Some(into)
+            && (mapping.rights, mapping.file) == (&self.rights, &self.file)
+    }
+}
+
+/// A line of `maps`, or the first of a mapping in `smaps`.
+struct Mapping<'a> {
+    range: Range<usize>,
+    rights: &'a str,
+    offset: usize,
+    /// Device, inode and path.
+    file: &'a str,
+}
+
+impl<'a> Mapping<'a> {
+    fn from_line(line: &'a str) -> Option<Self> {
+        let number = |text| usize::from_str_radix(text, 16).ok();
+        let mut fields = line.splitn(4, ' ');
+        let (start, end) = fields.next()?.split_once('-')?;
+        let range = number(start)?..number(end)?;
+        Some(Self { range, rights: fields.next()?, offset: number(fields.next()?)?, file: fields.next()? })
+    }
+
+    /// What it is a part of, if it is of a file and may not be written to.
+    fn part(&self) -> Option<Part> {
+        let of_a_file = self.file.split_ascii_whitespace().nth(2).is_some_and(|path| path.starts_with('/'));
+        let read_only = matches!(self.rights, "r--p" | "r-xp");
+        let (rights, file) = (self.rights.to_owned(), self.file.to_owned());
+        (of_a_file && read_only).then(|| Part {
+            range: self.range.clone(),
+            offset: self.offset,
+            rights,
+            file,
+        })
+    }
+}
+
+/// Those mappings of files of which nothing has been written.
+fn clean_parts(smaps: &str) -> Vec<Part> {
+    let (mut clean, mut current) = (Vec::new(), Block::default());
+    for line in smaps.lines() {
+        if let Some(mapping) = Mapping::from_line(line) {
+            let next = Block { part: mapping.part(), ..Block::default() };
+            clean.extend(std::mem::replace(&mut current, next).clean());
+        } else {
+            current.field(line);
+        }
+    }
+    clean.extend(current.clean());
+    clean
 }
 
 /// What `smaps` tells of one mapping, up to the next one.
@@ -77,11 +190,6 @@ struct Block {
 }
 
 impl Block {
-    fn begin(range: Range<usize>, line: &str) -> Self {
-        let part = of_a_file(line).then(|| Part { range, line: line.to_owned() });
-        Self { part, ..Self::default() }
-    }
-
     fn field(&mut self, line: &str) {
         let Some((name, amount)) = line.split_once(':') else { return };
         let told = match name {
@@ -103,25 +211,6 @@ impl Block {
     }
 }
 
-/// Lets the process's peak of RSS begin anew from what is resident now. Where the system refuses it stays.
-pub fn forget_peak() {
-    let _ = fs::write("/proc/self/clear_refs", "5");
-}
-
-/// The addresses in a line of `maps` or `smaps` that begins a mapping.
-fn addresses(line: &str) -> Option<Range<usize>> {
-    let (start, end) = line.split_ascii_whitespace().next()?.split_once('-')?;
-    let address = |text| usize::from_str_radix(text, 16).ok();
-    Some(address(start)?..address(end)?)
-}
-
-/// Whether that mapping is of a file and may not be written to.
-fn of_a_file(line: &str) -> bool {
-    let mut fields = line.split_ascii_whitespace().skip(1);
-    let rights = fields.next();
-    matches!(rights, Some("r--p" | "r-xp")) && fields.nth(3).is_some_and(|path| path.starts_with('/'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,8 +226,8 @@ mod tests {
         told.concat()
     }
 
-    fn ranges(footprint: &Footprint) -> Vec<Range<usize>> {
-        footprint.0.iter().map(|part| part.range.clone()).collect()
+    fn ranges(parts: &[Part]) -> Vec<Range<usize>> {
+        parts.iter().map(|part| part.range.clone()).collect()
     }
 
     #[test]
@@ -151,7 +240,7 @@ mod tests {
             "SwapPss:   0 kB",
         ];
         let no_swap: &[&str] = &["Private_Dirty:  0 kB", "Anonymous:  0 kB"];
-        let seen = Footprint::from_smaps(&smaps(&[
+        let seen = clean_parts(&smaps(&[
             ("1000-2000 r--p 00000000 fd:00 17 /usr/bin/some thing", no_swap),
             ("5000-6000 rw-p 00004000 fd:00 17 /usr/bin/some thing", clean),
             ("6000-7000 rw-p 00000000 00:00 0 [heap]", clean),
@@ -160,7 +249,7 @@ mod tests {
             (TEXT, clean),
         ]));
         assert_eq!(ranges(&seen), [0x1000..0x2000, 0x2000..0x4000]);
-        assert_eq!(Footprint::from_smaps("no such thing\nAnonymous: 0 kB\n-\n"), Footprint::default());
+        assert_eq!(clean_parts("no such thing\nAnonymous: 0 kB\n-\n"), []);
     }
 
     #[test]
@@ -176,9 +265,9 @@ mod tests {
         ];
         for fields in written {
             let next = ("9000-a000 r--p 00000000 fd:00 18 /usr/lib/other", [dirty, anonymous, swap]);
-            let alone = Footprint::from_smaps(&smaps(&[(TEXT, fields)]));
-            assert_eq!(alone, Footprint::default(), "{fields:?}");
-            let first = Footprint::from_smaps(&smaps(&[(TEXT, fields), (next.0, &next.1)]));
+            let alone = clean_parts(&smaps(&[(TEXT, fields)]));
+            assert_eq!(alone, [], "{fields:?}");
+            let first = clean_parts(&smaps(&[(TEXT, fields), (next.0, &next.1)]));
             assert_eq!(ranges(&first).first(), Some(&(0x9000..0xa000)), "{fields:?}");
         }
     }
@@ -186,8 +275,8 @@ mod tests {
     #[test]
     fn what_is_no_longer_there_is_left_alone() {
         let fields: &[&str] = &["Private_Dirty:  0 kB", "Anonymous:  0 kB"];
-        let seen = Footprint::from_smaps(&smaps(&[(TEXT, fields)]));
-        let still = |maps: &str| seen.still_in(maps).count();
+        let seen = clean_parts(&smaps(&[(TEXT, fields)]));
+        let still = |maps: &str| still_there(&seen, maps).count();
         assert_eq!(still(&format!("1000-2000 rw-p 00000000 00:00 0 \n{TEXT}\n")), 1);
         for (was, is) in [
             ("2000-4000", "2000-3000"),
@@ -199,15 +288,23 @@ mod tests {
             assert_eq!(still(&TEXT.replace(was, is)), 0, "{is}");
         }
         assert_eq!(still("2000-4000 rw-p 00000000 00:00 0 \n"), 0);
+        let [first, second] = [("2000-3000", "00001000"), ("3000-4000", "00002000")]
+            .map(|(range, offset)| TEXT.replace("2000-4000", range).replace("00001000", offset));
+        assert_eq!(still(&format!("{first}\n{second}\n")), 1, "in two pieces");
+        assert_eq!(still(&first), 0, "the rest is gone");
+        assert_eq!(
+            still(&format!("{first}\n{}\n", second.replace("00002000", "00001000"))),
+            0,
+            "another place"
+        );
         assert_eq!(still(""), 0);
     }
 
     #[test]
     fn the_program_goes_on_without_it() {
-        let footprint = Footprint::read();
-        let maps = fs::read_to_string("/proc/self/maps").unwrap();
-        assert!(footprint.still_in(&maps).count() >= 2, "{footprint:?}");
-        footprint.shed();
-        assert_eq!(Footprint::read(), footprint);
+        let mut footprint = Footprint::read();
+        footprint.shed_and_forget_peak();
+        assert!(footprint.there.len() >= 2, "{footprint:?}");
+        assert_eq!(Footprint::read().parts, footprint.parts);
     }
 }

@@ -23,7 +23,7 @@ const SMALLEST: u32 = 4;
 const LARGEST: u32 = 15;
 const CLASSES: usize = (LARGEST - SMALLEST + 1) as usize;
 /// What a free list is refilled with.
-const CHUNK: usize = 1 << 16;
+const CHUNK: usize = 1 << 15;
 
 static MAPPED: AtomicU64 = AtomicU64::new(0);
 

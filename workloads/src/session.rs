@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::allocator::Allocator;
 use crate::engine::Conductor;
 use crate::engine::latency::clock_cost_ns;
-use crate::footprint::{self, Footprint};
+use crate::footprint::Footprint;
 
 /// Name under which the fingerprint of all sizes asked for stands in [`Inspection::other`].
 pub const SEQUENCE: &str = "engine.sequence";
@@ -64,10 +64,11 @@ impl<'a> Harness<'a> {
     }
 
     /// Sends a message, and leaves nothing resident of what it took to make it.
-    fn say(&self, message: &FromEngine, descriptor: Option<&OwnedFd>) -> io::Result<()> {
+    fn say(&mut self, message: &FromEngine) -> io::Result<()> {
         let line = channel::line(message)?;
         self.footprint.shed();
-        self.channel.send_line(&line, descriptor)
+        let page = matches!(message, FromEngine::Hello(_)).then_some(&self.page);
+        self.channel.send_line(&line, page)
     }
 
     /// Answers until the word to go on.
@@ -75,17 +76,16 @@ impl<'a> Harness<'a> {
         loop {
             match (self.channel.receive()?, sequence) {
                 (Some(ToEngine::Go), _) => {
-                    self.footprint.shed();
-                    footprint::forget_peak();
+                    self.footprint.shed_and_forget_peak();
                     return Ok(());
                 }
                 (Some(ToEngine::Inspect), Some(sequence)) => {
                     let inspection = inspection(self.allocator, sequence);
-                    self.say(&FromEngine::Inspection(inspection), None)?;
+                    self.say(&FromEngine::Inspection(inspection))?;
                 }
                 (Some(ToEngine::Trim), Some(_)) => {
                     let trimmed = Trimmed { how: self.allocator.trim() };
-                    self.say(&FromEngine::Trimmed(trimmed), None)?;
+                    self.say(&FromEngine::Trimmed(trimmed))?;
                 }
                 (Some(ToEngine::Inspect | ToEngine::Trim), None) => {
                     return Err(out_of_turn("a question before the first border"));
@@ -103,7 +103,7 @@ fn out_of_turn(what: &str) -> io::Error {
 
 impl Conductor for Harness<'_> {
     fn begin(&mut self) -> io::Result<()> {
-        self.say(&FromEngine::Hello(self.hello.clone()), Some(&self.page))?;
+        self.say(&FromEngine::Hello(self.hello.clone()))?;
         self.wait(None)
     }
 
@@ -130,7 +130,7 @@ impl Conductor for Harness<'_> {
     }
 
     fn border(&mut self, border: Border, sequence: u64) -> io::Result<()> {
-        self.say(&FromEngine::Border(border), None)?;
+        self.say(&FromEngine::Border(border))?;
         self.wait(Some(sequence))
     }
 }

@@ -46,9 +46,16 @@ pub fn clock_cost_ns() -> u64 {
 
 type Latencies = Histogram<u32>;
 
-fn histogram(longest_ns: u64) -> Latencies {
-    // The bounds are constants that satisfy the constructor's conditions; tests construct both.
-    Histogram::new_with_bounds(1, longest_ns, DIGITS).unwrap_or_else(|_| unreachable!("constant bounds"))
+/// What a histogram has room for at first, in nanoseconds. It grows with what it is given: with room for the longest from the
+/// start, those of many threads would take more memory than small workloads hold.
+const USUAL_NS: u64 = 1023;
+
+fn histogram() -> Latencies {
+    let histogram = Histogram::new_with_bounds(1, USUAL_NS, DIGITS);
+    // The bounds are constants that satisfy the constructor's conditions; tests construct it.
+    let mut histogram = histogram.unwrap_or_else(|_| unreachable!("constant bounds"));
+    histogram.auto(true);
+    histogram
 }
 
 /// Samples that are enough of one seat: short operations, of which there are many, are sampled less often, so that
@@ -83,13 +90,7 @@ pub struct Sampler {
 impl Sampler {
     /// A sampler that has seen nothing; `salt` sets its rhythm.
     pub fn new(salt: u32, gap: Gap) -> Self {
-        Self {
-            timer: timer(),
-            countdown: gap.calls(0),
-            gap,
-            jitter: salt | 1,
-            histogram: histogram(LONGEST_CALL_NS),
-        }
+        Self { timer: timer(), countdown: gap.calls(0), gap, jitter: salt | 1, histogram: histogram() }
     }
 
     /// Counts a call; whether it is one to be [timed](Sampler::timed).
@@ -120,13 +121,13 @@ impl Sampler {
         let start = self.timer.clock.raw();
         let result = call();
         let took = self.timer.clock.delta_as_nanos(start, self.timer.clock.raw());
-        self.histogram.saturating_record(took.saturating_sub(self.timer.cost_ns));
+        let _ = self.histogram.record(took.saturating_sub(self.timer.cost_ns).min(LONGEST_CALL_NS));
         result
     }
 
     /// What was sampled since the last call of this.
     pub fn take_into(&mut self, total: &mut Collected) {
-        // The total's bounds are the wider ones, so that nothing can be out of range.
+        // The total grows with what it is given, so that nothing can be out of range.
         let _ = total.0.add(&self.histogram);
         self.histogram.reset();
     }
@@ -141,7 +142,7 @@ impl Completions {
     #[inline]
     pub fn record(&mut self, took: Duration) {
         let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.0.get_or_insert_with(|| histogram(LONGEST_NS)).saturating_record(ns);
+        let _ = self.0.get_or_insert_with(histogram).record(ns.min(LONGEST_NS));
     }
 
     /// What was recorded since the last call of this.
@@ -159,7 +160,7 @@ pub struct Collected(Latencies);
 impl Collected {
     /// Nothing yet.
     pub fn new() -> Self {
-        Self(histogram(LONGEST_NS))
+        Self(histogram())
     }
 
     /// The quantiles, and a fresh start; `None` where there was no sample.
