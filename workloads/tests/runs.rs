@@ -137,6 +137,15 @@ fn the_engine_keeps_out_of_the_measured_heap() {
 }
 
 #[test]
+fn threads_that_have_not_allocated_yet_have_no_arena() {
+    // Whatever the engine's own side of a thread allocated with the measured malloc would show as an arena of its own.
+    let phases = run_by_hand(&mut command("glibc"), &["glibc-thread:ops=8k,warmup=0", "--threads", "8"]);
+    let arenas: Vec<Option<u32>> = phases.iter().map(|(_, seen)| seen.arenas).collect();
+    assert_eq!(arenas[0], Some(1), "after the set-up");
+    assert!(arenas[2] > Some(1), "{arenas:?}");
+}
+
+#[test]
 fn touched_memory_is_resident_and_untouched_memory_is_not() {
     let faults = |touch: u64| {
         let workload = format!("selftest:mode=5,bytes=32MiB,touch={touch}");

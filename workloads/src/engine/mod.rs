@@ -12,6 +12,7 @@ pub mod mailbox;
 pub mod meeting;
 pub mod pattern;
 pub mod slots;
+pub mod thread;
 
 use std::io;
 use std::os::fd::BorrowedFd;

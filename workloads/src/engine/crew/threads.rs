@@ -1,13 +1,12 @@
 //! The threads of a crew: started, replaced one by one or in generations, and what each of them does with its life.
 
-use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex};
 
 use arenalab_wire::message::Failure;
-use std::sync::Mutex;
 
 use super::{Crew, Member, lock};
 use crate::engine::pattern::Pattern;
+use crate::engine::thread::Thread;
 use crate::heap::Heap;
 
 /// Stack of a worker thread. Only what is touched of it becomes resident.
@@ -17,7 +16,7 @@ const STACK: usize = 256 << 10;
 const USUAL_STACK: usize = 8 << 20;
 
 /// A thread, which leaves its seat behind where the next generation is to have it.
-pub(super) type Life<S, H> = JoinHandle<Option<Box<Member<S, H>>>>;
+pub(super) type Life<S, H> = Thread<Option<Box<Member<S, H>>>>;
 
 /// Where the present thread of a seat is kept.
 pub(super) type Place<S, H> = Mutex<Option<Life<S, H>>>;
@@ -28,11 +27,10 @@ pub(super) fn start<P: Pattern, H: Heap>(
     member: Box<Member<P::Seat, H>>,
 ) -> Result<(), Failure> {
     let stack = if crew.pattern.in_generations() { USUAL_STACK } else { STACK };
-    let builder = std::thread::Builder::new().stack_size(stack);
     // Locked until the handle is in its place, where the new thread will look for it.
     let mut thread = lock(&crew.threads[member.index as usize]);
     let its_crew = Arc::clone(crew);
-    let started = builder.spawn(move || serve(&its_crew, member));
+    let started = Thread::start(stack, move || serve(&its_crew, member));
     let failed =
         |error| Failure { out_of_memory: false, reason: format!("failed to start a thread: {error}") };
     *thread = Some(started.map_err(failed)?);
@@ -49,8 +47,7 @@ fn succeed<P: Pattern, H: Heap>(
 ) -> Result<(), Failure> {
     let present = lock(&crew.threads[member.index as usize]).take();
     if let Some(predecessor) = std::mem::replace(&mut member.predecessor, present) {
-        // A thread that panicked has ended the process.
-        let _ = predecessor.join();
+        predecessor.join();
     }
     member.breath = crew.pattern.lifetime(member.index);
     start(crew, member)
@@ -66,8 +63,7 @@ pub(super) fn renew<P: Pattern, H: Heap>(
     ending.sort_unstable();
     let ended = ending.iter().filter_map(|&index| {
         let thread = lock(&crew.threads[index as usize]).take();
-        // A thread that panicked has ended the process.
-        thread.and_then(|thread| thread.join().ok().flatten())
+        thread.and_then(Thread::join)
     });
     let (mut members, done): (Vec<_>, Vec<_>) = ended.partition(|member| member.begun.is_some());
     resting.extend(done);
