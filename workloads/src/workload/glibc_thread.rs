@@ -1,12 +1,14 @@
 //! `glibc-thread`: a private set of random sizes for each thread, after glibc's bench-malloc-thread.
 
+use std::ops::RangeInclusive;
+
 use super::Workload;
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
 use crate::heap::Heap;
 use crate::object::{Object, Touch};
-use crate::random::{InverseSquares, Recording, Tape};
+use crate::random::{Recording, Tape};
 use crate::spec::Spec;
 
 /// The pattern.
@@ -15,7 +17,7 @@ pub struct GlibcThread {
     slots: usize,
     /// Every byte of an object is written.
     filled: bool,
-    sizes: InverseSquares,
+    sizes: RangeInclusive<usize>,
     slots_drawn: Recording,
     sizes_drawn: Recording,
 }
@@ -32,6 +34,48 @@ const DRAWN: usize = 4;
 /// Sizes drawn beforehand, as in the original.
 const SIZES: usize = 8000;
 
+/// glibc's `rand` from its usual start, which the original draws with (an additive feedback of degree 31). Of 8000 sizes some
+/// twenty are larger than half a page, and what they are decides what allocators with pages for each class of sizes
+/// hold: they are to be the original's.
+struct AsOriginal {
+    state: [u32; 31],
+    next: usize,
+}
+
+impl AsOriginal {
+    fn new() -> Self {
+        let mut state = [1; 31];
+        for at in 1..state.len() {
+            state[at] = (u64::from(state[at - 1]) * 16_807 % 0x7fff_ffff) as u32;
+        }
+        let mut drawn = Self { state, next: 0 };
+        // From the fourth on a number is the sum of two before it; the first 310 sums are not used.
+        drawn.state.rotate_left(3);
+        (0..310).for_each(|_| drop(drawn.number()));
+        drawn
+    }
+
+    /// From 0 to [`libc::RAND_MAX`].
+    fn number(&mut self) -> u32 {
+        let (last, before) = (self.next, (self.next + 28) % 31);
+        self.state[last] = self.state[last].wrapping_add(self.state[before]);
+        self.next = (last + 1) % 31;
+        self.state[last] >> 1
+    }
+
+    /// A size whose density falls with its square, in the original's precision.
+    fn size(&mut self, sizes: &RangeInclusive<usize>) -> usize {
+        let (least, most) = ((*sizes.start() as f32).powi(-1), (*sizes.end() as f32).powi(-1));
+        let unit = self.number() as f32 / libc::RAND_MAX as f32;
+        let size = ((most - least) * unit + least).powi(-1) as usize;
+        size.clamp(*sizes.start(), *sizes.start().max(sizes.end()))
+    }
+
+    fn slot(&mut self, slots: usize) -> usize {
+        self.number() as usize % slots
+    }
+}
+
 impl Workload for GlibcThread {
     type Seat = Seat;
 
@@ -42,7 +86,7 @@ impl Workload for GlibcThread {
             slot and puts a new object there. The density of sizes falls with their square from 4 B to 32 KiB: \
             half of all objects are below 8 B, and a thread holds some 40 KiB. Nothing crosses threads. After \
             bench-malloc-thread (glibc's benchtests, 2013); slots and sizes come from \
-            tables of 4096 and 8000 that are drawn beforehand, as in the original, but the work is fixed instead of the time. It stresses the \
+            tables of 4096 and 8000 that are the original's own; the seed says where in them each thread begins. The work is fixed instead of the time. It stresses the \
             thread cache and, where arenas are shared, their locks. Look at throughput against the arena limit.",
         unit: "operations",
         params: &[
@@ -62,7 +106,7 @@ impl Workload for GlibcThread {
             threads,
             slots: spec.get("slots") as usize,
             filled: Touch::from_parameter(spec.get("touch")) == Touch::All,
-            sizes: InverseSquares::new(spec.get("size_min"), spec.get("size_max")),
+            sizes: spec.get("size_min") as usize..=spec.get("size_max") as usize,
             slots_drawn: Recording::default(),
             sizes_drawn: Recording::default(),
         }
@@ -84,9 +128,10 @@ impl Workload for GlibcThread {
         self.threads == 1
     }
 
-    fn prepare<H: Heap>(&self, actor: &mut Actor<H>) {
-        self.slots_drawn.record(DRAWN * self.slots, || actor.rng.below(self.slots));
-        self.sizes_drawn.record(SIZES, || self.sizes.draw(&mut actor.rng));
+    fn prepare<H: Heap>(&self, _actor: &mut Actor<H>) {
+        let mut drawn = AsOriginal::new();
+        self.sizes_drawn.record(SIZES, || drawn.size(&self.sizes));
+        self.slots_drawn.record(DRAWN * self.slots, || drawn.slot(self.slots));
     }
 
     fn setup<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
@@ -113,5 +158,32 @@ impl Workload for GlibcThread {
 
     fn drain<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
         seat.objects.drain(..).flatten().for_each(|object| actor.free(object));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_glibc_s() {
+        let mut drawn = AsOriginal::new();
+        let numbers: Vec<u32> = (0..4).map(|_| drawn.number()).collect();
+        assert_eq!(numbers, [1_804_289_383, 846_930_886, 1_681_692_777, 1_714_636_915]);
+    }
+
+    #[test]
+    fn sizes_are_the_original_s() {
+        let mut drawn = AsOriginal::new();
+        let sizes: Vec<usize> = (0..SIZES).map(|_| drawn.size(&(4..=32_768))).collect();
+        let large = sizes.into_iter().filter(|size| *size > 4_096);
+        // Printed by the original's own arithmetic, in C.
+        assert_eq!(large.collect::<Vec<_>>(), [31126, 4541, 8504, 8138, 5633, 6434, 8661, 5881]);
+    }
+
+    #[test]
+    fn sizes_in_the_wrong_order_are_the_least() {
+        let mut drawn = AsOriginal::new();
+        assert!((0..100).all(|_| drawn.size(&RangeInclusive::new(9, 3)) == 9));
     }
 }

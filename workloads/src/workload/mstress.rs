@@ -26,6 +26,8 @@ pub struct Mstress {
     transfer: Exchange,
 }
 
+/// What the original calls half: its 50 % include 50 of the numbers from 0 to 99.
+const HALF: usize = 51;
 /// Generations of the original, as its suite runs it.
 const GENERATIONS: u64 = 25;
 /// Places by which the list of small objects grows.
@@ -198,7 +200,7 @@ impl Workload for Mstress {
     }
 
     fn between<H: Heap>(&self, actor: &mut Actor<H>) {
-        self.thin(actor, 50);
+        self.thin(actor, HALF);
     }
 
     fn setup<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}
@@ -210,7 +212,7 @@ impl Workload for Mstress {
         // The lists that the program itself keeps its objects in.
         let mut lists = Self::lists(actor, [retain, small]);
         for _ in 0..ops {
-            let next_is_small = retain == 0 || (actor.rng.chance(50) && small > 0);
+            let next_is_small = retain == 0 || (actor.rng.chance(HALF) && small > 0);
             *(if next_is_small { &mut small } else { &mut retain }) -= 1;
             self.step(seat, actor, next_is_small);
             list_grew(actor, &mut lists[0], seat.retained.len());
