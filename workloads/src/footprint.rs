@@ -12,6 +12,8 @@ use std::path::Path;
 
 use rustix::mm::Advice;
 
+use crate::memory::page_size;
+
 /// The parts of the program and its libraries that can be had again from their files.
 ///
 /// A page may be dropped only if its file has the same bytes. Three things together show it: the mapping may not be
@@ -88,20 +90,19 @@ impl Footprint {
 /// What a file of `/proc` says; nothing where it cannot be read. There is room for it from the start: what is read in small steps
 /// leaves a block of each size behind.
 fn content(path: &str) -> String {
-    let mut text = String::with_capacity(64 << 10);
+    let mut text = String::with_capacity(128 << 10);
     let read = File::open(path).and_then(|mut file| file.read_to_string(&mut text));
     if read.is_ok() { text } else { String::new() }
 }
 
-/// With a page of a file that is touched the kernel maps what it has of the 64 KiB around it, but nothing beyond the mapping.
-/// Of the program, whose functions of one phase lie far apart, it is to be no more than this.
-const PIECE: usize = 16 << 10;
-
-/// Makes one mapping many, by a property that matters to core dumps only: every other piece is not to be in one, where text of a
-/// file is not in any case.
+/// Makes one mapping many of a page each, by a property that matters to core dumps only: every other page is not to be in one,
+/// where text of a file is not in any case. With a page of a file that is touched the kernel maps what it has of the 64 KiB
+/// around it, but nothing beyond the mapping; of the program, whose functions of one phase lie far apart, only what
+/// runs is to be there.
 fn cut(range: &Range<usize>) {
-    for start in range.clone().step_by(2 * PIECE) {
-        let (address, bytes) = (std::ptr::without_provenance_mut(start), PIECE.min(range.end - start));
+    let page = page_size();
+    for start in range.clone().step_by(2 * page) {
+        let (address, bytes) = (std::ptr::without_provenance_mut(start), page.min(range.end - start));
         // SAFETY: it changes no byte and no right of the mapping.
         let _ = unsafe { rustix::mm::madvise(address, bytes, Advice::LinuxDontDump) };
     }
@@ -302,6 +303,6 @@ mod tests {
         let program = std::env::current_exe().unwrap();
         let now = clean_parts(&content("/proc/self/smaps"));
         let pieces: Vec<_> = now.iter().filter(|part| part.is_of(&program)).collect();
-        assert!(pieces.len() > 10 && pieces.iter().all(|part| part.range.len() <= PIECE), "{pieces:?}");
+        assert!(pieces.len() > 10 && pieces.iter().all(|part| part.range.len() == page_size()), "{pieces:?}");
     }
 }

@@ -52,7 +52,7 @@ struct Free {
 unsafe impl Sync for EngineMemory {}
 
 /// Bytes of a page. Remembered, as small blocks ask for it as well.
-fn page_size() -> usize {
+pub(crate) fn page_size() -> usize {
     static PAGE: AtomicUsize = AtomicUsize::new(0);
     let known = PAGE.load(Ordering::Relaxed);
     if known != 0 {
