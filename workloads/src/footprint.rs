@@ -8,7 +8,6 @@
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
-use std::path::Path;
 
 use rustix::mm::Advice;
 
@@ -19,7 +18,8 @@ use crate::memory::page_size;
 /// A page may be dropped only if its file has the same bytes. Three things together show it: the mapping may not be
 /// written to, so nothing is written from now on; the kernel counts no page of it as anonymous or swapped out, so
 /// nothing was written before (relocations, breakpoints of a debugger); and it is still the very mapping that was seen,
-/// for what a library that was unloaded leaves behind can be anybody's memory by now. The last is looked up each time.
+/// for what a library that was unloaded leaves behind can be anybody's memory by now. The last is looked up each time. What
+/// somebody writes from outside after [`Footprint::read`], as a debugger does, is lost.
 #[derive(Debug, Default)]
 pub struct Footprint {
     parts: Vec<Part>,
@@ -44,9 +44,7 @@ impl Footprint {
     /// That of this process. Empty where the system does not tell: then everything stays resident.
     pub fn read() -> Self {
         let parts = clean_parts(&content("/proc/self/smaps"));
-        if let Ok(program) = std::env::current_exe() {
-            parts.iter().filter(|part| part.is_of(&program)).for_each(|part| cut(&part.range));
-        }
+        of_the_program(&parts).for_each(|part| cut(&part.range));
         let peak = File::options().write(true).open("/proc/self/clear_refs");
         Self { there: Vec::with_capacity(parts.len()), parts, peak: peak.ok() }
     }
@@ -95,16 +93,24 @@ fn content(path: &str) -> String {
     if read.is_ok() { text } else { String::new() }
 }
 
-/// Makes one mapping many of a page each, by a property that matters to core dumps only: every other page is not to be in one,
-/// where text of a file is not in any case. With a page of a file that is touched the kernel maps what it has of the 64 KiB
-/// around it, but nothing beyond the mapping; of the program, whose functions of one phase lie far apart, only what
-/// runs is to be there.
+/// With a page of a file that is touched the kernel maps what it has of so much around it, but nothing beyond the mapping.
+const WINDOW: usize = 64 << 10;
+
+/// Makes one mapping many of a page each, by a property that matters to core dumps only: every other page is not to be in one.
+/// Text of a file is not in one by default, but for the first page of the file. Of the program, whose functions of one
+/// phase lie far apart, only what runs is to be there, and not what is around it.
 fn cut(range: &Range<usize>) {
     let page = page_size();
-    for start in range.clone().step_by(2 * page) {
-        let (address, bytes) = (std::ptr::without_provenance_mut(start), page.min(range.end - start));
+    if page >= WINDOW {
+        return;
+    }
+    for start in range.clone().step_by(2 * page).map(|even| even + page).filter(|start| range.contains(start))
+    {
+        let address = std::ptr::without_provenance_mut(start);
         // SAFETY: it changes no byte and no right of the mapping.
-        let _ = unsafe { rustix::mm::madvise(address, bytes, Advice::LinuxDontDump) };
+        if unsafe { rustix::mm::madvise(address, page, Advice::LinuxDontDump) }.is_err() {
+            return;
+        }
     }
 }
 
@@ -120,11 +126,14 @@ fn still_there(parts: &[Part], maps: &str) -> impl Iterator<Item = Range<usize>>
     parts.iter().zip(left).filter(|(_, left)| *left == 0).map(|(part, _)| part.range.clone())
 }
 
-impl Part {
-    fn is_of(&self, program: &Path) -> bool {
-        program.to_str().is_some_and(|program| self.file.ends_with(&format!(" {program}")))
-    }
+/// The parts of the file that this very function is in: the process can have been started through a loader.
+fn of_the_program(parts: &[Part]) -> impl Iterator<Item = &Part> {
+    let here = of_the_program as *const () as usize;
+    let file = parts.iter().find(|part| part.range.contains(&here)).map(|part| &part.file);
+    parts.iter().filter(move |part| Some(&part.file) == file)
+}
 
+impl Part {
     /// Whether a mapping is this one, or a piece of it.
     fn has(&self, mapping: &Mapping<'_>) -> bool {
         let Some(into) = mapping.range.start.checked_sub(self.range.start) else { return false };
@@ -300,9 +309,9 @@ mod tests {
         let before = footprint.there.clone();
         footprint.shed();
         assert_eq!(footprint.there, before);
-        let program = std::env::current_exe().unwrap();
         let now = clean_parts(&content("/proc/self/smaps"));
-        let pieces: Vec<_> = now.iter().filter(|part| part.is_of(&program)).collect();
-        assert!(pieces.len() > 10 && pieces.iter().all(|part| part.range.len() == page_size()), "{pieces:?}");
+        let pieces: Vec<_> = of_the_program(&now).collect();
+        let here = pieces.iter().find(|part| part.range.contains(&(of_the_program as *const () as usize)));
+        assert_eq!(here.unwrap().range.len(), page_size());
     }
 }

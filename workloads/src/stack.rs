@@ -18,8 +18,8 @@ fn handle(how: libc::sighandler_t) {
     }
 }
 
-/// Sets the default again, before any thread starts. Rust's runtime would allocate with the measured `malloc` in every thread that
-/// starts, to learn where its stack ends, and map and unmap another stack for a handler. An overflow still ends
+/// Sets the default again, before any thread starts. Rust's runtime would allocate with the measured `malloc` in every thread of its
+/// own that starts, to learn where its stack ends, and map and unmap another stack for a handler. An overflow still ends
 /// the process, without a line.
 pub fn plain() {
     handle(libc::SIG_DFL);

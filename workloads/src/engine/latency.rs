@@ -1,5 +1,5 @@
 //! Latency of single calls, sampled: one call in 64 to 512 is timed with the CPU's own counter and goes into a
-//! fixed-size histogram. The gap between samples varies from half of its mean to one and a half, so that no rhythm of
+//! histogram. The gap between samples varies from half of its mean to one and a half, so that no rhythm of
 //! a workload can hide from it or always meet it.
 
 use std::sync::OnceLock;

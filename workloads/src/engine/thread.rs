@@ -1,7 +1,8 @@
-//! Threads that start and end without a call of the measured `malloc`.
+//! Threads in which nothing calls the measured `malloc` but what they are started for.
 //!
 //! Rust's own threads register a destructor with the C library when they start, which takes memory of the heap for it: in
-//! workloads whose threads live for one object, every second object would be that.
+//! workloads whose threads live for one object, every second object would be that. (What the C library itself allocates for a new
+//! thread, in the one that starts it, every program has.)
 
 use std::ffi::c_void;
 use std::io;
@@ -9,7 +10,9 @@ use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::null_mut;
 
-/// A thread that was started. Dropped, it goes on by itself.
+use crate::memory::page_size;
+
+/// A thread that was started. Dropped, it goes on by itself, and its result is lost.
 pub struct Thread<T> {
     id: libc::pthread_t,
     result: PhantomData<fn() -> T>,
@@ -18,7 +21,7 @@ pub struct Thread<T> {
 type Work<T> = Box<dyn FnOnce() -> T + Send>;
 
 impl<T: Send + 'static> Thread<T> {
-    /// Starts a thread with a stack of so many bytes. A panic in it ends the process.
+    /// Starts a thread with a stack of so many bytes, or as many as the system asks for. A panic in it ends the process.
     ///
     /// # Errors
     /// When the system refuses.
@@ -66,6 +69,9 @@ unsafe fn create(
     life: extern "C" fn(*mut c_void) -> *mut c_void,
     argument: *mut c_void,
 ) -> io::Result<libc::pthread_t> {
+    // SAFETY: sysconf only reads.
+    let least = usize::try_from(unsafe { libc::sysconf(libc::_SC_THREAD_STACK_MIN) }).unwrap_or(0);
+    let stack = stack.max(least).next_multiple_of(page_size());
     let mut attributes = MaybeUninit::uninit();
     let (attributes, mut id) = (attributes.as_mut_ptr(), MaybeUninit::uninit());
     // SAFETY: attributes are initialised before they are used, and destroyed once; the id is there where it is created.
@@ -90,10 +96,12 @@ mod tests {
 
     #[test]
     fn what_it_returns_is_joined() {
+        // Less than the system asks for.
+        let stack = 1;
         let word = "said".to_owned();
         let threads: Vec<_> = (0..8)
             .map(|n| (n, word.clone()))
-            .map(|(n, word)| Thread::start(64 << 10, move || (n, word)))
+            .map(|(n, word)| Thread::start(stack, move || (n, word)))
             .collect();
         for (n, thread) in threads.into_iter().enumerate() {
             assert_eq!(thread.unwrap().join(), (n, "said".to_owned()));
@@ -104,7 +112,7 @@ mod tests {
     fn one_that_is_let_go_goes_on() {
         let (say, heard) = channel();
         let (go, gone) = channel();
-        drop(Thread::start(64 << 10, move || {
+        drop(Thread::start(256 << 10, move || {
             gone.recv().unwrap();
             say.send(7).unwrap();
         }));
@@ -116,7 +124,7 @@ mod tests {
     fn a_refusal_is_an_error_and_drops_what_was_to_be_done() {
         let held = std::sync::Arc::new(());
         let its = std::sync::Arc::clone(&held);
-        assert!(Thread::start(1, move || drop(its)).is_err(), "no stack of one byte");
+        assert!(Thread::start(1 << 60, move || drop(its)).is_err(), "no stack of an exbibyte");
         assert_eq!(std::sync::Arc::strong_count(&held), 1);
     }
 }

@@ -37,7 +37,7 @@ impl Workload for CacheScratch {
             of the allocator. Look at throughput alone.",
         unit: "objects",
         params: &[
-            Param::ops(160_000),
+            Param::ops(320_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size", 1, 1, 1 << 20, "bytes of each object"),

@@ -28,7 +28,7 @@ impl Workload for CacheThrash {
             glibc can share lines; threads with arenas of their own cannot. Look at throughput alone.",
         unit: "objects",
         params: &[
-            Param::ops(160_000),
+            Param::ops(320_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size", 1, 1, 1 << 20, "bytes of each object"),

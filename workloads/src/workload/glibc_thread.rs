@@ -88,7 +88,7 @@ impl Workload for GlibcThread {
             slot and puts a new object there. The density of sizes falls with their square from 4 B to 32 KiB: \
             half of all objects are below 8 B, and a thread holds some 40 KiB. Nothing crosses threads. After \
             bench-malloc-thread (glibc's benchtests, 2013); slots and sizes come from \
-            tables of 4096 and 8000 that are the original's own; the seed says where in them each thread begins. The work is fixed instead of the time. It stresses the \
+            tables of 4096 and 8000 that are drawn as in the original (and are its own with the sizes and slots that it has); the seed says where in them each thread begins. The work is fixed instead of the time. It stresses the \
             thread cache and, where arenas are shared, their locks. Look at throughput against the arena limit.",
         unit: "operations",
         params: &[

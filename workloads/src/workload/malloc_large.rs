@@ -38,7 +38,7 @@ impl Workload for MallocLarge {
             64 MiB, which are mapped and unmapped again and again: there one arena is several times faster.",
         unit: "blocks",
         params: &[
-            Param::ops(1_000),
+            Param::ops(4_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size_min", 5 << 20, 1, 1 << 40, "smallest block"),

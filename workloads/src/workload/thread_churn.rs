@@ -32,7 +32,7 @@ impl Workload for ThreadChurn {
             free bytes inside them, and at system time.",
         unit: "objects",
         params: &[
-            Param::ops(8_000_000),
+            Param::ops(16_000_000),
             Param::WARMUP,
             Param::TOUCH,
             Param::bytes("size_min", 16, 1, 1 << 30, "smallest object"),
