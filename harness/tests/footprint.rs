@@ -16,9 +16,9 @@ fn a_workload_that_holds_little_has_little_resident() {
     let trials = trials(&dir);
     assert_eq!(trials.len(), 4, "two libcs, the baseline and its twin");
     for trial in trials {
-        // Program and libraries have some 5 MiB of text, of which a megabyte more than this would be resident.
+        // Program and libraries have some 5 MiB of text, of which more than 3 MiB would be resident.
         let rss = &trial["rss"];
-        assert!(rss["end"].as_u64().unwrap() < 2 << 20, "{trial}");
+        assert!(rss["end"].as_u64().unwrap() < 5 << 19, "{trial}");
         assert!(rss["peak"].as_u64().unwrap() < 3 << 20, "{trial}");
     }
 }

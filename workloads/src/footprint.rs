@@ -47,6 +47,12 @@ impl Footprint {
         Self { there: Vec::with_capacity(parts.len()), parts, peak: peak.ok() }
     }
 
+    /// From now on leaves the C library's text alone, which every program needs and has resident from its start.
+    pub fn leave_the_c_library(&mut self) {
+        let file = file_at(&self.parts, libc::getpid as *const () as usize).map(str::to_owned);
+        self.parts.retain(|part| Some(&part.file) != file.as_ref());
+    }
+
     /// Gives it back, as far as it is still there. Where the system refuses, or does not tell, it stays.
     pub fn shed(&mut self) {
         self.look();
@@ -123,9 +129,12 @@ fn still_there(parts: &[Part], maps: &str) -> impl Iterator<Item = Range<usize>>
 
 /// The parts of the file that this very function is in: the process can have been started through a loader.
 fn of_the_program(parts: &[Part]) -> impl Iterator<Item = &Part> {
-    let here = of_the_program as *const () as usize;
-    let file = parts.iter().find(|part| part.range.contains(&here)).map(|part| &part.file);
-    parts.iter().filter(move |part| Some(&part.file) == file)
+    let file = file_at(parts, of_the_program as *const () as usize);
+    parts.iter().filter(move |part| Some(part.file.as_str()) == file)
+}
+
+fn file_at(parts: &[Part], address: usize) -> Option<&str> {
+    parts.iter().find(|part| part.range.contains(&address)).map(|part| part.file.as_str())
 }
 
 impl Part {
@@ -304,6 +313,10 @@ mod tests {
         let before = footprint.there.clone();
         footprint.shed();
         assert_eq!(footprint.there, before);
+        footprint.leave_the_c_library();
+        let left = |name| footprint.parts.iter().filter(|part| part.file.contains(name)).count();
+        assert_eq!(left("/libc.so"), 0);
+        assert!(left("arenalab") > 0, "{footprint:?}");
         let now = clean_parts(&content("/proc/self/smaps"));
         let pieces: Vec<_> = of_the_program(&now).collect();
         let here = pieces.iter().find(|part| part.range.contains(&(of_the_program as *const () as usize)));

@@ -104,6 +104,7 @@ fn out_of_turn(what: &str) -> io::Error {
 impl Conductor for Harness<'_> {
     fn begin(&mut self) -> io::Result<()> {
         self.say(&FromEngine::Hello(self.hello.clone()))?;
+        self.footprint.leave_the_c_library();
         self.wait(None)
     }
 
