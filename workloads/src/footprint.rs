@@ -62,8 +62,7 @@ impl Footprint {
     /// [Sheds](Footprint::shed) it, and lets the process's peak of RSS begin anew from what is resident then. Where the
     /// system refuses it stays.
     pub fn shed_and_forget_peak(&mut self) {
-        self.look();
-        self.drop_pages();
+        self.shed();
         if let Some(peak) = &self.peak {
             let _ = rustix::io::write(peak, b"5");
         }

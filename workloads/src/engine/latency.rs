@@ -121,6 +121,7 @@ impl Sampler {
         let start = self.timer.clock.raw();
         let result = call();
         let took = self.timer.clock.delta_as_nanos(start, self.timer.clock.raw());
+        // It grows with what it is given, so that nothing can be out of range.
         let _ = self.histogram.record(took.saturating_sub(self.timer.cost_ns).min(LONGEST_CALL_NS));
         result
     }
@@ -142,6 +143,7 @@ impl Completions {
     #[inline]
     pub fn record(&mut self, took: Duration) {
         let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        // As in `Sampler::timed`.
         let _ = self.0.get_or_insert_with(histogram).record(ns.min(LONGEST_NS));
     }
 

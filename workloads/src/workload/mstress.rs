@@ -26,7 +26,7 @@ pub struct Mstress {
     transfer: Exchange,
 }
 
-/// What the original calls half: its 50 % include 50 of the numbers from 0 to 99.
+/// What the original calls 50 %: the numbers 0 to 50 of 0 to 99.
 const HALF: usize = 51;
 /// Generations of the original, as its suite runs it.
 const GENERATIONS: u64 = 25;
