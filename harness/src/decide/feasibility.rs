@@ -3,7 +3,7 @@
 use crate::format::decision::Feasible;
 use crate::statistics::Interval;
 use crate::statistics::estimator::Estimator;
-use crate::statistics::power::rounds_needed;
+use crate::statistics::power::{POWER, rounds_needed};
 use crate::statistics::summary::Summary;
 
 use super::words;
@@ -122,10 +122,12 @@ impl Limit {
 
 /// Further rounds that would probably show on which side of a limit a figure lies.
 ///
-/// The true distance is taken to be the one seen, but at least one standard error: a figure seen right at
-/// its limit is rarely so.
+/// The spread is taken to be the largest that agrees with the one seen at the chance of [`POWER`]: that of few
+/// rounds is often far too small. The true distance is taken to be the one seen, but at least one standard error:
+/// a figure seen right at its limit is rarely so.
 pub(super) fn further_rounds(summary: &Summary, distance: f64, tail: f64) -> Option<f64> {
-    let distance = distance.abs().max(summary.standard_error());
-    let needed = rounds_needed(summary, distance, tail)?;
+    let wide = Summary { sd: summary.sd_at_most(1.0 - POWER)?, ..*summary };
+    let distance = distance.abs().max(wide.standard_error());
+    let needed = rounds_needed(&wide, distance, tail)?;
     Some((needed - summary.count as f64).ceil().max(1.0))
 }

@@ -1,7 +1,7 @@
 //! Puts a finished report in the place of an earlier one: whole, or not at all. What an earlier report had
 //! and this one has not is gone with it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,9 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 /// What a report's folder holds. A folder with anything else in it is not one, and is not replaced.
 const OURS: [&str; 3] = ["index.html", "report.md", "charts"];
+
+/// How the name of a draft ends.
+const PARTIAL: &str = ".partial";
 
 /// Why a folder cannot be replaced, or what the system said.
 #[derive(Debug, thiserror::Error)]
@@ -26,10 +29,12 @@ fn system(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Refused
     move |source| Refused::System(doing, path, source)
 }
 
-/// A folder beside the one that is to be replaced; removed unless it took that place.
+/// A folder beside the one that is to be replaced; removed unless it took that place. Locked, so that one that was left
+/// by a killed process is known.
 pub struct Draft {
     dir: PathBuf,
     target: PathBuf,
+    _lock: Option<File>,
 }
 
 impl Draft {
@@ -46,11 +51,12 @@ impl Draft {
         };
         fs::create_dir_all(&parent).map_err(system("make", &parent))?;
         let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let dir = parent.join(format!(".{name}.{}.partial", std::process::id()));
-        // Left by a process of the same number that was killed.
+        sweep(&parent, &name);
+        let dir = parent.join(format!(".{name}.{}{PARTIAL}", std::process::id()));
+        // Left by a process of the same number, on a file system without locks.
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir(&dir).map_err(system("make", &dir))?;
-        Ok(Self { dir, target })
+        Ok(Self { _lock: locked(&dir), dir, target })
     }
 
     /// Where to write.
@@ -88,6 +94,27 @@ impl Drop for Draft {
     }
 }
 
+/// A folder that no other process holds. Not every file system has locks: there nothing is.
+fn locked(dir: &Path) -> Option<File> {
+    let folder = File::open(dir).ok()?;
+    folder.try_lock().ok().map(|()| folder)
+}
+
+/// Removes the drafts of `name` that killed processes left. An empty one may have been made this moment.
+fn sweep(parent: &Path, name: &str) {
+    let is_draft = |file: &str| {
+        let process = file.strip_prefix(&format!(".{name}.")).and_then(|rest| rest.strip_suffix(PARTIAL));
+        process.is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let dir = entry.path();
+        let empty = || fs::read_dir(&dir).map_or(true, |mut entries| entries.next().is_none());
+        if is_draft(&entry.file_name().to_string_lossy()) && !empty() && locked(&dir).is_some() {
+            let _ = fs::remove_dir_all(&dir);
+        }
+    }
+}
+
 fn check(target: &Path) -> Result<(), Refused> {
     let entries = match fs::read_dir(target) {
         Ok(entries) => entries,
@@ -101,4 +128,27 @@ fn check(target: &Path) -> Result<(), Refused> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_what_is_being_drawn_is_not() {
+        let parent = tempfile::tempdir().unwrap();
+        let made = |name: &str| {
+            let dir = parent.path().join(name);
+            fs::create_dir(&dir).unwrap();
+            fs::write(dir.join("report.md"), "half").unwrap();
+            dir
+        };
+        let left = made(".report.4000000001.partial");
+        let kept = [".report.4000000002.partial", ".report.mine.partial", ".other.7.partial"].map(made);
+        let drawing = locked(&kept[0]).unwrap();
+        let draft = Draft::of(&parent.path().join("report")).unwrap();
+        assert!(!left.exists());
+        assert!(kept.iter().all(|dir| dir.exists()));
+        drop((draft, drawing));
+    }
 }

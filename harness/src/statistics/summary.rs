@@ -1,6 +1,6 @@
 //! Count, mean and standard deviation of a sample, and Student's t.
 
-use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+use statrs::distribution::{ChiSquared, ContinuousCDF, Normal, StudentsT};
 
 use super::Interval;
 
@@ -31,6 +31,14 @@ impl Summary {
     /// Standard error of the mean.
     pub fn standard_error(&self) -> f64 {
         self.sd / (self.count as f64).sqrt()
+    }
+
+    /// What the true standard deviation exceeds with probability `tail`, if values are normal: of few values their own
+    /// is often far too small. `None` below 2 values.
+    pub fn sd_at_most(&self, tail: f64) -> Option<f64> {
+        let freedom = self.count.checked_sub(1).filter(|freedom| *freedom > 0)? as f64;
+        let least = ChiSquared::new(freedom).ok()?.inverse_cdf(tail);
+        Some(self.sd * (freedom / least).sqrt())
     }
 
     /// The interval whose bounds each err with probability `tail`, by Student's t; `None` below 2 values.
@@ -98,6 +106,16 @@ mod tests {
         assert!((normal_quantile(0.025) - 1.959_963_984_5).abs() < 1e-9);
         assert!((t_tail(4, 2.776_445_105_2) - 0.025).abs() < 1e-9);
         assert!(t_quantile(0, 0.025).is_infinite());
+    }
+
+    #[test]
+    fn of_few_values_the_true_deviation_may_be_far_larger() {
+        let of = |count| Summary { count, mean: 0.0, sd: 1.0 }.sd_at_most(0.2);
+        // sqrt(freedom / chi-square) with the 20 % quantiles of published tables: 0.0642, 1.649, 5.380, 49.72.
+        for (count, expected) in [(2, 3.947), (5, 1.557), (10, 1.293), (60, 1.089)] {
+            assert!((of(count).unwrap() - expected).abs() < 0.003, "{count}: {:?}", of(count));
+        }
+        assert_eq!(of(1), None);
     }
 
     #[test]
