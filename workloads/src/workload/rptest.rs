@@ -188,7 +188,8 @@ impl Workload for Rptest {
             rpmalloc-benchmark) with the settings of mimalloc-bench, and as long: two generations of threads where ops is 0, \
             counted from the first object on, so that memory that is fresh from the system is a large part of it; \
             ops=60k, loops=100k, warmup=10 shows how it goes on. Which bundles are there at a loop's start \
-            depends on timing; the sizes asked for do not. It stresses small and large bins together and remote \
+            depends on timing; the sizes asked for do not: unlike in the original, whose threads make no more bundles once the first \
+            of them is done. It stresses small and large bins together and remote \
             frees in bursts. Look at throughput, at peak RSS against live bytes, and at free bytes inside arenas.",
         unit: "loops",
         params: &[

@@ -8,7 +8,8 @@ use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
 use crate::engine::mailbox::Mailbox;
 use crate::heap::Heap;
-use crate::object::Object;
+use crate::object::{Object, Touch};
+use crate::random::Rng;
 use crate::spec::Spec;
 
 /// Sizes in bytes, all equally likely: powers of two with a step between.
@@ -19,6 +20,7 @@ pub struct Xmalloc {
     batch: usize,
     /// Bytes of every object; drawn from [`SIZES`] where it is 0.
     size: usize,
+    touch: Touch,
     producers: u32,
     consumers: u32,
     alone: bool,
@@ -47,6 +49,15 @@ enum Role {
 }
 
 impl Xmalloc {
+    /// Consumers are there first, as in the original: what is made before they are piles up.
+    fn role(&self, index: u32) -> Role {
+        match index % 2 {
+            _ if self.alone => Role::Alone,
+            0 => Role::Consumer,
+            _ => Role::Producer,
+        }
+    }
+
     fn buffer(&self) -> Vec<Object> {
         let free = self.empty.lock().unwrap_or_else(PoisonError::into_inner).pop();
         free.unwrap_or_else(|| Vec::with_capacity(self.batch))
@@ -58,9 +69,8 @@ impl Xmalloc {
 
     fn fill<H: Heap>(&self, mut objects: Vec<Object>, actor: &mut Actor<H>, count: usize) -> Batch {
         let list = actor.malloc((self.batch + 1) * size_of::<usize>());
-        actor.malloc_each(count, &mut objects, |rng| {
-            if self.size == 0 { SIZES[rng.below(SIZES.len())] } else { self.size }
-        });
+        let size = |rng: &mut Rng| if self.size == 0 { SIZES[rng.below(SIZES.len())] } else { self.size };
+        actor.touching(self.touch, |actor| actor.malloc_each(count, &mut objects, size));
         actor.operations(count as u64);
         Batch { list, objects }
     }
@@ -80,11 +90,13 @@ impl Workload for Xmalloc {
         name: "xmalloc",
         summary: "producers allocate batches of 4096, consumers free them",
         description: "Half of the threads allocate objects of 64 B and push them in batches of 4096 \
-            into one queue; the other half takes batches out and frees them, the list of the batch last. One \
+            into one queue; the other half takes batches out, the newest first, and frees them, the list of the batch last. One \
             thread alone does both. After xmalloc-test (Lever and Boreham, Malloc Performance in a Multithreaded \
             Linux Environment, USENIX 2000, with the size that mimalloc-bench runs; size=0 draws from the seventeen \
-            sizes of its -s -1); N threads here are its -w N/2. The batch that came last is taken first. Unlike in the original consumers take equal numbers of batches, and the work is fixed instead of the \
-            time. Every free goes to another thread's arena: it stresses the arena's lock from outside while its \
+            sizes of its -s -1); N threads here are its -w N/2. On x86-64 touch=2 writes with the string instruction that GCC makes \
+            of its memset, which on some processors takes longer than the malloc before it. Unlike in the original, consumers \
+            take equal numbers of batches, the work is fixed instead of the time, and objects of more than 128 B are \
+            written all over. Every free goes to another thread's arena: it stresses the arena's lock from outside while its \
             owner allocates. Look at throughput, system time and peak RSS, which tells how far the producers \
             run ahead.",
         unit: "objects",
@@ -105,6 +117,10 @@ impl Workload for Xmalloc {
         Self {
             batch,
             size: spec.get("size") as usize,
+            touch: match Touch::from_parameter(spec.get("touch")) {
+                Touch::All => Touch::AllByString,
+                other => other,
+            },
             producers: (threads / 2).max(1),
             consumers: threads - threads / 2,
             alone: threads == 1,
@@ -114,23 +130,26 @@ impl Workload for Xmalloc {
     }
 
     fn seat(&self, index: u32) -> Seat {
-        let role = match index {
-            _ if self.alone => Role::Alone,
-            index if index < self.producers => Role::Producer,
-            _ => Role::Consumer,
-        };
-        Seat { role, arrived: Vec::with_capacity(1) }
+        Seat { role: self.role(index), arrived: Vec::with_capacity(1) }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
-        if index < self.producers {
-            return even_share(ops, self.producers, index);
+        let among_its_kind = index / 2;
+        if let Role::Producer | Role::Alone = self.role(index) {
+            return even_share(ops, self.producers, among_its_kind);
         }
         let batches = |producer| even_share(ops, self.producers, producer).div_ceil(self.batch as u64);
-        even_share((0..self.producers).map(batches).sum(), self.consumers, index - self.producers)
+        even_share((0..self.producers).map(batches).sum(), self.consumers, among_its_kind)
     }
 
-    fn setup<H: Heap>(&self, _seat: &mut Seat, _actor: &mut Actor<H>) {}
+    /// Producers take their arenas before the first consumer does, as in the original, where they begin as soon as they
+    /// are there: so none has more of them than another.
+    fn setup<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
+        if let Role::Producer = seat.role {
+            let list = actor.malloc((self.batch + 1) * size_of::<usize>());
+            actor.free(list);
+        }
+    }
 
     fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, _steady: bool) {
         let mut left = ops;
