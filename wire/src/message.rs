@@ -98,7 +98,8 @@ pub struct Identity {
     pub counted_cpus: Option<String>,
 }
 
-/// Resources used since the process started (`getrusage(RUSAGE_SELF)`), ended threads included.
+/// Resources used so far (`getrusage(RUSAGE_SELF)`), ended threads included: of a workload in its phases, without what its
+/// program does between them; of another program since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// CPU seconds in user mode.

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::process::{Command, Stdio};
+
 use arenalab_workloads::catalogue;
 use support::{BINARIES, command, run_by_hand};
 
@@ -77,10 +79,44 @@ fn tables_are_as_large_as_the_work_not_as_the_largest_parameter() {
         "sh6:batch=10M",
         "sh8:batch=10M",
         "launch-burst:depth=1M,burst=1000",
+        "sawtooth:top=100M,kept=1000",
+        "mstress:items=10M",
+        "thread-churn:lifetime=10M",
+        "threadtest:objects=100M",
     ] {
         let phases = run_by_hand(&mut command("glibc"), &[&format!("{workload},ops=500"), "--threads", "3"]);
         assert_eq!((phases[2].0.ops, phases[3].0.live_bytes), (500, 0), "{workload}");
         let engine = phases[2].0.engine_bytes;
         assert!(engine < 8 << 20, "{workload}: {engine} bytes of the engine's");
+    }
+}
+
+/// Peak RSS of a run by hand, bytes.
+#[expect(clippy::zombie_processes, reason = "wait4 waits for it, and tells what it used")]
+fn peak_rss(command: &mut Command, arguments: &[&str]) -> u64 {
+    let child = command.arg("run").args(arguments).stdout(Stdio::null()).spawn().unwrap();
+    let pid = libc::pid_t::try_from(child.id()).unwrap();
+    let (mut status, mut used) = (0, std::mem::MaybeUninit::<libc::rusage>::zeroed());
+    // SAFETY: both pointers are to live memory of the right type.
+    let waited = unsafe { libc::wait4(pid, &raw mut status, 0, used.as_mut_ptr()) };
+    assert_eq!((waited, status), (pid, 0), "{arguments:?}");
+    // SAFETY: zeroed is a valid value of it, and so is what wait4 has written.
+    u64::try_from(unsafe { used.assume_init() }.ru_maxrss).unwrap() * 1024
+}
+
+#[test]
+fn what_the_set_up_needs_beside_the_objects_does_not_grow_faster_than_they() {
+    let workload = "larson:slots=1000,size_min=8,size_max=8,ops=256,warmup=0";
+    let peak = peak_rss(&mut command("glibc"), &[workload, "--threads", "256"]);
+    // 8 MB of objects, 4 MB of what lists them, and the threads.
+    assert!(peak < 64 << 20, "{peak}");
+}
+
+#[test]
+fn bundles_that_are_never_sent_take_no_room() {
+    for (workload, threads) in [("rptest:burst=100k,cross=0,ops=2", "2"), ("rptest:burst=100k,ops=1", "1")] {
+        let phases = run_by_hand(&mut command("glibc"), &[workload, "--threads", threads]);
+        let engine = phases[2].0.engine_bytes;
+        assert!(engine < 2 << 20, "{workload}: {engine} bytes of the engine's");
     }
 }

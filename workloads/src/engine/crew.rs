@@ -98,6 +98,7 @@ pub fn perform<P: Pattern, H: Heap>(
     conductor.begin().map_err(Stop::Deserted)?;
 
     let started = Instant::now();
+    let (mut used, mut before) = (Usage::default(), usage());
     let failed = |failure| Stop::Failed(with_live(failure, run.page));
     if let Some(first) = members.first_mut() {
         first.actor.on_main_thread(|actor| crew.pattern.prepare(actor)).map_err(failed)?;
@@ -110,6 +111,9 @@ pub fn perform<P: Pattern, H: Heap>(
     let mut ops_before = 0;
     let mut resting = Vec::with_capacity(run.threads as usize);
     for phase in [Phase::Setup, Phase::Warmup, Phase::Steady, Phase::Drain] {
+        if phase != Phase::Setup {
+            before = usage();
+        }
         crew.gate.release(phase, (phase == Phase::Setup).then_some(started));
         for member in resting.drain(..) {
             start(&crew, member).map_err(Stop::Failed)?;
@@ -124,8 +128,9 @@ pub fn perform<P: Pattern, H: Heap>(
                 break took;
             }
         };
+        add(&mut used, &usage(), &before);
         conductor.arrive().map_err(Stop::Deserted)?;
-        let (border, sequence) = crew.border(run, phase, took, ops_before);
+        let (border, sequence) = crew.border(run, (phase, took), used, ops_before);
         ops_before += border.ops;
         conductor.border(border, sequence).map_err(Stop::Deserted)?;
     }
@@ -194,7 +199,13 @@ impl<P: Pattern, H: Heap> Crew<P, H> {
     }
 
     /// What a phase was that took so long, and the fingerprint of what was asked for.
-    fn border(&self, run: &Job, phase: Phase, took: Duration, ops_before: u64) -> (Border, u64) {
+    fn border(
+        &self,
+        run: &Job,
+        (phase, took): (Phase, Duration),
+        usage: Usage,
+        ops_before: u64,
+    ) -> (Border, u64) {
         run.page.set_engine_bytes(memory::bytes());
         let totals = run.page.totals();
         let Taken { malloc_ns, free_ns, op_ns, sequence } = self.take_records();
@@ -205,7 +216,7 @@ impl<P: Pattern, H: Heap> Crew<P, H> {
             unit: run.unit.to_owned(),
             live_bytes: totals.live_bytes,
             engine_bytes: memory::bytes(),
-            usage: usage(),
+            usage,
             malloc_ns,
             free_ns,
             op_ns,
@@ -238,6 +249,16 @@ fn with_live(mut failure: Failure, page: &Page) -> Failure {
         failure.reason = format!("{} with {live} live", failure.reason);
     }
     failure
+}
+
+/// Adds what was used from `before` to `now`: what the program does between two phases is not theirs.
+fn add(used: &mut Usage, now: &Usage, before: &Usage) {
+    used.user_s += now.user_s - before.user_s;
+    used.system_s += now.system_s - before.system_s;
+    used.minor_faults += now.minor_faults.saturating_sub(before.minor_faults);
+    used.major_faults += now.major_faults.saturating_sub(before.major_faults);
+    used.voluntary += now.voluntary.saturating_sub(before.voluntary);
+    used.involuntary += now.involuntary.saturating_sub(before.involuntary);
 }
 
 /// What the process has used so far, ended threads included.

@@ -37,6 +37,19 @@ impl Larson {
     }
 }
 
+/// The hand and the slot in it of one of all objects.
+fn place(slots: usize, number: usize) -> (usize, usize) {
+    (number / slots, number % slots)
+}
+
+fn swap(hands: &mut [Vec<Object>], slots: usize, one: usize, other: usize) {
+    let ((hand, slot), (other_hand, other_slot)) = (place(slots, one), place(slots, other));
+    match hands.get_disjoint_mut([hand, other_hand]) {
+        Ok([a, b]) => std::mem::swap(&mut a[slot], &mut b[other_slot]),
+        Err(_) => hands[hand].swap(slot, other_slot),
+    }
+}
+
 impl Workload for Larson {
     type Seat = Seat;
 
@@ -46,7 +59,8 @@ impl Workload for Larson {
         description: "Each thread holds an array of objects; an operation frees the object in a random slot and \
             puts a new one of random size there. After a while the thread starts a successor, passes its array \
             on and ends, as the threads of a server come and go, so that most objects are freed by another \
-            thread than the one that allocated them; the first ones are all the main thread's. After Larson and Krishnan, Memory Allocation for \
+            thread than the one that allocated them; the first ones are all the main thread's. (From 120 threads on none is replaced \
+            within the default ops: give more of them, or a shorter lifetime.) After Larson and Krishnan, Memory Allocation for \
             Long-Running Server Applications (ISMM 1998); unlike the original it does a fixed number of \
             operations and touches every page. It stresses the reuse of arenas left by dead threads and the \
             locks met by remote frees. Look at arenas created against threads alive, and at RSS above live bytes.",
@@ -82,7 +96,7 @@ impl Workload for Larson {
     }
 
     fn seat(&self, index: u32) -> Seat {
-        Seat { index, objects: Vec::with_capacity(self.slots) }
+        Seat { index, objects: Vec::new() }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
@@ -97,23 +111,23 @@ impl Workload for Larson {
     /// every free is of another thread's object.
     fn prepare<H: Heap>(&self, actor: &mut Actor<H>) {
         let all = self.slots * self.threads as usize;
-        let mut objects: Vec<Object> = (0..all).map(|_| self.object(actor)).collect();
+        let mut hands: Vec<Vec<Object>> =
+            self.hands.iter().map(|_| (0..self.slots).map(|_| self.object(actor)).collect()).collect();
         for last in (1..all).rev() {
-            objects.swap(last, actor.rng.below(last + 1));
+            swap(&mut hands, self.slots, last, actor.rng.below(last + 1));
         }
         for _ in 0..SHUFFLES * all {
-            let slot = actor.rng.below(all);
-            actor.replace(&mut objects[slot], |actor| self.object(actor));
+            let (hand, slot) = place(self.slots, actor.rng.below(all));
+            actor.replace(&mut hands[hand][slot], |actor| self.object(actor));
         }
-        for hand in &self.hands {
-            let rest = objects.split_off(self.slots.min(objects.len()));
-            *hand.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::replace(&mut objects, rest);
+        for (hand, objects) in self.hands.iter().zip(hands) {
+            *hand.lock().unwrap_or_else(PoisonError::into_inner) = objects;
         }
     }
 
     fn setup<H: Heap>(&self, seat: &mut Seat, _actor: &mut Actor<H>) {
         let hand = &self.hands[seat.index as usize];
-        seat.objects.append(&mut std::mem::take(&mut *hand.lock().unwrap_or_else(PoisonError::into_inner)));
+        seat.objects = std::mem::take(&mut *hand.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, _steady: bool) {

@@ -23,7 +23,7 @@ impl Workload for LinuxScalability {
             first benchmark of Lever and Boreham (Malloc Performance in a Multithreaded Linux Environment, \
             USENIX 2000). Its live set is one object a thread: with thread caches it measures the shortest path \
             of malloc and free and nothing else, and with size=2KiB, beyond the reach of the thread cache, the \
-            lock of the arena. The engine's own work is a large part of an operation here. Look at \
+            lock of the arena. Look at \
             throughput at each number of threads.",
         unit: "objects",
         params: &[

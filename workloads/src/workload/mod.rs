@@ -41,7 +41,7 @@ use arenalab_wire::telemetry::Page;
 
 use crate::catalogue::Description;
 use crate::engine::actor::Actor;
-use crate::engine::crew::{Job, perform};
+use crate::engine::crew::{Job, even_share, perform};
 use crate::engine::pattern::Pattern;
 use crate::engine::{Conductor, Stop};
 use crate::heap::Heap;
@@ -176,6 +176,11 @@ fn warmup_ops(spec: &Spec, steady: u64) -> u64 {
 fn phases(spec: &Spec) -> [u64; 2] {
     let steady = spec.get("ops");
     [warmup_ops(spec, steady), steady]
+}
+
+/// Operations of a seat, where all seats do equal shares of each phase.
+fn own_ops(phases: [u64; 2], threads: u32, index: u32) -> u64 {
+    phases.map(|ops| even_share(ops, threads, index)).iter().sum()
 }
 
 /// Entries that a table needs which may get `most` of them, but one with each operation at most: a parameter can be as

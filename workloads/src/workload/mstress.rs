@@ -1,6 +1,6 @@
 //! `mstress`: generations of threads, some objects handed on in shared slots, after Leijen's stress test.
 
-use super::Workload;
+use super::{Workload, room, warmup_ops};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::exchange::Exchange;
@@ -19,6 +19,8 @@ const WEIGHTS: u32 = 8;
 /// The pattern.
 pub struct Mstress {
     threads: u32,
+    /// Operations of all phases.
+    ops: u64,
     items: u64,
     large: usize,
     exchanged: usize,
@@ -75,6 +77,11 @@ fn weight_below(index: u32) -> u64 {
     let (rounds, rest) = (u64::from(index / WEIGHTS), u64::from(index % WEIGHTS));
     let all = u64::from(WEIGHTS * (WEIGHTS + 1) / 2);
     rounds * all + rest * (rest + 1) / 2
+}
+
+/// Objects of all generations of the original.
+fn usual_ops(items: u64, threads: u32) -> u64 {
+    items * weight_below(threads) * GENERATIONS
 }
 
 impl Mstress {
@@ -160,9 +167,15 @@ impl Workload for Mstress {
     };
 
     fn new(spec: &Spec, threads: u32) -> Self {
+        let items = spec.get("items");
+        let steady = match spec.get("ops") {
+            0 => usual_ops(items, threads),
+            ops => ops,
+        };
         Self {
             threads,
-            items: spec.get("items"),
+            ops: steady.saturating_add(warmup_ops(spec, steady)),
+            items,
             large: spec.get("large") as usize,
             exchanged: spec.get("exchanged") as usize,
             freed: spec.get("freed") as usize,
@@ -171,7 +184,7 @@ impl Workload for Mstress {
     }
 
     fn seat(&self, index: u32) -> Seat {
-        let items = self.lifetime(index) as usize;
+        let items = room(self.lifetime(index) as usize, self.share(self.ops, index));
         let retained = items / 3;
         Seat {
             index,
@@ -192,7 +205,7 @@ impl Workload for Mstress {
     }
 
     fn usual_ops(&self) -> u64 {
-        self.items * weight_below(self.threads) * GENERATIONS
+        usual_ops(self.items, self.threads)
     }
 
     fn in_generations(&self) -> bool {

@@ -1,6 +1,6 @@
 //! `rptest`: mixed sizes in scattered slots, bundles freed by other threads, after Jansson's benchmark.
 
-use super::Workload;
+use super::{Workload, room, warmup_ops};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -30,6 +30,8 @@ pub struct Rptest {
     cross: u64,
     /// Distances between slots that are filled, and that are freed, one after the other.
     scatter: (usize, usize),
+    /// What lies in an inbox at most, with the places that list it; none where no bundle is sent.
+    inbox: usize,
     inboxes: Vec<Mailbox<Object>>,
     sizes_drawn: Recording,
     /// Loops after which all meet, and free all that they hold.
@@ -223,6 +225,12 @@ impl Workload for Rptest {
     fn new(spec: &Spec, threads: u32) -> Self {
         let (slots, burst) = (spec.get("slots") as usize, spec.get("burst") as usize);
         let fill = prime(slots, 0);
+        let cross = if threads == 1 { 0 } else { spec.get("cross") };
+        let loops = match spec.get("ops") {
+            0 => u64::MAX,
+            steady => steady.saturating_add(warmup_ops(spec, steady)),
+        };
+        let inbox = if cross == 0 { 0 } else { room(INBOX, loops) * (burst + 2) };
         Self {
             threads,
             slots,
@@ -230,9 +238,10 @@ impl Workload for Rptest {
             size_min: spec.get("size_min") as usize,
             size_max: spec.get("size_max") as usize,
             shape: spec.get("shape"),
-            cross: if threads == 1 { 0 } else { spec.get("cross") },
+            cross,
+            inbox,
             scatter: (fill % slots, prime(slots, fill) % slots),
-            inboxes: (0..threads).map(|_| Mailbox::new(INBOX * (burst + 2))).collect(),
+            inboxes: (0..threads).map(|_| Mailbox::new(inbox)).collect(),
             sizes_drawn: Recording::default(),
             iteration: spec.get("loops"),
             meeting: Meeting::new(threads),
@@ -241,7 +250,6 @@ impl Workload for Rptest {
 
     fn seat(&self, index: u32) -> Seat {
         let slots = (0..self.slots).map(|_| None).collect();
-        let bundle = Vec::with_capacity(INBOX * (self.burst + 2));
         Seat {
             index,
             slots,
@@ -249,7 +257,7 @@ impl Workload for Rptest {
             free_at: 0,
             loops: 0,
             target: 0,
-            bundle,
+            bundle: Vec::with_capacity(self.inbox),
             sizes: Tape::default(),
             made: 0,
         }

@@ -1,6 +1,6 @@
 //! `sawtooth`: a live set that grows and is let go, again and again.
 
-use super::Workload;
+use super::{Workload, own_ops, phases, room};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -12,6 +12,8 @@ use crate::spec::Spec;
 /// The pattern.
 pub struct Sawtooth {
     threads: u32,
+    /// Operations of warm-up and steady phase.
+    phases: [u64; 2],
     top: usize,
     kept: usize,
     sizes: Sizes,
@@ -68,13 +70,15 @@ impl Workload for Sawtooth {
         Self {
             threads,
             top: spec.get("top") as usize,
+            phases: phases(spec),
             kept: spec.get("kept") as usize,
             sizes: Sizes::log_uniform(spec.get("size_min"), spec.get("size_max")),
         }
     }
 
-    fn seat(&self, _index: u32) -> Seat {
-        Seat { rising: Vec::with_capacity(self.top), kept: Vec::with_capacity(self.top) }
+    fn seat(&self, index: u32) -> Seat {
+        let own = own_ops(self.phases, self.threads, index);
+        Seat { rising: Vec::with_capacity(room(self.top, own)), kept: Vec::new() }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {

@@ -1,6 +1,6 @@
 //! `sh6` and `sh8`: batches of small objects freed in turns of order, after `MicroQuill`'s benchmarks.
 
-use super::{Workload, phases, room};
+use super::{Workload, own_ops, phases, room};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -56,7 +56,7 @@ impl Batches {
         // What arrives is of all the others, what is held is the seat's own.
         let arrived = if self.inboxes.is_empty() { 0 } else { INBOX * self.batch };
         let arrived = Vec::with_capacity(room(arrived, self.phases.iter().sum()));
-        let own = self.phases.map(|ops| even_share(ops, self.threads, index)).iter().sum();
+        let own = own_ops(self.phases, self.threads, index);
         let objects = Vec::with_capacity(room(self.batch * 2, own));
         Seat { index, objects, arrived, batches: 0, sizes: Tape::default() }
     }

@@ -1,6 +1,6 @@
 //! `thread-churn`: short-lived threads with a live set that mostly dies with them.
 
-use super::Workload;
+use super::{Workload, own_ops, phases, room};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -13,6 +13,8 @@ use crate::spec::Spec;
 pub struct ThreadChurn {
     threads: u32,
     lifetime: u64,
+    /// Operations of warm-up and steady phase.
+    phases: [u64; 2],
     survivors: usize,
     sizes: Sizes,
 }
@@ -48,13 +50,15 @@ impl Workload for ThreadChurn {
         Self {
             threads,
             lifetime: spec.get("lifetime"),
+            phases: phases(spec),
             survivors: spec.get("survivors") as usize,
             sizes: Sizes::log_uniform(spec.get("size_min"), spec.get("size_max")),
         }
     }
 
-    fn seat(&self, _index: u32) -> Vec<Object> {
-        Vec::with_capacity(self.lifetime as usize)
+    fn seat(&self, index: u32) -> Vec<Object> {
+        let own = own_ops(self.phases, self.threads, index);
+        Vec::with_capacity(room(self.lifetime as usize, own))
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {

@@ -1,6 +1,6 @@
 //! `threadtest`: private batches of one size, after Hoard's benchmark.
 
-use super::Workload;
+use super::{Workload, own_ops, phases, room};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -11,6 +11,8 @@ use crate::spec::Spec;
 /// The pattern.
 pub struct ThreadTest {
     threads: u32,
+    /// Operations of warm-up and steady phase.
+    phases: [u64; 2],
     size: usize,
     objects: u64,
 }
@@ -41,11 +43,12 @@ impl Workload for ThreadTest {
     };
 
     fn new(spec: &Spec, threads: u32) -> Self {
-        Self { threads, size: spec.get("size") as usize, objects: spec.get("objects") }
+        Self { threads, phases: phases(spec), size: spec.get("size") as usize, objects: spec.get("objects") }
     }
 
     fn seat(&self, index: u32) -> Vec<Object> {
-        Vec::with_capacity(even_share(self.objects, self.threads, index).max(1) as usize)
+        let own = own_ops(self.phases, self.threads, index);
+        Vec::with_capacity(room(even_share(self.objects, self.threads, index).max(1) as usize, own))
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
