@@ -107,6 +107,32 @@ fn what_it_implies_is_rate_times_life_times_size() {
 }
 
 #[test]
+fn what_is_rounded_up_to_an_alignment_counts_as_it_is_asked_for() {
+    let aligned = |align: &str, size: &str| {
+        let class = format!(
+            "[[class]]\nname = \"own\"\nrole = \"back\"\nsize = {size}\nalign = {align}\nlifetime = \"run\"\nlive = 1000\n[[phase]]"
+        );
+        let text = SMALL.replace("per_op = 1.5", "per_op = 0").replace("[[phase]]", &class);
+        let model = Model::from_text(&format!("memory = \"1MiB\"\n{text}"), "m.toml").unwrap();
+        (model.implied(&model.phases[0], 3), model.bound(3), model.fits(3, 1 << 40))
+    };
+    for (align, size, each, short) in [
+        ("\"2MiB\"", "64", f64::from(2 << 20), 0.0),
+        ("64", "100", 128.0, 0.0),
+        ("64", "0", 0.0, 16.0),
+        // Half of what is between 0 and 1 is nothing.
+        ("64", "{ kind = \"uniform\", min = 0, max = 1 }", 32.0, 8.0),
+    ] {
+        let (implied, bound, fits) = aligned(align, size);
+        assert!((implied - 1000.0 * each).abs() < 1e-6 * implied.max(1.0), "{align}, {size}: {implied}");
+        assert!(bound.live >= implied && bound.live <= 2001.0 * each, "{align}, {size}: {bound:?}");
+        let (least, most) = (1000.0 * (16.0 + short), 2500.0 * (16.0 + short));
+        assert!((least..most).contains(&bound.heap), "{align}, {size}: {bound:?}");
+        assert_eq!(fits.is_ok(), each < 1000.0, "{align}, {size}: {fits:?}");
+    }
+}
+
+#[test]
 fn too_much_memory_is_refused_with_what_it_needs() {
     let large = SMALL.replace("mean = 100, max = 5000", "mean = \"10M\", max = \"20M\"");
     let model = Model::from_text(&large, "m.toml").unwrap();
