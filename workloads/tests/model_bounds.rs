@@ -145,18 +145,21 @@ fn phase((ops, load, rests): (u32, f64, Option<usize>), number: usize, roles: us
     text
 }
 
-/// Threads of each role, the operations after which they end, and the shares of warm-up; classes; phases.
+/// Roles with their threads, the operations after which these end, and rates; classes; phases; the share of warm-up.
 fn a_model() -> impl Strategy<Value = String> {
     (1usize..4).prop_flat_map(|roles| {
-        let role = (1u32..6, prop::option::weighted(0.3, 20u32..200));
+        let (lifetime, rate) =
+            (prop::option::weighted(0.3, 20u32..200), prop::option::weighted(0.3, 500_000u32..9_000_000));
+        let role = (1u32..6, lifetime, rate);
         let threads = prop::collection::vec(role, roles);
         let classes = prop::collection::vec(a_class(roles), 1..4);
         let phases = prop::collection::vec(a_phase(roles), 1..4);
         (threads, classes, phases, 0.0..1.0f64).prop_map(move |(threads, classes, phases, warmup)| {
             let mut text = format!("warmup = {warmup}\n");
-            for (number, (threads, lifetime)) in threads.into_iter().enumerate() {
+            for (number, (threads, lifetime, rate)) in threads.into_iter().enumerate() {
                 let _ = writeln!(text, "[[role]]\nname = \"r{number}\"\nthreads = {threads}");
                 let _ = lifetime.map(|lifetime| writeln!(text, "lifetime = {lifetime}"));
+                let _ = rate.map(|rate| writeln!(text, "rate = {rate}"));
             }
             let classes = classes.into_iter().enumerate().map(|(number, drawn)| class(drawn, number));
             let phases = phases.into_iter().enumerate().map(|(number, drawn)| phase(drawn, number, roles));
