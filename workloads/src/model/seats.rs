@@ -22,7 +22,9 @@ pub(super) fn shares(model: &Model, threads: u32) -> Vec<u32> {
         if small.is_empty() {
             break;
         }
-        small.into_iter().for_each(|place| single[place] = true);
+        for place in small {
+            single[place] = true;
+        }
     }
     apportioned(&own, &single, threads)
 }

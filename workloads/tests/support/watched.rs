@@ -29,23 +29,30 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 pub struct Watched;
 
 /// The right to use [`Watched`], which holds nothing at first.
-pub struct Turn(#[allow(dead_code, reason = "held, not used")] MutexGuard<'static, ()>);
+pub struct Turn {
+    live: &'static Mutex<Live>,
+    _alone: MutexGuard<'static, ()>,
+}
 
 impl Turn {
     pub fn take() -> Self {
-        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         with_live(|live| *live = Live::default());
-        Self(turn)
+        Self { live: &LIVE, _alone: alone }
     }
 
     /// Live bytes now.
     pub fn left(&self) -> usize {
-        with_live(|live| live.bytes)
+        self.live().bytes
     }
 
     /// The most live bytes at any instant of this turn.
     pub fn most(&self) -> usize {
-        with_live(|live| live.most)
+        self.live().most
+    }
+
+    fn live(&self) -> MutexGuard<'static, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
