@@ -121,7 +121,9 @@ fn what_is_held_is_rate_times_life_times_size() {
     let life = "{ kind = \"uniform\", min = 1000, max = 7000 }";
     let models =
         lives.iter().map(|life| simple(size, life)).chain(sizes.iter().map(|size| simple(size, life)));
-    for text in models {
+    let aligned = [("64", "100"), ("256", size), ("4096", sizes[0]), ("64", sizes[2])];
+    let aligned = aligned.map(|(align, size)| simple(&format!("{size}\nalign = {align}"), life));
+    for text in models.chain(aligned) {
         let model = Model::from_text(&text, "m").unwrap();
         let (implied, held) = (model.implied(&model.phases[0], 2), held(&text, 2));
         assert!((held / implied - 1.0).abs() < 0.02, "{held} held, {implied} implied by\n{text}");

@@ -4,6 +4,8 @@
 //! size. Bernstein's inequality (S. Boucheron, G. Lugosi, P. Massart, Concentration Inequalities, 2013, section 2.8)
 //! bounds it from mean, variance and largest term, up to a chance of 10^-12 at any instant.
 
+use super::inbox::CAPACITY;
+use super::play::OUTBOX;
 use super::{Class, Life, Model, ModelError, Phase, parts, sampler, seats, wheel};
 use arenalab_wire::units;
 
@@ -53,6 +55,27 @@ impl Sum {
     }
 }
 
+/// What a class needs.
+#[derive(Default)]
+struct Need {
+    /// Live bytes as chance has them.
+    live: Sum,
+    /// Live bytes that cannot be passed at all; for few and large objects it is less than what chance allows.
+    certain: f64,
+    /// Objects that wheels hold.
+    nodes: f64,
+    /// What an allocator needs besides.
+    heap: f64,
+}
+
+/// Objects of a class that may have outlived their time: they wait to be handed over, or to be freed where they were.
+fn on_the_way(class: &Class, shares: &[u32]) -> f64 {
+    let Some(to) = class.to else { return 0.0 };
+    // While a receiver frees what it took out of its inbox, others may fill that again.
+    let received = 2 * CAPACITY * shares[to] as usize;
+    (received + OUTBOX * shares[class.role] as usize) as f64
+}
+
 /// What a count with that mean stays below.
 pub(super) fn most(count: f64) -> f64 {
     Sum { mean: count, variance: count, largest: 1.0 }.bound()
@@ -92,6 +115,14 @@ impl Model {
         of_a_seat * f64::from(seats)
     }
 
+    /// Objects of a class that the set-up makes on each of `seats` threads of its owner: what its first phase holds.
+    pub(super) fn initial(&self, place: usize, seats: u32) -> u64 {
+        let (class, first) = (&self.classes[place], &self.phases[0]);
+        let at_work = first.active[class.role] || matches!(class.life, Life::Run(_));
+        let load = if at_work { first.load[place] } else { 0.0 };
+        (self.alive(class, load, seats) / f64::from(seats)).round() as u64
+    }
+
     /// The factor on a class's `per_op` whose objects a phase holds: its own, or where the owner is at rest that of
     /// the last phase before in which it worked, as lives stand still; 0 where there is none.
     fn load_held(&self, phase: &Phase, place: usize) -> f64 {
@@ -106,7 +137,7 @@ impl Model {
     pub fn implied(&self, phase: &Phase, threads: u32) -> f64 {
         let shares = seats::shares(self, threads);
         let of = |(place, class): (usize, &Class)| {
-            self.alive(class, self.load_held(phase, place), shares[class.role]) * class.size.mean()
+            self.alive(class, self.load_held(phase, place), shares[class.role]) * class.mean_bytes()
         };
         self.classes.iter().enumerate().map(of).sum()
     }
@@ -114,37 +145,41 @@ impl Model {
     /// What the model needs with `threads` threads.
     pub fn bound(&self, threads: u32) -> Bound {
         let shares = seats::shares(self, threads);
-        let heaviest = |place: usize| self.phases.iter().map(|p| p.load[place]).fold(0.0, f64::max);
-        let in_flight = f64::from(threads) * (super::inbox::CAPACITY + super::play::OUTBOX) as f64;
-        let mut sum = Sum::default();
-        // What cannot be passed at all; for few and large objects it is less than what chance allows.
-        let mut certain = 0.0;
-        let (mut nodes, mut heap) = (0.0, 0.0);
-        for (place, class) in self.classes.iter().enumerate() {
-            let mut alive = self.alive(class, heaviest(place), shares[class.role]);
-            nodes += most(alive);
-            if class.to.is_some() {
-                alive += in_flight;
-            }
-            // Those that one operation makes and frees again.
-            let births = (class.per_op * heaviest(place)).ceil() * f64::from(shares[class.role]);
-            alive += births;
-            heap += most(alive) * (SMALLEST + class.size.shortfall(SMALLEST));
-            let handed = if class.to.is_some() { in_flight } else { 0.0 };
-            let most = match class.life {
-                Life::Run(_) => alive,
-                _ => births * (self.longest_in_ops(class, shares[class.role]) + 1.0) + handed,
-            };
-            certain += most * class.size.max();
-            sum = sum.and(Sum {
-                mean: alive * class.size.mean(),
-                variance: alive * class.size.square_mean(),
-                largest: class.size.max(),
-            });
-        }
+        let needs: Vec<Need> = (0..self.classes.len()).map(|place| self.need(place, &shares)).collect();
+        let total = |of: fn(&Need) -> f64| needs.iter().map(of).sum::<f64>();
+        let likely = needs.iter().fold(Sum::default(), |sum, need| sum.and(need.live)).bound();
         let mean = self.phases.iter().map(|phase| self.implied(phase, threads)).fold(0.0, f64::max);
-        let engine = nodes * NODE + f64::from(threads) * SEAT + self.tables(&shares);
-        Bound { mean, live: sum.bound().min(certain), heap, engine }
+        let engine = total(|need| need.nodes) * NODE + f64::from(threads) * SEAT + self.tables(&shares);
+        Bound { mean, live: likely.min(total(|need| need.certain)), heap: total(|need| need.heap), engine }
+    }
+
+    /// What a class needs with so many threads of each role.
+    fn need(&self, place: usize, shares: &[u32]) -> Need {
+        let class = &self.classes[place];
+        let seats = f64::from(shares[class.role]);
+        let heaviest = self.phases.iter().map(|phase| phase.load[place]).fold(0.0, f64::max);
+        let at_start = self.initial(place, shares[class.role]) as f64 * seats;
+        let lasting = self.alive(class, heaviest, shares[class.role]).max(at_start);
+        // Those that one operation makes and frees again.
+        let births = (class.per_op * heaviest).ceil() * seats;
+        if lasting + births <= 0.0 {
+            return Need::default();
+        }
+        let on_the_way = on_the_way(class, shares);
+        let alive = lasting + births + on_the_way;
+        // The set-up's live on for rests that chance chooses: all of them, beside all that were born in a longest life.
+        let longest = self.longest_in_ops(class, shares[class.role]);
+        let certain = at_start + births * (longest + 1.0) + on_the_way;
+        Need {
+            live: Sum {
+                mean: alive * class.mean_bytes(),
+                variance: alive * class.square_mean_bytes(),
+                largest: class.most_bytes(),
+            },
+            certain: certain * class.most_bytes(),
+            nodes: most(lasting),
+            heap: most(alive) * (SMALLEST + class.short_bytes(SMALLEST)),
+        }
     }
 
     /// Bytes of what sizes and lives are drawn from, and of the wheels' slots.

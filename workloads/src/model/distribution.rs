@@ -156,6 +156,16 @@ impl Distribution {
         })
     }
 
+    /// Mean of a function of the values. `area` is its integral from 0.
+    pub(super) fn mean_of(&self, of: impl Fn(f64) -> f64, area: impl Fn(f64) -> f64) -> f64 {
+        self.over_parts(|part| match part {
+            Self::Constant(value) => of(*value),
+            Self::Uniform { min, max } if min >= max => of(*max),
+            Self::Uniform { min, max } => (area(*max) - area(*min)) / (max - min),
+            other => other.integral(&of),
+        })
+    }
+
     /// How far values fall short of `least`, on average; 0 for those that do not.
     pub(super) fn shortfall(&self, least: f64) -> f64 {
         let short = |value: f64| (least - value).max(0.0);

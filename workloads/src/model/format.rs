@@ -14,6 +14,9 @@ const MOST: usize = 64;
 /// Most operations of a role in a phase.
 const MOST_OPS: u64 = 1_000_000_000_000;
 
+/// Most threads of a role, and of a model.
+const MOST_THREADS: u32 = 4096;
+
 const TOP: [&str; 6] = ["description", "memory", "warmup", "role", "class", "phase"];
 const ROLE: [&str; 4] = ["name", "threads", "rate", "lifetime"];
 const CLASS: [&str; 11] =
@@ -52,7 +55,7 @@ fn each<'a, 'i, T>(
     key: &str,
     read: impl Fn(&'a Value<'i>) -> Result<T>,
 ) -> Result<Vec<T>> {
-    let list = top.list(key)?;
+    let list = top.tables(key)?;
     if list.is_empty() || list.len() > MOST {
         return Err(top.wrong_at(key, format!("a model has 1 to {MOST} of them; write [[{key}]]")));
     }
@@ -62,11 +65,9 @@ fn each<'a, 'i, T>(
 /// Told at the second of two.
 fn unique<'n>(top: &Section<'_, '_>, key: &str, names: impl Iterator<Item = &'n String>) -> Result<()> {
     let mut seen: Vec<&String> = Vec::new();
-    for (name, value) in names.zip(top.list(key)?) {
+    for (place, name) in names.enumerate() {
         if seen.contains(&name) {
-            let own = value.get_ref().as_table().and_then(|table| table.get("name"));
-            let at = own.unwrap_or(value).span().start;
-            return Err(top.reader.error(at, format!("{key}: two are called {}", quote(name))));
+            return Err(top.wrong_in(key, place, "name", format!("two are called {}", quote(name))));
         }
         seen.push(name);
     }
@@ -78,7 +79,7 @@ fn role(reader: Reader<'_>, value: &Value<'_>) -> Result<Role> {
     let name = section.name("name")?;
     Ok(Role {
         name: section.required("name", name)?,
-        threads: section.count("threads", 1, 4096)?.unwrap_or(1) as u32,
+        threads: section.count("threads", 1, MOST_THREADS.into())?.unwrap_or(1) as u32,
         rate: section.number("rate", 1e-3, 1e9)?,
         lifetime: section.count("lifetime", 1, MOST_OPS)?,
     })
@@ -185,10 +186,18 @@ fn phase(reader: Reader<'_>, value: &Value<'_>, roles: &[Role], classes: &[Class
 
 /// Which roles are at work in a phase: all, where nothing is said.
 fn active(section: &Section<'_, '_>, roles: &[Role]) -> Result<Vec<bool>> {
-    let named = section.list("roles")?;
+    const FORM: &str = "roles = [\"NAME\"]";
+    let named = section.list("roles", FORM)?;
+    if named.is_empty() && section.has("roles") {
+        let why = format!("nobody would be at work; write {FORM}, or leave it out for all roles");
+        return Err(section.wrong_at("roles", why));
+    }
     let mut active = vec![named.is_empty(); roles.len()];
     for name in named {
-        let name = name.get_ref().as_str().ok_or_else(|| section.wrong_at("roles", "a list of names"))?;
+        let name = name
+            .get_ref()
+            .as_str()
+            .ok_or_else(|| section.wrong_at("roles", format!("names only; write {FORM}")))?;
         active[place(section, "roles", name, roles)?] = true;
     }
     Ok(active)
@@ -214,33 +223,45 @@ fn consistent(top: &Section<'_, '_>, model: &Model) -> Result<()> {
         let owns = model.classes.iter().any(|class| class.role == place);
         if !owns && !receives {
             let why = format!("the role {} has no class and nothing is handed to it", role.name);
-            return Err(top.wrong_at("role", why));
+            return Err(top.wrong_in("role", place, "name", why));
         }
         let works = model.phases.iter().any(|phase| phase.active[place]);
         if owns && !works {
-            return Err(top.wrong_at("role", format!("the role {} is at work in no phase", role.name)));
+            let why = format!("the role {} is at work in no phase", role.name);
+            return Err(top.wrong_in("role", place, "name", why));
         }
     }
-    let threads: u32 = model.roles.iter().map(|role| role.threads).sum();
-    if threads > 4096 {
-        return Err(top.wrong_at("role", format!("{threads} threads in all; a model has 4096 at most")));
-    }
-    for phase in &model.phases {
+    for (place, phase) in model.phases.iter().enumerate() {
         if model.ops(phase, None) == 0 {
-            return Err(top.wrong_at("phase", format!("nobody does anything in phase {}", phase.name)));
+            let why = format!("nobody does anything in phase {}", phase.name);
+            return Err(top.wrong_in("phase", place, "name", why));
         }
     }
+    few_threads(top, model)?;
     longest(top, model)
+}
+
+/// Told at the role that is one too many.
+fn few_threads(top: &Section<'_, '_>, model: &Model) -> Result<()> {
+    let mut so_far = 0;
+    for (place, role) in model.roles.iter().enumerate() {
+        so_far += role.threads;
+        if so_far > MOST_THREADS {
+            let why = format!("{} threads in all; a model has {MOST_THREADS} at most", model.threads());
+            return Err(top.wrong_in("role", place, "threads", why));
+        }
+    }
+    Ok(())
 }
 
 /// Lives in time become operations at the role's rate; those must be within bounds too.
 fn longest(top: &Section<'_, '_>, model: &Model) -> Result<()> {
-    for class in &model.classes {
+    for (place, class) in model.classes.iter().enumerate() {
         if let Life::Time(life) = &class.life {
             let rate = model.roles[class.role].rate.unwrap_or(0.0);
             if life.max() * rate > super::quantity::MOST_OPS {
                 let why = format!("objects of class {} live longer than 1G operations", class.name);
-                return Err(top.wrong_at("class", why));
+                return Err(top.wrong_in("class", place, "lifetime", why));
             }
         }
     }

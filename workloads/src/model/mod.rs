@@ -2,12 +2,13 @@
 //!
 //! * `format`, `reader`, `quantity`: the file, with every mistake told by file and line.
 //! * [`distribution`], [`sampler`]: sizes and lifetimes, as described and as drawn from.
-//! * [`bound`]: the live bytes that a model implies, and what they stay below.
+//! * [`bound`]: the live bytes that a model implies, and what they stay below; `asked`: the bytes of each object.
 //! * [`play`], `parts`: how the engine plays it, and what is prepared for that; `wheel` frees what is due, `inbox` takes objects from role to role.
 //!
 //! What a seat asks for follows from model, seed and seat alone. Time only says when: a role with a rate
 //! waits for the intended start of each operation, and lives given in time are counted in operations at that rate.
 
+mod asked;
 pub mod bound;
 pub mod distribution;
 mod format;

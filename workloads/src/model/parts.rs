@@ -41,11 +41,8 @@ pub(super) fn goods(model: &Model, class: &Class, seats: u32) -> Goods {
         Life::Time(life) => Some(life.scaled(model.rate_of_a_seat(class.role, seats))),
         Life::Run(_) => None,
     };
-    let first = &model.phases[0];
     let place = model.classes.iter().position(|other| other.name == class.name).unwrap_or(0);
-    let at_work = first.active[class.role] || life.is_none();
-    let load = if at_work { first.load[place] } else { 0.0 };
-    let initial = (model.alive(class, load, seats) / f64::from(seats)).round() as u64;
+    let initial = model.initial(place, seats);
     Goods {
         size: Sampler::new(&class.size),
         residual: life.as_ref().filter(|life| initial > 0 && life.mean() > 0.0).map(Residual::new),

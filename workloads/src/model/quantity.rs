@@ -237,7 +237,7 @@ impl<'a> Quantity<'a> {
 
     /// `parts = [{ weight = 3, kind = ... }, ...]`; parts are not mixtures themselves.
     fn mixture(&mut self, key: &'a str, section: &Section<'a, '_>) -> Result<Distribution> {
-        let parts = section.list("parts")?;
+        let parts = section.list("parts", "parts = [{ weight = 3, of = ... }]")?;
         if parts.is_empty() || parts.len() > 64 {
             return Err(section.wrong("a mixture has 1 to 64 parts: parts = [{ weight = 3, of = ... }]"));
         }

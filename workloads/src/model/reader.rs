@@ -200,12 +200,25 @@ impl<'a, 'i> Section<'a, 'i> {
         value.ok_or_else(|| self.wrong(format!("the key {key} is missing")))
     }
 
-    /// The tables of a list such as `[[class]]`, in their order; empty where the key is missing.
-    pub fn list(&self, key: &str) -> Result<Vec<&'a Value<'i>>> {
+    /// The entries of a list, in their order; empty where the key is missing. `form` says how it is written.
+    pub fn list(&self, key: &str, form: &str) -> Result<Vec<&'a Value<'i>>> {
         let Some(value) = self.get(key) else { return Ok(Vec::new()) };
         let list = value.get_ref().as_array();
-        let list = list.ok_or_else(|| self.wrong_at(key, format!("must be a list; write [[{key}]]")))?;
+        let list = list.ok_or_else(|| self.wrong_at(key, format!("must be a list; write {form}")))?;
         Ok(list.iter().collect())
+    }
+
+    /// The tables of a list such as `[[class]]`.
+    pub fn tables(&self, key: &str) -> Result<Vec<&'a Value<'i>>> {
+        self.list(key, &format!("[[{key}]]"))
+    }
+
+    /// A mistake of one table of such a list: at its key `own`, or at its header where that is missing.
+    pub fn wrong_in(&self, list: &str, place: usize, own: &str, why: impl fmt::Display) -> ModelError {
+        let tables = self.tables(list).unwrap_or_default();
+        let Some(value) = tables.get(place) else { return self.wrong_at(list, why) };
+        let key = value.get_ref().as_table().and_then(|table| table.get(own));
+        self.reader.error(key.unwrap_or(value).span().start, format!("{list}: {why}"))
     }
 }
 

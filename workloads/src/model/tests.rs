@@ -86,11 +86,58 @@ fn mistakes_are_told_with_line_and_what_would_be_right() {
 }
 
 #[test]
+fn mistakes_of_one_of_many_are_told_at_its_own_line() {
+    let role = "[[role]]\nname = \"third\"\n";
+    let class = "[[class]]\nname = \"own\"\nrole = \"third\"\nsize = 1\n";
+    let phase = "[[phase]]\nname = \"second\"\nops = 5\n";
+    for (more, expected) in [
+        (role.to_owned(), "m.toml:20: role: the role third has no class and nothing is handed to it"),
+        (
+            format!("roles = [\"front\"]\n{role}{class}lifetime = 1\n"),
+            "m.toml:21: role: the role third is at work in no phase",
+        ),
+        (
+            format!("{role}threads = 4095\n{class}lifetime = 1\n"),
+            "m.toml:21: role: 4098 threads in all; a model has 4096 at most",
+        ),
+        (
+            format!("{role}rate = 1000000000\n{class}lifetime = \"10s\"\n"),
+            "m.toml:26: class: objects of class own live longer than 1G operations",
+        ),
+        (format!("{phase}roles = [\"back\"]\n"), "m.toml:20: phase: nobody does anything in phase second"),
+        (format!("{phase}[[phase]]\nname = \"second\"\nops = 5\n"), "m.toml:23: phase: two are called"),
+        ("roles = []\n".to_owned(), "m.toml:19: roles: nobody would be at work; write roles = [\"NAME\"]"),
+        ("roles = \"front\"\n".to_owned(), "m.toml:19: roles: must be a list; write roles = [\"NAME\"]"),
+        ("roles = [1]\n".to_owned(), "m.toml:19: roles: names only; write roles = [\"NAME\"]"),
+    ] {
+        let said = wrong(&format!("{SMALL}{more}"));
+        assert!(said.starts_with(expected) && said.lines().count() == 1, "{said}\nfor {expected}");
+    }
+    assert_eq!(wrong("role = 1"), "m.toml:1: role: must be a list; write [[role]]");
+    let size = "{ kind = \"mixture\", parts = 3 }";
+    let said = changed("{ kind = \"log-normal\", median = \"1KiB\", sigma = 1.0, max = \"64KiB\" }", size);
+    assert_eq!(said, "m.toml:12: parts: must be a list; write parts = [{ weight = 3, of = ... }]");
+}
+
+#[test]
 fn threads_are_shared_out_and_every_role_has_one() {
     let model = Model::from_text(SMALL, "m.toml").unwrap();
-    for (threads, expected) in [(2, [1, 1]), (3, [2, 1]), (4, [3, 1]), (30, [29, 1])] {
+    for (threads, expected) in [(2, [1, 1]), (3, [2, 1]), (4, [3, 1]), (30, [20, 10])] {
         assert_eq!(seats::shares(&model, threads), expected, "{threads}");
     }
+    let of = |own: &[u32], threads: u32| {
+        let mut model = model.clone();
+        let role = |own: &u32| Role { threads: *own, ..model.roles[0].clone() };
+        model.roles = own.iter().map(role).collect();
+        seats::shares(&model, threads)
+    };
+    assert_eq!(of(&[8, 1], 16), [14, 2]);
+    assert_eq!(of(&[8, 1], 4), [3, 1]);
+    assert_eq!(of(&[100, 1, 1], 10), [8, 1, 1]);
+    assert_eq!(of(&[1, 1, 1], 5), [2, 2, 1]);
+    // One who gets more than its part takes it from all others: 4.5 and 4.5 are left.
+    assert_eq!(of(&[5, 5, 1], 10), [5, 4, 1]);
+    assert_eq!(of(&[4096, 3], 4096), [4093, 3]);
     assert!(model.takes(1).unwrap_err().to_string().contains("2 roles"));
     assert_eq!(seats::places(&[2, 1]).len(), 3);
 }
@@ -104,6 +151,32 @@ fn what_it_implies_is_rate_times_life_times_size() {
     assert!((implied / expected - 1.0).abs() < 0.01, "{implied} for {expected}");
     let bound = model.bound(3);
     assert!(bound.live > 1.2 * implied && bound.live < 20.0 * implied, "{bound:?}");
+}
+
+#[test]
+fn what_is_rounded_up_to_an_alignment_counts_as_it_is_asked_for() {
+    let aligned = |align: &str, size: &str| {
+        let class = format!(
+            "[[class]]\nname = \"own\"\nrole = \"back\"\nsize = {size}\nalign = {align}\nlifetime = \"run\"\nlive = 1000\n[[phase]]"
+        );
+        let text = SMALL.replace("per_op = 1.5", "per_op = 0").replace("[[phase]]", &class);
+        let model = Model::from_text(&format!("memory = \"1MiB\"\n{text}"), "m.toml").unwrap();
+        (model.implied(&model.phases[0], 3), model.bound(3), model.fits(3, 1 << 40))
+    };
+    for (align, size, each, short) in [
+        ("\"2MiB\"", "64", f64::from(2 << 20), 0.0),
+        ("64", "100", 128.0, 0.0),
+        ("64", "0", 0.0, 16.0),
+        // Half of what is between 0 and 1 is nothing.
+        ("64", "{ kind = \"uniform\", min = 0, max = 1 }", 32.0, 8.0),
+    ] {
+        let (implied, bound, fits) = aligned(align, size);
+        assert!((implied - 1000.0 * each).abs() < 1e-6 * implied.max(1.0), "{align}, {size}: {implied}");
+        assert!(bound.live >= implied && bound.live <= 2001.0 * each, "{align}, {size}: {bound:?}");
+        let (least, most) = (1000.0 * (16.0 + short), 2500.0 * (16.0 + short));
+        assert!((least..most).contains(&bound.heap), "{align}, {size}: {bound:?}");
+        assert_eq!(fits.is_ok(), each < 1000.0, "{align}, {size}: {fits:?}");
+    }
 }
 
 #[test]
@@ -173,6 +246,26 @@ mod texts {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn shares_are_all_threads_in_proportion(own in prop::collection::vec(1u32..200, 1..9), more in 0u32..500) {
+            let mut model = Model::from_text(SMALL, "m.toml").unwrap();
+            let role = |own: &u32| Role { threads: *own, ..model.roles[0].clone() };
+            model.roles = own.iter().map(role).collect();
+            prop_assert_eq!(&seats::shares(&model, model.threads()), &own);
+            let threads = own.len() as u32 + more;
+            let shares = seats::shares(&model, threads);
+            prop_assert_eq!(shares.iter().sum::<u32>(), threads);
+            let whole = f64::from(model.threads());
+            for (own, share) in own.iter().zip(&shares) {
+                let part = f64::from(*own) * f64::from(threads) / whole;
+                prop_assert!(*share >= 1 && (*share == 1 || f64::from(*share) < part + 1.0), "{shares:?}");
+            }
+            // Who has more in the model has no less here.
+            for (a, more) in own.iter().zip(&shares) {
+                prop_assert!(own.iter().zip(&shares).all(|(b, less)| a <= b || more >= less), "{shares:?}");
+            }
+        }
+
         #[test]
         fn no_text_makes_it_panic(text in "\\PC{0,60}", at in 0usize..400, cut in 0usize..40) {
             let _ = Model::from_text(&text, "m.toml");
