@@ -3,6 +3,7 @@
 use arenalab_wire::telemetry::Stage;
 
 use super::Workload;
+use super::burst::of_each;
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -24,6 +25,8 @@ pub struct SessionStorm {
     sessions: usize,
     storms: u64,
     state: Sizes,
+    /// Whether the logins suffice for all sessions to come back after each storm.
+    come_back: bool,
 }
 
 /// A session's memory.
@@ -44,6 +47,7 @@ impl SessionStorm {
     fn stage(&self, at: u64, part: u64, present: usize) -> Stage {
         let last = part * (self.storms - 1) + part / 2;
         match at {
+            _ if !self.come_back => Stage::None,
             at if at < part / 2 => Stage::Before,
             at if at > last && present == self.sessions => Stage::After,
             _ => Stage::Burst,
@@ -73,7 +77,8 @@ impl Workload for SessionStorm {
         summary: "all sessions drop at once and come back with back-off, several times",
         description: "Each thread keeps sessions of six small objects; in quiet times a random one logs out and a \
             new one logs in. Several times in the steady phase all sessions of a thread drop at once, and then \
-            come back one after the other, with failed attempts between. From the incident of a carrier that \
+            come back one after the other, with failed attempts between. More than 16 threads have as many sessions \
+            as 16. From the incident of a carrier that \
             failed and millions of sessions that dropped and returned. The quiet time before, the storm and the quiet \
             time after have equal live sets in the end, so that a difference in RSS is the allocator's. It \
             stresses mass frees, reuse of what they leave, and trimming. Look at RSS in the valleys, at its \
@@ -93,10 +98,13 @@ impl Workload for SessionStorm {
     };
 
     fn new(spec: &Spec, threads: u32) -> Self {
+        let (sessions, storms) = (of_each(spec.get("sessions"), threads), spec.get("storms"));
+        let part = (spec.get("ops") / u64::from(threads)).checked_div(storms).unwrap_or(0);
         Self {
             threads,
-            sessions: spec.get("sessions") as usize,
-            storms: spec.get("storms"),
+            sessions: sessions as usize,
+            storms,
+            come_back: part - part / 2 > sessions,
             state: Sizes::log_uniform(spec.get("size_min"), spec.get("size_max")),
         }
     }
