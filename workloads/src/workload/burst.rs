@@ -1,6 +1,8 @@
-//! What the incidents have in common: queues that rise and fall again, and what is held at many threads.
+//! What the incidents have in common: queues that rise and fall again, what is held at many threads, and how they keep step.
 
 use arenalab_wire::telemetry::Stage;
+
+use crate::engine::meeting::Meeting;
 
 /// Threads up to which each holds what the parameters say.
 const HOLDERS: u64 = 16;
@@ -11,6 +13,35 @@ pub(super) fn of_each(each: u64, threads: u32) -> u64 {
     let threads = u64::from(threads).max(HOLDERS);
     let shared = u128::from(each) * u128::from(HOLDERS) / u128::from(threads);
     (shared as u64).max(each.min(1))
+}
+
+/// Where more than [`HOLDERS`] threads wait for each other: each has so little to do that some would be through with all
+/// bursts before others begin.
+pub(super) struct Step(Option<Meeting>);
+
+impl Step {
+    /// For `seats` of a run of so many threads.
+    pub(super) fn new(seats: u32, threads: u32) -> Self {
+        Self((u64::from(threads) > HOLDERS).then(|| Meeting::new(seats)))
+    }
+
+    /// Makes a change; where it is one that all make, not before all are there, and going on when all have made it.
+    #[inline]
+    pub(super) fn change(&self, of_all: impl FnOnce() -> bool, change: impl FnOnce()) {
+        let meeting = self.0.as_ref().filter(|_| of_all());
+        if let Some(meeting) = meeting {
+            meeting.wait();
+        }
+        change();
+        if let Some(meeting) = meeting {
+            meeting.wait();
+        }
+    }
+
+    /// The seat has no more to change in this phase, in which it may have changed something.
+    pub(super) fn leave(&self) {
+        self.0.iter().for_each(Meeting::leave);
+    }
 }
 
 /// How deep a queue is meant to be at operation `at` of `total`: flat, then rising to `burst` times `depth`,
@@ -43,6 +74,14 @@ fn borders(cycle: u64) -> [u64; 3] {
     [cycle * 7 / 20, cycle * 3 / 5, cycle * 17 / 20]
 }
 
+/// Whether a queue begins to rise or to fall at operation `at` of `total`, or is back.
+pub(super) fn turns(bursts: u64, at: u64, total: u64) -> bool {
+    match total.checked_div(bursts) {
+        None | Some(0) => false,
+        Some(cycle) => at < cycle * bursts && borders(cycle).contains(&(at % cycle)),
+    }
+}
+
 /// Where operation `at` of `total` stands with regard to the bursts.
 pub(super) fn stage(bursts: u64, at: u64, total: u64) -> Stage {
     let cycle = total / bursts.max(1);
@@ -58,6 +97,7 @@ pub(super) fn stage(bursts: u64, at: u64, total: u64) -> Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
     #[test]
     fn queues_rise_to_the_burst_and_fall_back() {
@@ -76,6 +116,34 @@ mod tests {
         assert_eq!(wanted_depth(100, 10, 4, 1, 2), 100);
     }
 
+    #[test]
+    fn a_queue_turns_three_times_a_burst() {
+        let turning: Vec<u64> = (0..2003).filter(|at| turns(2, *at, 2003)).collect();
+        assert_eq!(turning, [350, 600, 850, 1351, 1601, 1851]);
+        assert!((0..10).all(|at| !turns(0, at, 10) && !turns(11, at, 10)));
+    }
+
+    #[test]
+    fn only_more_than_sixteen_keep_step() {
+        Step::new(2, 16).change(|| true, || {});
+        let (step, changed) = (Step::new(2, 17), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for at in 0..100 {
+                        let change = || {
+                            changed.fetch_add(1, SeqCst);
+                        };
+                        step.change(|| at % 2 == 0, change);
+                        assert!(at % 2 == 1 || changed.load(SeqCst) >= 2 * at + 2);
+                    }
+                    step.leave();
+                });
+            }
+        });
+        assert_eq!(changed.into_inner(), 200);
+    }
+
     /// The deepest that a queue gets to which each operation adds one.
     fn deepest(depth: usize, burst: usize, bursts: u64, total: u64) -> usize {
         let (mut length, mut deepest) = (depth, depth);
@@ -91,7 +159,8 @@ mod tests {
         for (depth, burst, bursts) in [(100, 10, 2), (7, 3, 5), (1, 2, 1)] {
             let risen = |total| rises(depth, burst, bursts, total);
             let first = (1..100_000).find(|total| risen(*total)).unwrap();
-            assert!((first..first + 100).all(|total| deepest(depth, burst, bursts, total) == depth * burst));
+            let mut all = (first..first + 100).filter(|total| risen(*total));
+            assert!(all.all(|total| deepest(depth, burst, bursts, total) == depth * burst));
             assert!(deepest(depth, burst, bursts, first / 2) < depth * burst);
         }
         assert!(!rises(1, 1, 0, 1000) && !rises(1, 1, 4, 3));

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use arenalab_wire::telemetry::Stage;
 
-use super::burst::{of_each, rises, stage, wanted_depth};
+use super::burst::{Step, of_each, rises, stage, turns, wanted_depth};
 use super::{Workload, phases, room};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
@@ -28,6 +28,7 @@ pub struct LaunchBurst {
     answers: Sizes,
     /// Whether the requests suffice for the pile of each thread to rise as far as it is meant to.
     rises: bool,
+    step: Step,
 }
 
 /// What a seat holds.
@@ -48,7 +49,7 @@ impl Workload for LaunchBurst {
             them waiting; the oldest is done when there are too many. Several times in the steady phase the number \
             that waits rises tenfold, as when fans log in at release time and retries multiply the load, and falls \
             again. The pool keeps its size, but three of four threads end after a while, and others take their \
-            place and their requests. More than 16 threads keep as many requests waiting as 16, and live shorter. \
+            place and their requests. More than 16 threads keep as many requests waiting as 16, live shorter, and have their bursts together. \
             From such incidents; our own pattern. It \
             stresses growth, arenas left by threads, and what the burst leaves behind. Look at RSS after a burst \
             against before, after the drain, and at the number of arenas.",
@@ -91,6 +92,7 @@ impl Workload for LaunchBurst {
             lifetime: of_each(spec.get("lifetime"), threads),
             phases,
             rises: rises(depth, burst, bursts, phases[1] / u64::from(threads)),
+            step: Step::new(threads, threads),
             answers: Sizes::log_normal(median, 1.0, 64, median * 64),
         }
     }
@@ -117,9 +119,11 @@ impl Workload for LaunchBurst {
             seat.waiting.push_back([actor.malloc(CONTEXT), actor.malloc(size)]);
             let bursts = if steady { self.bursts } else { 0 };
             let wanted = wanted_depth(self.depth, self.burst, bursts, seat.done, total);
+            let bursts = if self.rises { bursts } else { 0 };
             // A pile that the warm-up was too short for is not what it is before a burst.
-            let told = self.rises && seat.waiting.len() > self.depth;
-            actor.stage(if told { stage(bursts, seat.done, total) } else { Stage::None });
+            let full = seat.waiting.len() > self.depth;
+            let now = if full { stage(bursts, seat.done, total) } else { Stage::None };
+            self.step.change(|| turns(bursts, seat.done, total), || actor.stage(now));
             while seat.waiting.len() > wanted
                 && let Some([context, answer]) = seat.waiting.pop_front()
             {
@@ -128,6 +132,9 @@ impl Workload for LaunchBurst {
             }
             seat.done += u64::from(steady);
             actor.operation();
+        }
+        if steady && actor.left == 0 {
+            self.step.leave();
         }
     }
 

@@ -2,10 +2,8 @@
 
 use std::collections::VecDeque;
 
-use arenalab_wire::telemetry::Stage;
-
 use super::Workload;
-use super::burst::{of_each, rises, stage, wanted_depth};
+use super::burst::{Step, of_each, rises, stage, turns, wanted_depth};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -30,9 +28,9 @@ const STATE: usize = 8;
 /// One message in so many changes a piece of session state.
 const STATE_CHANGES: usize = 16;
 /// Messages that a connection thread hands over at once.
-const OUTBOX: usize = 8;
+const OUTBOX: u64 = 8;
 /// Messages that can be on their way to one delivery thread.
-const IN_FLIGHT: usize = 64;
+const IN_FLIGHT: u64 = 64;
 
 /// The pattern.
 pub struct MailServer {
@@ -51,6 +49,11 @@ pub struct MailServer {
     alone: bool,
     /// Whether the messages suffice for all queues to rise as far as they are meant to.
     rises: bool,
+    /// Of the delivery threads.
+    step: Step,
+    /// Messages that a connection thread hands over at once, and that can be on their way to one delivery thread.
+    outbox: usize,
+    in_flight: usize,
 }
 
 /// A message in a queue: what to free when it is delivered.
@@ -102,7 +105,7 @@ impl MailServer {
 
     fn connection(&self, number: u32) -> Connection {
         let sessions = Vec::with_capacity(self.sessions * STATE);
-        Connection { number, sessions, outbox: Vec::with_capacity(OUTBOX) }
+        Connection { number, sessions, outbox: Vec::with_capacity(self.outbox) }
     }
 
     /// Messages that delivery thread `number` queues outside bursts.
@@ -121,7 +124,7 @@ impl MailServer {
         let above = depth.saturating_mul(self.burst - 1) as u64;
         let above = if self.bursts == 0 { 0 } else { above.min(self.received(self.ops, number)) };
         let queue = VecDeque::with_capacity(depth + above as usize + 1);
-        Delivery { number, arrived: Vec::with_capacity(IN_FLIGHT), queue, depth }
+        Delivery { number, arrived: Vec::with_capacity(self.in_flight), queue, depth }
     }
 
     /// Takes a message in, the way a server does: envelope, header strings as they are read, the body in a
@@ -166,7 +169,7 @@ impl MailServer {
             if counted {
                 actor.operation();
             }
-            if connection.outbox.len() == OUTBOX || taken == ops {
+            if connection.outbox.len() == self.outbox || taken == ops {
                 inbox.put(&mut connection.outbox);
             }
         }
@@ -176,12 +179,15 @@ impl MailServer {
         let mut done = 0;
         while done < total {
             let inbox = &self.inboxes[delivery.number as usize];
-            inbox.take(&mut delivery.arrived, IN_FLIGHT);
+            inbox.take(&mut delivery.arrived, self.in_flight);
             for message in delivery.arrived.drain(..) {
                 delivery.queue.push_back(message);
                 self.thin(&mut delivery.queue, delivery.depth, actor, (done, total, steady));
                 done += 1;
             }
+        }
+        if steady {
+            self.step.leave();
         }
     }
 
@@ -195,7 +201,8 @@ impl MailServer {
     ) {
         let bursts = if steady { self.bursts } else { 0 };
         let wanted = wanted_depth(depth, self.burst, bursts, done, total);
-        actor.stage(if self.rises { stage(bursts, done, total) } else { Stage::None });
+        let bursts = if self.rises { bursts } else { 0 };
+        self.step.change(|| turns(bursts, done, total), || actor.stage(stage(bursts, done, total)));
         while queue.len() > wanted
             && let Some(message) = queue.pop_front()
         {
@@ -238,7 +245,8 @@ impl Workload for MailServer {
         description: "Connection threads take messages in: an envelope, six to sixteen header strings, a body of \
             log-normal size that grows by realloc and is cut to size. Delivery threads, a quarter of all, keep them \
             in queues and free them in another thread's arena. Several times in a run the queues rise tenfold \
-            and fall again. With more than 16 threads all queues together are as deep as with 16. Connections keep small session state that changes slowly and lies between the \
+            and fall again. More than 16 threads have as many messages and sessions as 16, and their \
+            queues rise and fall together. Connections keep small session state that changes slowly and lies between the \
             messages. It models the messaging systems whose memory rose after an OS upgrade had brought \
             per-thread arenas. It stresses remote frees, realloc growth, and heaps pinned by few small survivors \
             after a burst. Look at RSS at the end and after the drain against its peak, and at free bytes inside \
@@ -273,19 +281,23 @@ impl Workload for MailServer {
 
     fn new(spec: &Spec, threads: u32) -> Self {
         let deliveries = (threads / 4).max(1);
+        let in_flight = of_each(IN_FLIGHT, threads) as usize;
         let mut pattern = Self {
             connections: threads.saturating_sub(deliveries).max(1),
             depth: of_each(spec.get("depth"), threads) as usize,
             burst: spec.get("burst") as usize,
             bursts: spec.get("bursts"),
             ops: spec.get("ops"),
-            sessions: spec.get("sessions") as usize,
+            sessions: of_each(spec.get("sessions"), threads) as usize,
             headers: Sizes::log_uniform(16, 256),
             bodies: Sizes::log_normal(spec.get("body_median"), 1.2, 64, spec.get("body_max")),
             state: Sizes::log_uniform(32, 1024),
-            inboxes: (0..deliveries).map(|_| Mailbox::new(IN_FLIGHT)).collect(),
+            inboxes: (0..deliveries).map(|_| Mailbox::new(in_flight)).collect(),
             alone: threads == 1,
             rises: false,
+            step: Step::new(deliveries, threads),
+            outbox: of_each(OUTBOX, threads) as usize,
+            in_flight,
         };
         pattern.rises = (0..deliveries).all(|number| pattern.queue_rises(number));
         pattern

@@ -2,7 +2,7 @@
 
 use arenalab_wire::telemetry::Stage;
 
-use super::burst::of_each;
+use super::burst::{Step, of_each};
 use super::{Workload, phases, room};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
@@ -29,6 +29,7 @@ pub struct NightlyBatch {
     day: Sizes,
     night: Sizes,
     has_nights: bool,
+    step: Step,
 }
 
 /// What a seat holds.
@@ -58,6 +59,12 @@ impl NightlyBatch {
         at < day * self.nights && (dusk..dawn).contains(&(at % day))
     }
 
+    /// Whether a night begins or ends at operation `at` of `ops`.
+    fn turns(&self, at: u64, ops: u64) -> bool {
+        let [day, dusk, dawn] = self.day(ops);
+        self.has_nights && at < day * self.nights && [dusk, dawn].contains(&(at % day))
+    }
+
     /// Whether nights are long enough for the job to do anything, in every seat.
     fn has_nights(&self) -> bool {
         (0..self.threads).all(|index| {
@@ -66,13 +73,13 @@ impl NightlyBatch {
         })
     }
 
-    /// Where operation `at` stands: before the first night, or after the last, when the job has freed what it held.
+    /// Where operation `at` stands: before the first night, or after the last.
     fn stage(&self, at: u64, ops: u64) -> Stage {
         let [day, dusk, dawn] = self.day(ops);
         match at {
             _ if !self.has_nights => Stage::None,
             at if at < dusk => Stage::Before,
-            at if at <= day * (self.nights - 1) + dawn => Stage::Burst,
+            at if at < day * (self.nights - 1) + dawn => Stage::Burst,
             _ => Stage::After,
         }
     }
@@ -98,7 +105,7 @@ impl Workload for NightlyBatch {
         description: "By day each thread replaces small objects in random slots. Several times in the steady phase \
             it is night for every fourth thread: a job gathers blocks of 4 to 512 KiB, some 50 MB, and frees them in \
             the morning, newest first, when the small requests go on; its threads do a third of the others' operations, since theirs take longer. More than 16 \
-            threads hold as much as 16. From the incident of a daemon that grew \
+            threads hold as much as 16, and have their nights together. From the incident of a daemon that grew \
             at five in the morning and did not shrink. It stresses the change of phase: what the day has left \
             in holes does not serve the night, and what the night has used is cut up by day. Look at RSS by day, \
             before the first night against after the last, and at free bytes inside arenas.",
@@ -127,6 +134,7 @@ impl Workload for NightlyBatch {
             day: Sizes::log_uniform(16, 1024),
             night: Sizes::log_uniform(spec.get("night_min"), spec.get("night_max")),
             has_nights: false,
+            step: Step::new(threads, threads),
         };
         pattern.has_nights = pattern.has_nights();
         pattern
@@ -158,18 +166,29 @@ impl Workload for NightlyBatch {
 
     fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, steady: bool) {
         for at in 0..ops {
-            if steady {
-                actor.stage(self.stage(at, ops));
-            }
-            if steady && seat.runs_job && self.is_night(at, ops) {
+            let night = steady && seat.runs_job && self.is_night(at, ops);
+            self.step.change(
+                || steady && self.turns(at, ops),
+                || {
+                    if !night {
+                        seat.job.drain(..).rev().for_each(|object| actor.free(object));
+                    }
+                    if steady {
+                        actor.stage(self.stage(at, ops));
+                    }
+                },
+            );
+            if night {
                 self.night(seat, actor);
             } else {
-                seat.job.drain(..).rev().for_each(|object| actor.free(object));
                 let slot = actor.rng.below(self.slots);
                 let size = self.day.draw(&mut actor.rng);
                 actor.replace(&mut seat.objects[slot], |actor| actor.malloc(size));
             }
             actor.operation();
+        }
+        if steady {
+            self.step.leave();
         }
     }
 

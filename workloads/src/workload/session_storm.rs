@@ -3,7 +3,7 @@
 use arenalab_wire::telemetry::Stage;
 
 use super::Workload;
-use super::burst::of_each;
+use super::burst::{Step, of_each};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -27,6 +27,7 @@ pub struct SessionStorm {
     state: Sizes,
     /// Whether the logins suffice for all sessions to come back after each storm.
     come_back: bool,
+    step: Step,
 }
 
 /// A session's memory.
@@ -41,6 +42,17 @@ impl SessionStorm {
         });
         actor.free(request);
         session
+    }
+
+    /// Whether all sessions drop at operation `at`, `part` operations belonging to each storm.
+    fn drops(&self, at: u64, part: u64) -> bool {
+        part > 0 && at < part * self.storms && at % part == part / 2
+    }
+
+    /// Whether the last one has just come back at operation `at`.
+    fn is_back(&self, at: u64, part: u64) -> bool {
+        self.come_back
+            && at.checked_sub(self.sessions as u64).is_some_and(|dropped| self.drops(dropped, part))
     }
 
     /// Where operation `at` stands, `part` operations belonging to each storm, with so many sessions logged in.
@@ -78,7 +90,7 @@ impl Workload for SessionStorm {
         description: "Each thread keeps sessions of six small objects; in quiet times a random one logs out and a \
             new one logs in. Several times in the steady phase all sessions of a thread drop at once, and then \
             come back one after the other, with failed attempts between. More than 16 threads have as many sessions \
-            as 16. From the incident of a carrier that \
+            as 16, and drop them together. From the incident of a carrier that \
             failed and millions of sessions that dropped and returned. The quiet time before, the storm and the quiet \
             time after have equal live sets in the end, so that a difference in RSS is the allocator's. It \
             stresses mass frees, reuse of what they leave, and trimming. Look at RSS in the valleys, at its \
@@ -105,6 +117,7 @@ impl Workload for SessionStorm {
             sessions: sessions as usize,
             storms,
             come_back: part - part / 2 > sessions,
+            step: Step::new(threads, threads),
             state: Sizes::log_uniform(spec.get("size_min"), spec.get("size_max")),
         }
     }
@@ -127,12 +140,18 @@ impl Workload for SessionStorm {
         // A storm in the middle of each of so many parts.
         let part = if steady { ops.checked_div(self.storms).unwrap_or(0) } else { 0 };
         for at in 0..ops {
-            if part > 0 && at % part == part / 2 {
-                seat.drain(..).for_each(|session| log_out(session, actor));
-            }
-            if part > 0 {
-                actor.stage(self.stage(at, part, seat.len()));
-            }
+            let drops = self.drops(at, part);
+            self.step.change(
+                || drops || self.is_back(at, part),
+                || {
+                    if drops {
+                        seat.drain(..).for_each(|session| log_out(session, actor));
+                    }
+                    if part > 0 {
+                        actor.stage(self.stage(at, part, seat.len()));
+                    }
+                },
+            );
             if seat.len() == self.sessions {
                 let which = actor.rng.below(seat.len());
                 log_out(seat.swap_remove(which), actor);
@@ -141,6 +160,9 @@ impl Workload for SessionStorm {
             }
             seat.push(self.log_in(actor));
             actor.operation();
+        }
+        if steady {
+            self.step.leave();
         }
     }
 
