@@ -120,7 +120,9 @@ impl Conductor for Watch {
             Phase::Warmup => {
                 self.before = border.live_bytes;
                 PEAK.store(0, Relaxed);
-                LOOKS.iter().for_each(|looks| looks.store(0, Relaxed));
+                for looks in &LOOKS {
+                    looks.store(0, Relaxed);
+                }
                 PAGE.store(std::ptr::from_ref(self.page).cast_mut(), Relaxed);
             }
             Phase::Steady => {
