@@ -25,15 +25,16 @@ impl Step {
         Self((u64::from(threads) > HOLDERS).then(|| Meeting::new(seats)))
     }
 
-    /// Makes a change; where it is one that all make, not before all are there, and going on when all have made it.
+    /// Where all make a change, waits until all are there; to be followed by [`Step::go_on`].
     #[inline]
-    pub(super) fn change(&self, of_all: impl FnOnce() -> bool, change: impl FnOnce()) {
-        let meeting = self.0.as_ref().filter(|_| of_all());
-        if let Some(meeting) = meeting {
-            meeting.wait();
-        }
-        change();
-        if let Some(meeting) = meeting {
+    pub(super) fn gather(&self, all: impl FnOnce() -> bool) -> Option<&Meeting> {
+        self.0.as_ref().filter(|_| all()).inspect(|meeting| meeting.wait())
+    }
+
+    /// Waits until all have made the change that they have gathered for, if they have.
+    #[inline]
+    pub(super) fn go_on(gathered: Option<&Meeting>) {
+        if let Some(meeting) = gathered {
             meeting.wait();
         }
     }
@@ -125,16 +126,15 @@ mod tests {
 
     #[test]
     fn only_more_than_sixteen_keep_step() {
-        Step::new(2, 16).change(|| true, || {});
+        assert!(Step::new(2, 16).gather(|| true).is_none());
         let (step, changed) = (Step::new(2, 17), AtomicU32::new(0));
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
                     for at in 0..100 {
-                        let change = || {
-                            changed.fetch_add(1, SeqCst);
-                        };
-                        step.change(|| at % 2 == 0, change);
+                        let meeting = step.gather(|| at % 2 == 0);
+                        changed.fetch_add(1, SeqCst);
+                        Step::go_on(meeting);
                         assert!(at % 2 == 1 || changed.load(SeqCst) >= 2 * at + 2);
                     }
                     step.leave();

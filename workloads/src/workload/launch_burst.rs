@@ -123,7 +123,9 @@ impl Workload for LaunchBurst {
             // A pile that the warm-up was too short for is not what it is before a burst.
             let full = seat.waiting.len() > self.depth;
             let now = if full { stage(bursts, seat.done, total) } else { Stage::None };
-            self.step.change(|| turns(bursts, seat.done, total), || actor.stage(now));
+            let meeting = self.step.gather(|| turns(bursts, seat.done, total));
+            actor.stage(now);
+            Step::go_on(meeting);
             while seat.waiting.len() > wanted
                 && let Some([context, answer]) = seat.waiting.pop_front()
             {

@@ -202,7 +202,9 @@ impl MailServer {
         let bursts = if steady { self.bursts } else { 0 };
         let wanted = wanted_depth(depth, self.burst, bursts, done, total);
         let bursts = if self.rises { bursts } else { 0 };
-        self.step.change(|| turns(bursts, done, total), || actor.stage(stage(bursts, done, total)));
+        let meeting = self.step.gather(|| turns(bursts, done, total));
+        actor.stage(stage(bursts, done, total));
+        Step::go_on(meeting);
         while queue.len() > wanted
             && let Some(message) = queue.pop_front()
         {

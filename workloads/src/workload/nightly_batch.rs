@@ -167,17 +167,14 @@ impl Workload for NightlyBatch {
     fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, steady: bool) {
         for at in 0..ops {
             let night = steady && seat.runs_job && self.is_night(at, ops);
-            self.step.change(
-                || steady && self.turns(at, ops),
-                || {
-                    if !night {
-                        seat.job.drain(..).rev().for_each(|object| actor.free(object));
-                    }
-                    if steady {
-                        actor.stage(self.stage(at, ops));
-                    }
-                },
-            );
+            let meeting = self.step.gather(|| steady && self.turns(at, ops));
+            if !night {
+                seat.job.drain(..).rev().for_each(|object| actor.free(object));
+            }
+            if steady {
+                actor.stage(self.stage(at, ops));
+            }
+            Step::go_on(meeting);
             if night {
                 self.night(seat, actor);
             } else {

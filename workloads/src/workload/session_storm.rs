@@ -141,17 +141,14 @@ impl Workload for SessionStorm {
         let part = if steady { ops.checked_div(self.storms).unwrap_or(0) } else { 0 };
         for at in 0..ops {
             let drops = self.drops(at, part);
-            self.step.change(
-                || drops || self.is_back(at, part),
-                || {
-                    if drops {
-                        seat.drain(..).for_each(|session| log_out(session, actor));
-                    }
-                    if part > 0 {
-                        actor.stage(self.stage(at, part, seat.len()));
-                    }
-                },
-            );
+            let meeting = self.step.gather(|| drops || self.is_back(at, part));
+            if drops {
+                seat.drain(..).for_each(|session| log_out(session, actor));
+            }
+            if part > 0 {
+                actor.stage(self.stage(at, part, seat.len()));
+            }
+            Step::go_on(meeting);
             if seat.len() == self.sessions {
                 let which = actor.rng.below(seat.len());
                 log_out(seat.swap_remove(which), actor);
