@@ -69,10 +69,11 @@ impl Spec {
         Ok(())
     }
 
-    /// Pairs `x_min`, `x_max` must be in order.
+    /// What is called `x_min` or `x_median` must not be above `x_max`.
     fn check_ranges(&self) -> Result<(), SpecError> {
         for param in self.description.params {
-            let Some(stem) = param.name.strip_suffix("_min") else { continue };
+            let stem = param.name.strip_suffix("_min").or_else(|| param.name.strip_suffix("_median"));
+            let Some(stem) = stem else { continue };
             let Some(top) = self.description.param(&format!("{stem}_max")) else { continue };
             let (low, high) = (self.get(param.name), self.get(top.name));
             if low > high {
@@ -242,6 +243,10 @@ mod tests {
         assert_eq!(
             wrong("larson:size_min=200,size_max=100"),
             "larson: size_min (200) is above size_max (100)"
+        );
+        assert_eq!(
+            wrong("mail-server:body_max=1KiB"),
+            "mail-server: body_median (4KiB) is above body_max (1KiB)"
         );
     }
 

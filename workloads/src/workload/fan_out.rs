@@ -1,6 +1,6 @@
 //! `fan-out`: one request becomes a hundred calls on other threads.
 
-use super::Workload;
+use super::{Workload, phases};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -14,6 +14,7 @@ use crate::spec::Spec;
 pub struct FanOut {
     /// Threads that take requests in.
     fronts: u32,
+    phases: [u64; 2],
     servers: u32,
     alone: bool,
     width: usize,
@@ -45,9 +46,16 @@ pub struct Seat {
 }
 
 impl FanOut {
+    /// Requests that front `index` can have under way.
+    fn requests(&self, index: u32) -> usize {
+        let most = self.phases.map(|ops| even_share(ops, self.fronts, index)).into_iter().max();
+        self.pending.min(most.unwrap_or(0) as usize)
+    }
+
     /// Calls that can be under way to server `number`: its part of all requests of all who ask.
     fn under_way(&self, number: u32) -> usize {
-        self.fronts as usize * self.pending * self.part(number) as usize
+        let requests: usize = (0..self.fronts).map(|front| self.requests(front)).sum();
+        requests * self.part(number) as usize
     }
 
     /// Calls of each request that server `number` gets.
@@ -139,6 +147,7 @@ impl Workload for FanOut {
         let (width, pending) = (spec.get("width") as usize, spec.get("pending") as usize);
         let mut pattern = Self {
             fronts,
+            phases: phases(spec),
             servers,
             alone: threads == 1,
             width,
@@ -146,16 +155,17 @@ impl Workload for FanOut {
             calls: Sizes::log_uniform(spec.get("call_min"), spec.get("call_max")),
             replies: Sizes::log_uniform(spec.get("reply_min"), spec.get("reply_max")),
             inner: Vec::new(),
-            answers: (0..fronts).map(|_| Mailbox::new(width * pending)).collect(),
+            answers: Vec::new(),
         };
         pattern.inner = (0..servers).map(|number| Mailbox::new(pattern.under_way(number))).collect();
+        pattern.answers = (0..fronts).map(|front| Mailbox::new(width * pattern.requests(front))).collect();
         pattern
     }
 
     fn seat(&self, index: u32) -> Seat {
         // Who serves answers one call after the other.
         let (calls, objects) = match index.checked_sub(self.fronts) {
-            None => (self.width, self.width),
+            None => (self.part(0) as usize, self.width),
             Some(number) => (self.width.min(self.under_way(number)), 1),
         };
         Seat { index, awaited: 0, calls: Vec::with_capacity(calls), objects: Vec::with_capacity(objects) }
@@ -191,16 +201,17 @@ mod tests {
 
     #[test]
     fn the_queues_of_all_who_serve_hold_what_can_be_under_way_and_no_more() {
-        for (subject, width, pending) in [("fan-out", 100, 4), ("fan-out:width=1,pending=1", 1, 1)] {
+        for (subject, width, pending, ops) in [
+            ("fan-out", 100, 4, 16_000),
+            ("fan-out:width=1,pending=1", 1, 1, 16_000),
+            ("fan-out:width=100k,pending=64,ops=1,warmup=0", 100_000, 64, 1),
+        ] {
             let spec: Spec = subject.parse().unwrap();
             for threads in [1, 2, 5, 512] {
                 let pattern = FanOut::new(&spec, threads);
                 let all: usize = (0..pattern.servers).map(|number| pattern.under_way(number)).sum();
-                assert_eq!(
-                    all,
-                    pattern.fronts as usize * width * pending,
-                    "{subject} with {threads} threads"
-                );
+                let requests = ops.min(pattern.fronts as usize * pending);
+                assert_eq!(all, requests * width, "{subject} with {threads} threads");
             }
         }
     }

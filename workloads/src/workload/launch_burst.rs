@@ -1,8 +1,10 @@
-//! `launch-burst`: a tenfold burst of requests on a pool of threads that grows and shrinks.
+//! `launch-burst`: a tenfold burst of requests on a pool of threads, most of which are replaced again and again.
 
 use std::collections::VecDeque;
 
-use super::mail_server::{stage, wanted_depth};
+use arenalab_wire::telemetry::Stage;
+
+use super::burst::{Step, of_each, rises, stage, turns, wanted_depth};
 use super::{Workload, phases, room};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
@@ -24,6 +26,9 @@ pub struct LaunchBurst {
     lifetime: u64,
     phases: [u64; 2],
     answers: Sizes,
+    /// Whether the requests suffice for the pile of each thread to rise as far as it is meant to.
+    rises: bool,
+    step: Step,
 }
 
 /// What a seat holds.
@@ -43,8 +48,9 @@ impl Workload for LaunchBurst {
         description: "Each thread takes requests in, a context and an answer of log-normal size, and keeps some of \
             them waiting; the oldest is done when there are too many. Several times in the steady phase the number \
             that waits rises tenfold, as when fans log in at release time and retries multiply the load, and falls \
-            again. Three of four threads belong to the part of the pool that comes and goes: they end after \
-            a while and others take their place and their requests. From such incidents; our own pattern. It \
+            again. The pool keeps its size, but three of four threads end after a while, and others take their \
+            place and their requests. More than 16 threads keep as many requests waiting as 16, live shorter, and have their bursts together. \
+            From such incidents; our own pattern. It \
             stresses growth, arenas left by threads, and what the burst leaves behind. Look at RSS after a burst \
             against before, after the drain, and at the number of arenas.",
         unit: "requests",
@@ -60,7 +66,7 @@ impl Workload for LaunchBurst {
                 100_000,
                 1,
                 1 << 40,
-                "requests that a thread of the growing part takes in",
+                "requests that one of the threads that are replaced takes in",
             ),
             Param::bytes(
                 "answer_median",
@@ -76,13 +82,17 @@ impl Workload for LaunchBurst {
 
     fn new(spec: &Spec, threads: u32) -> Self {
         let median = spec.get("answer_median");
+        let (depth, burst) = (of_each(spec.get("depth"), threads) as usize, spec.get("burst") as usize);
+        let (bursts, phases) = (spec.get("bursts"), phases(spec));
         Self {
             threads,
-            depth: spec.get("depth") as usize,
-            burst: spec.get("burst") as usize,
-            bursts: spec.get("bursts"),
-            lifetime: spec.get("lifetime"),
-            phases: phases(spec),
+            depth,
+            burst,
+            bursts,
+            lifetime: of_each(spec.get("lifetime"), threads),
+            phases,
+            rises: rises(depth, burst, bursts, phases[1] / u64::from(threads)),
+            step: Step::new(threads, threads),
             answers: Sizes::log_normal(median, 1.0, 64, median * 64),
         }
     }
@@ -109,7 +119,13 @@ impl Workload for LaunchBurst {
             seat.waiting.push_back([actor.malloc(CONTEXT), actor.malloc(size)]);
             let bursts = if steady { self.bursts } else { 0 };
             let wanted = wanted_depth(self.depth, self.burst, bursts, seat.done, total);
-            actor.stage(stage(bursts, seat.done, total));
+            let bursts = if self.rises { bursts } else { 0 };
+            // A pile that the warm-up was too short for is not what it is before a burst.
+            let full = seat.waiting.len() > self.depth;
+            let now = if full { stage(bursts, seat.done, total) } else { Stage::None };
+            let meeting = self.step.gather(|| turns(bursts, seat.done, total));
+            actor.stage(now);
+            Step::go_on(meeting);
             while seat.waiting.len() > wanted
                 && let Some([context, answer]) = seat.waiting.pop_front()
             {
@@ -118,6 +134,9 @@ impl Workload for LaunchBurst {
             }
             seat.done += u64::from(steady);
             actor.operation();
+        }
+        if steady && actor.left == 0 {
+            self.step.leave();
         }
     }
 

@@ -1,6 +1,5 @@
 //! `lru-cache`: a cache of large entries behind many threads, with or without a leak.
 
-use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Workload;
@@ -26,7 +25,7 @@ pub struct LruCache {
     leak: u64,
     size_min: usize,
     size_max: usize,
-    shards: [Mutex<VecDeque<Entry>>; SHARDS],
+    shards: [Mutex<Vec<Entry>>; SHARDS],
 }
 
 struct Entry {
@@ -41,7 +40,7 @@ pub struct Seat {
 }
 
 impl LruCache {
-    fn shard(&self, shard: usize) -> MutexGuard<'_, VecDeque<Entry>> {
+    fn shard(&self, shard: usize) -> MutexGuard<'_, Vec<Entry>> {
         self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -49,20 +48,23 @@ impl LruCache {
         even_share(self.entries, SHARDS as u32, shard as u32) as usize
     }
 
-    /// Puts a new entry in, and throws the oldest out where there is one too many.
-    fn insert<H: Heap>(&self, actor: &mut Actor<H>, shard: usize) {
+    fn entry<H: Heap>(&self, actor: &mut Actor<H>) -> Entry {
         let size = actor.rng.between(self.size_min, self.size_max);
-        let entry = Entry { node: actor.malloc(NODE), value: actor.malloc(size) };
-        let mut entries = self.shard(shard);
-        // One comes out before one goes in, so that the queue never grows.
-        let oldest = if entries.len() >= self.capacity(shard) { entries.pop_front() } else { None };
-        entries.push_back(entry);
-        drop(entries);
-        if let Some(Entry { node, value }) = oldest {
-            actor.free(value);
-            actor.free(node);
-        }
+        Entry { node: actor.malloc(NODE), value: actor.malloc(size) }
     }
+
+    /// Puts a new entry in the place of a random one, which goes.
+    fn renew<H: Heap>(&self, actor: &mut Actor<H>, shard: usize) {
+        let entry = self.entry(actor);
+        let place = actor.rng.below(self.capacity(shard));
+        let old = std::mem::replace(&mut self.shard(shard)[place], entry);
+        evict(old, actor);
+    }
+}
+
+fn evict(Entry { node, value }: Entry, actor: &mut Actor<impl Heap>) {
+    actor.free(value);
+    actor.free(node);
 }
 
 impl Workload for LruCache {
@@ -72,7 +74,7 @@ impl Workload for LruCache {
         name: "lru-cache",
         summary: "a cache of 20 to 40 KB entries; evicted by any thread; leaks on demand",
         description: "All threads ask one cache for entries: a hit builds an answer in a buffer, a miss allocates \
-            an entry of 20 to 40 KB, puts it into one of sixteen parts and evicts the oldest there, which mostly \
+            an entry of 20 to 40 KB, puts it into one of sixteen parts and evicts a random one there, which mostly \
             another thread has allocated. With leak=N one miss in N loses an entry for ever, as happened where a \
             lock was missing; it is then live after the drain, by design. From an incident with a cache behind \
             a web service. It stresses large bins, top of heap and remote frees, and gives a known slope \
@@ -95,7 +97,7 @@ impl Workload for LruCache {
 
     fn new(spec: &Spec, threads: u32) -> Self {
         let entries = spec.get("entries");
-        let room = |shard| VecDeque::with_capacity(even_share(entries, SHARDS as u32, shard as u32) as usize);
+        let room = |shard| Vec::with_capacity(even_share(entries, SHARDS as u32, shard as u32) as usize);
         Self {
             threads,
             entries,
@@ -117,7 +119,9 @@ impl Workload for LruCache {
 
     fn setup<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
         for entry in (u64::from(seat.index)..self.entries).step_by(self.threads as usize) {
-            self.insert(actor, entry as usize % SHARDS);
+            let shard = entry as usize % SHARDS;
+            let entry = self.entry(actor);
+            self.shard(shard).push(entry);
         }
     }
 
@@ -128,7 +132,7 @@ impl Workload for LruCache {
                 actor.free(answer);
             } else {
                 let shard = actor.rng.below(SHARDS);
-                self.insert(actor, shard);
+                self.renew(actor, shard);
                 seat.misses += 1;
                 if self.leak > 0 && seat.misses.is_multiple_of(self.leak) {
                     let size = actor.rng.between(self.size_min, self.size_max);
@@ -142,10 +146,7 @@ impl Workload for LruCache {
 
     fn drain<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
         for shard in (seat.index as usize..SHARDS).step_by(self.threads as usize) {
-            for Entry { node, value } in self.shard(shard).drain(..) {
-                actor.free(value);
-                actor.free(node);
-            }
+            self.shard(shard).drain(..).for_each(|entry| evict(entry, actor));
         }
     }
 }

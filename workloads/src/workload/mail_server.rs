@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 
-use arenalab_wire::telemetry::Stage;
-
 use super::Workload;
+use super::burst::{Step, of_each, rises, stage, turns, wanted_depth};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -29,9 +28,9 @@ const STATE: usize = 8;
 /// One message in so many changes a piece of session state.
 const STATE_CHANGES: usize = 16;
 /// Messages that a connection thread hands over at once.
-const OUTBOX: usize = 8;
+const OUTBOX: u64 = 8;
 /// Messages that can be on their way to one delivery thread.
-const IN_FLIGHT: usize = 64;
+const IN_FLIGHT: u64 = 64;
 
 /// The pattern.
 pub struct MailServer {
@@ -48,6 +47,13 @@ pub struct MailServer {
     /// One for each delivery thread.
     inboxes: Vec<Mailbox<Message>>,
     alone: bool,
+    /// Whether the messages suffice for all queues to rise as far as they are meant to.
+    rises: bool,
+    /// Of the delivery threads.
+    step: Step,
+    /// Messages that a connection thread hands over at once, and that can be on their way to one delivery thread.
+    outbox: usize,
+    in_flight: usize,
 }
 
 /// A message in a queue: what to free when it is delivered.
@@ -86,41 +92,6 @@ pub enum Seat {
     Alone(Connection, Delivery),
 }
 
-/// How deep the queue is meant to be at message `at` of `total`: flat, then rising to `burst` times `depth`,
-/// then falling back, `bursts` times over.
-pub(super) fn wanted_depth(depth: usize, burst: usize, bursts: u64, at: u64, total: u64) -> usize {
-    let cycle = total / bursts.max(1);
-    if cycle == 0 || at >= cycle * bursts {
-        return depth;
-    }
-    let (at, [rise, fall, flat]) = (at % cycle, borders(cycle));
-    let above = (depth * burst.saturating_sub(1)) as u64;
-    let share = |part: u64, whole: u64| (above * part / whole.max(1)) as usize;
-    match at {
-        at if at < rise => depth,
-        at if at < fall => depth + share(at - rise, fall - rise),
-        at if at < flat => depth + share(flat - at, flat - fall),
-        _ => depth,
-    }
-}
-
-/// Where in a cycle the queue begins to rise, to fall, and is back.
-fn borders(cycle: u64) -> [u64; 3] {
-    [cycle * 7 / 20, cycle * 3 / 5, cycle * 17 / 20]
-}
-
-/// Where message `at` of `total` stands with regard to the bursts.
-pub(super) fn stage(bursts: u64, at: u64, total: u64) -> Stage {
-    let cycle = total / bursts.max(1);
-    let [rise, _, flat] = borders(cycle);
-    match (bursts, cycle) {
-        (0, _) | (_, 0) => Stage::None,
-        _ if at < rise => Stage::Before,
-        _ if at < cycle * (bursts - 1) + flat => Stage::Burst,
-        _ => Stage::After,
-    }
-}
-
 impl MailServer {
     fn deliveries(&self) -> u32 {
         self.inboxes.len() as u32
@@ -134,17 +105,26 @@ impl MailServer {
 
     fn connection(&self, number: u32) -> Connection {
         let sessions = Vec::with_capacity(self.sessions * STATE);
-        Connection { number, sessions, outbox: Vec::with_capacity(OUTBOX) }
+        Connection { number, sessions, outbox: Vec::with_capacity(self.outbox) }
+    }
+
+    /// Messages that delivery thread `number` queues outside bursts.
+    fn usual_depth(&self, number: u32) -> usize {
+        self.depth * (number..self.connections).step_by(self.inboxes.len()).count()
+    }
+
+    /// Whether queue `number` gets as deep as it is meant to.
+    fn queue_rises(&self, number: u32) -> bool {
+        rises(self.usual_depth(number), self.burst, self.bursts, self.received(self.ops, number))
     }
 
     fn delivery(&self, number: u32) -> Delivery {
-        let connections = (number..self.connections).step_by(self.inboxes.len()).count();
-        let depth = self.depth * connections;
+        let depth = self.usual_depth(number);
         // As deep as it ever gets, so that it does not grow while time is taken.
         let above = depth.saturating_mul(self.burst - 1) as u64;
         let above = if self.bursts == 0 { 0 } else { above.min(self.received(self.ops, number)) };
         let queue = VecDeque::with_capacity(depth + above as usize + 1);
-        Delivery { number, arrived: Vec::with_capacity(IN_FLIGHT), queue, depth }
+        Delivery { number, arrived: Vec::with_capacity(self.in_flight), queue, depth }
     }
 
     /// Takes a message in, the way a server does: envelope, header strings as they are read, the body in a
@@ -189,7 +169,7 @@ impl MailServer {
             if counted {
                 actor.operation();
             }
-            if connection.outbox.len() == OUTBOX || taken == ops {
+            if connection.outbox.len() == self.outbox || taken == ops {
                 inbox.put(&mut connection.outbox);
             }
         }
@@ -199,12 +179,15 @@ impl MailServer {
         let mut done = 0;
         while done < total {
             let inbox = &self.inboxes[delivery.number as usize];
-            inbox.take(&mut delivery.arrived, IN_FLIGHT);
+            inbox.take(&mut delivery.arrived, self.in_flight);
             for message in delivery.arrived.drain(..) {
                 delivery.queue.push_back(message);
                 self.thin(&mut delivery.queue, delivery.depth, actor, (done, total, steady));
                 done += 1;
             }
+        }
+        if steady {
+            self.step.leave();
         }
     }
 
@@ -218,7 +201,10 @@ impl MailServer {
     ) {
         let bursts = if steady { self.bursts } else { 0 };
         let wanted = wanted_depth(depth, self.burst, bursts, done, total);
+        let bursts = if self.rises { bursts } else { 0 };
+        let meeting = self.step.gather(|| turns(bursts, done, total));
         actor.stage(stage(bursts, done, total));
+        Step::go_on(meeting);
         while queue.len() > wanted
             && let Some(message) = queue.pop_front()
         {
@@ -261,7 +247,8 @@ impl Workload for MailServer {
         description: "Connection threads take messages in: an envelope, six to sixteen header strings, a body of \
             log-normal size that grows by realloc and is cut to size. Delivery threads, a quarter of all, keep them \
             in queues and free them in another thread's arena. Several times in a run the queues rise tenfold \
-            and fall again. Connections keep small session state that changes slowly and lies between the \
+            and fall again. More than 16 threads have as many messages and sessions as 16, and their \
+            queues rise and fall together. Connections keep small session state that changes slowly and lies between the \
             messages. It models the messaging systems whose memory rose after an OS upgrade had brought \
             per-thread arenas. It stresses remote frees, realloc growth, and heaps pinned by few small survivors \
             after a burst. Look at RSS at the end and after the drain against its peak, and at free bytes inside \
@@ -296,20 +283,26 @@ impl Workload for MailServer {
 
     fn new(spec: &Spec, threads: u32) -> Self {
         let deliveries = (threads / 4).max(1);
-        let body_max = spec.get("body_max").max(spec.get("body_median"));
-        Self {
+        let in_flight = of_each(IN_FLIGHT, threads) as usize;
+        let mut pattern = Self {
             connections: threads.saturating_sub(deliveries).max(1),
-            depth: spec.get("depth") as usize,
+            depth: of_each(spec.get("depth"), threads) as usize,
             burst: spec.get("burst") as usize,
             bursts: spec.get("bursts"),
             ops: spec.get("ops"),
-            sessions: spec.get("sessions") as usize,
+            sessions: of_each(spec.get("sessions"), threads) as usize,
             headers: Sizes::log_uniform(16, 256),
-            bodies: Sizes::log_normal(spec.get("body_median"), 1.2, 64, body_max),
+            bodies: Sizes::log_normal(spec.get("body_median"), 1.2, 64, spec.get("body_max")),
             state: Sizes::log_uniform(32, 1024),
-            inboxes: (0..deliveries).map(|_| Mailbox::new(IN_FLIGHT)).collect(),
+            inboxes: (0..deliveries).map(|_| Mailbox::new(in_flight)).collect(),
             alone: threads == 1,
-        }
+            rises: false,
+            step: Step::new(deliveries, threads),
+            outbox: of_each(OUTBOX, threads) as usize,
+            in_flight,
+        };
+        pattern.rises = (0..deliveries).all(|number| pattern.queue_rises(number));
+        pattern
     }
 
     fn seat(&self, index: u32) -> Seat {
@@ -358,23 +351,6 @@ impl Workload for MailServer {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn queues_rise_to_the_burst_and_fall_back() {
-        let depth = |at| wanted_depth(100, 10, 2, at, 2000);
-        assert_eq!([depth(0), depth(349), depth(350)], [100, 100, 100]);
-        assert_eq!(depth(475), 550);
-        assert_eq!(depth(600), 1000);
-        assert_eq!(depth(725), 550);
-        assert_eq!([depth(850), depth(999)], [100, 100]);
-        assert_eq!([depth(1000), depth(1600), depth(1850), depth(2000)], [100, 1000, 100, 100]);
-        let stages = [0, 349, 350, 1849, 1850, 1999].map(|at| stage(2, at, 2000));
-        let expected = [Stage::Before, Stage::Before, Stage::Burst, Stage::Burst, Stage::After, Stage::After];
-        assert_eq!(stages, expected);
-        assert_eq!(stage(0, 5, 10), Stage::None);
-        assert_eq!(wanted_depth(100, 10, 0, 5, 10), 100);
-        assert_eq!(wanted_depth(100, 10, 4, 1, 2), 100);
-    }
 
     #[test]
     fn a_queue_is_made_as_deep_as_it_gets_and_no_deeper_than_messages_can_make_it() {

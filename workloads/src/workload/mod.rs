@@ -3,6 +3,7 @@
 
 pub mod alloc_test;
 pub mod api_mix;
+mod burst;
 pub mod cache_scratch;
 pub mod cache_thrash;
 pub mod churn;

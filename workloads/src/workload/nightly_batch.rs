@@ -2,7 +2,8 @@
 
 use arenalab_wire::telemetry::Stage;
 
-use super::Workload;
+use super::burst::{Step, of_each};
+use super::{Workload, phases, room};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -24,8 +25,11 @@ pub struct NightlyBatch {
     slots: usize,
     job: usize,
     nights: u64,
+    phases: [u64; 2],
     day: Sizes,
     night: Sizes,
+    has_nights: bool,
+    step: Step,
 }
 
 /// What a seat holds.
@@ -41,21 +45,41 @@ fn runs_job(index: u32) -> bool {
 }
 
 impl NightlyBatch {
-    /// Whether it is night at operation `at` of `ops`.
-    fn is_night(&self, at: u64, ops: u64) -> bool {
+    /// The length of a day where all are `ops` operations, and where in it the night begins and ends.
+    fn day(&self, ops: u64) -> [u64; 3] {
         let day = ops.checked_div(self.nights).unwrap_or(0);
         let night = day * NIGHT / 100;
         let dusk = (day - night) / 2;
-        day > 0 && (dusk..dusk + night).contains(&(at % day))
+        [day, dusk, dusk + night]
+    }
+
+    /// Whether it is night at operation `at` of `ops`. What is left after the last day is day.
+    fn is_night(&self, at: u64, ops: u64) -> bool {
+        let [day, dusk, dawn] = self.day(ops);
+        at < day * self.nights && (dusk..dawn).contains(&(at % day))
+    }
+
+    /// Whether a night begins or ends at operation `at` of `ops`.
+    fn turns(&self, at: u64, ops: u64) -> bool {
+        let [day, dusk, dawn] = self.day(ops);
+        self.has_nights && at < day * self.nights && [dusk, dawn].contains(&(at % day))
+    }
+
+    /// Whether nights are long enough for the job to do anything, in every seat.
+    fn has_nights(&self) -> bool {
+        (0..self.threads).all(|index| {
+            let [_, dusk, dawn] = self.day(self.share(self.phases[1], index));
+            dusk < dawn
+        })
     }
 
     /// Where operation `at` stands: before the first night, or after the last.
     fn stage(&self, at: u64, ops: u64) -> Stage {
-        let Some(day) = ops.checked_div(self.nights).filter(|day| *day > 0) else { return Stage::None };
-        let half = (day - day * NIGHT / 100) / 2;
+        let [day, dusk, dawn] = self.day(ops);
         match at {
-            at if at < half => Stage::Before,
-            at if at < day * (self.nights - 1) + day - half => Stage::Burst,
+            _ if !self.has_nights => Stage::None,
+            at if at < dusk => Stage::Before,
+            at if at < day * (self.nights - 1) + dawn => Stage::Burst,
             _ => Stage::After,
         }
     }
@@ -80,7 +104,8 @@ impl Workload for NightlyBatch {
         summary: "small requests all day, a job with large blocks at night, then the day again",
         description: "By day each thread replaces small objects in random slots. Several times in the steady phase \
             it is night for every fourth thread: a job gathers blocks of 4 to 512 KiB, some 50 MB, and frees them in \
-            the morning, newest first, when the small requests go on; its threads do a third of the others' operations, since theirs take longer. From the incident of a daemon that grew \
+            the morning, newest first, when the small requests go on; its threads do a third of the others' operations, since theirs take longer. More than 16 \
+            threads hold as much as 16, and have their nights together. From the incident of a daemon that grew \
             at five in the morning and did not shrink. It stresses the change of phase: what the day has left \
             in holes does not serve the night, and what the night has used is cut up by day. Look at RSS by day, \
             before the first night against after the last, and at free bytes inside arenas.",
@@ -100,20 +125,25 @@ impl Workload for NightlyBatch {
     };
 
     fn new(spec: &Spec, threads: u32) -> Self {
-        Self {
+        let mut pattern = Self {
             threads,
-            slots: spec.get("slots") as usize,
-            job: spec.get("job") as usize,
+            slots: of_each(spec.get("slots"), threads) as usize,
+            job: of_each(spec.get("job"), threads) as usize,
             nights: spec.get("nights"),
+            phases: phases(spec),
             day: Sizes::log_uniform(16, 1024),
             night: Sizes::log_uniform(spec.get("night_min"), spec.get("night_max")),
-        }
+            has_nights: false,
+            step: Step::new(threads, threads),
+        };
+        pattern.has_nights = pattern.has_nights();
+        pattern
     }
 
     fn seat(&self, index: u32) -> Seat {
         let runs_job = runs_job(index);
-        let room = if runs_job { self.job } else { 0 };
-        Seat { objects: Vec::with_capacity(self.slots), runs_job, job: Vec::with_capacity(room) }
+        let job = if runs_job { room(self.job, self.share(self.phases[1], index)) } else { 0 };
+        Seat { objects: Vec::with_capacity(self.slots), runs_job, job: Vec::with_capacity(job) }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
@@ -136,22 +166,62 @@ impl Workload for NightlyBatch {
 
     fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, steady: bool) {
         for at in 0..ops {
+            let night = steady && seat.runs_job && self.is_night(at, ops);
+            let meeting = self.step.gather(|| steady && self.turns(at, ops));
+            if !night {
+                seat.job.drain(..).rev().for_each(|object| actor.free(object));
+            }
             if steady {
                 actor.stage(self.stage(at, ops));
             }
-            if steady && seat.runs_job && self.is_night(at, ops) {
+            Step::go_on(meeting);
+            if night {
                 self.night(seat, actor);
             } else {
-                seat.job.drain(..).rev().for_each(|object| actor.free(object));
                 let slot = actor.rng.below(self.slots);
                 let size = self.day.draw(&mut actor.rng);
                 actor.replace(&mut seat.objects[slot], |actor| actor.malloc(size));
             }
             actor.operation();
         }
+        if steady {
+            self.step.leave();
+        }
     }
 
     fn drain<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>) {
         seat.job.drain(..).chain(seat.objects.drain(..)).for_each(|object| actor.free(object));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(spec: &str, threads: u32) -> NightlyBatch {
+        NightlyBatch::new(&spec.parse().unwrap(), threads)
+    }
+
+    #[test]
+    fn there_are_as_many_nights_as_asked_for_and_none_of_them_after_the_last() {
+        for (nights, ops) in [(3, 40_000), (100, 1_999), (700, 10_003), (1, 100)] {
+            let pattern = pattern(&format!("nightly-batch:nights={nights},ops={ops}"), 1);
+            let night: Vec<bool> = (0..ops).map(|at| pattern.is_night(at, ops)).collect();
+            let dusks = night.windows(2).filter(|pair| !pair[0] && pair[1]).count();
+            assert_eq!(dusks, nights, "{ops}");
+            let stages = (0..ops).map(|at| pattern.stage(at, ops));
+            for (stage, night) in stages.zip(night) {
+                assert!(!night || stage == Stage::Burst, "{nights} nights in {ops}");
+            }
+            assert_eq!(pattern.stage(ops - 1, ops), Stage::After);
+        }
+    }
+
+    #[test]
+    fn without_nights_nobody_says_where_they_stand() {
+        for spec in ["nightly-batch:nights=0", "nightly-batch:nights=50,ops=1k"] {
+            let pattern = pattern(spec, 4);
+            assert!((0..250).all(|at| pattern.stage(at, 250) == Stage::None), "{spec}");
+        }
     }
 }

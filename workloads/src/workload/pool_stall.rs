@@ -1,6 +1,7 @@
 //! `pool-stall`: all threads of a pool block with their requests' memory in hand, and let go at once.
 
-use super::Workload;
+use super::burst::of_each;
+use super::{Workload, phases, room};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -18,6 +19,7 @@ pub struct PoolStall {
     threads: u32,
     held: usize,
     between: u64,
+    phases: [u64; 2],
     sizes: Sizes,
     database: Meeting,
 }
@@ -54,7 +56,7 @@ impl Workload for PoolStall {
         description: "A request is eight objects of 32 B to 8 KiB. In quiet times it is answered at once. Then the \
             database is dead: each thread gathers requests that are not answered, until it holds a thousand and \
             blocks; when all threads are blocked the database is back, and all free what they hold at the same \
-            time. From the incident of a pool of forty threads blocked on a dead database, each with its request's \
+            time. More than 16 threads hold as many requests as 16, and stall as often. From the incident of a pool of forty threads blocked on a dead database, each with its request's \
             memory. It stresses large live sets in every arena at once, and then frees from all sides. Threads \
             wait for each other by design. Look at peak RSS, at RSS after the stalls and after the drain, and at \
             free bytes inside arenas.",
@@ -75,15 +77,17 @@ impl Workload for PoolStall {
     fn new(spec: &Spec, threads: u32) -> Self {
         Self {
             threads,
-            held: spec.get("held") as usize,
-            between: spec.get("between"),
+            held: of_each(spec.get("held"), threads) as usize,
+            between: of_each(spec.get("between"), threads),
+            phases: phases(spec),
             sizes: Sizes::log_uniform(spec.get("size_min"), spec.get("size_max")),
             database: Meeting::new(threads),
         }
     }
 
-    fn seat(&self, _index: u32) -> Seat {
-        Seat { held: Vec::with_capacity(self.held), since: 0 }
+    fn seat(&self, index: u32) -> Seat {
+        let ops = self.phases.map(|ops| self.share(ops, index)).iter().sum();
+        Seat { held: Vec::with_capacity(room(self.held, ops)), since: 0 }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {

@@ -3,6 +3,7 @@
 use arenalab_wire::telemetry::Stage;
 
 use super::Workload;
+use super::burst::{Step, of_each};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -24,6 +25,9 @@ pub struct SessionStorm {
     sessions: usize,
     storms: u64,
     state: Sizes,
+    /// Whether the logins suffice for all sessions to come back after each storm.
+    come_back: bool,
+    step: Step,
 }
 
 /// A session's memory.
@@ -40,10 +44,22 @@ impl SessionStorm {
         session
     }
 
+    /// Whether all sessions drop at operation `at`, `part` operations belonging to each storm.
+    fn drops(&self, at: u64, part: u64) -> bool {
+        part > 0 && at < part * self.storms && at % part == part / 2
+    }
+
+    /// Whether the last one has just come back at operation `at`.
+    fn is_back(&self, at: u64, part: u64) -> bool {
+        self.come_back
+            && at.checked_sub(self.sessions as u64).is_some_and(|dropped| self.drops(dropped, part))
+    }
+
     /// Where operation `at` stands, `part` operations belonging to each storm, with so many sessions logged in.
     fn stage(&self, at: u64, part: u64, present: usize) -> Stage {
         let last = part * (self.storms - 1) + part / 2;
         match at {
+            _ if !self.come_back => Stage::None,
             at if at < part / 2 => Stage::Before,
             at if at > last && present == self.sessions => Stage::After,
             _ => Stage::Burst,
@@ -73,7 +89,8 @@ impl Workload for SessionStorm {
         summary: "all sessions drop at once and come back with back-off, several times",
         description: "Each thread keeps sessions of six small objects; in quiet times a random one logs out and a \
             new one logs in. Several times in the steady phase all sessions of a thread drop at once, and then \
-            come back one after the other, with failed attempts between. From the incident of a carrier that \
+            come back one after the other, with failed attempts between. More than 16 threads have as many sessions \
+            as 16, and drop them together. From the incident of a carrier that \
             failed and millions of sessions that dropped and returned. The quiet time before, the storm and the quiet \
             time after have equal live sets in the end, so that a difference in RSS is the allocator's. It \
             stresses mass frees, reuse of what they leave, and trimming. Look at RSS in the valleys, at its \
@@ -93,10 +110,14 @@ impl Workload for SessionStorm {
     };
 
     fn new(spec: &Spec, threads: u32) -> Self {
+        let (sessions, storms) = (of_each(spec.get("sessions"), threads), spec.get("storms"));
+        let part = (spec.get("ops") / u64::from(threads)).checked_div(storms).unwrap_or(0);
         Self {
             threads,
-            sessions: spec.get("sessions") as usize,
-            storms: spec.get("storms"),
+            sessions: sessions as usize,
+            storms,
+            come_back: part - part / 2 > sessions,
+            step: Step::new(threads, threads),
             state: Sizes::log_uniform(spec.get("size_min"), spec.get("size_max")),
         }
     }
@@ -119,12 +140,15 @@ impl Workload for SessionStorm {
         // A storm in the middle of each of so many parts.
         let part = if steady { ops.checked_div(self.storms).unwrap_or(0) } else { 0 };
         for at in 0..ops {
-            if part > 0 && at % part == part / 2 {
+            let drops = self.drops(at, part);
+            let meeting = self.step.gather(|| drops || self.is_back(at, part));
+            if drops {
                 seat.drain(..).for_each(|session| log_out(session, actor));
             }
             if part > 0 {
                 actor.stage(self.stage(at, part, seat.len()));
             }
+            Step::go_on(meeting);
             if seat.len() == self.sessions {
                 let which = actor.rng.below(seat.len());
                 log_out(seat.swap_remove(which), actor);
@@ -133,6 +157,9 @@ impl Workload for SessionStorm {
             }
             seat.push(self.log_in(actor));
             actor.operation();
+        }
+        if steady {
+            self.step.leave();
         }
     }
 
