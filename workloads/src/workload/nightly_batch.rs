@@ -44,44 +44,51 @@ fn runs_job(index: u32) -> bool {
     index.is_multiple_of(JOB)
 }
 
-impl NightlyBatch {
-    /// The length of a day where all are `ops` operations, and where in it the night begins and ends.
-    fn day(&self, ops: u64) -> [u64; 3] {
-        let day = ops.checked_div(self.nights).unwrap_or(0);
+/// When it is night for a seat.
+struct Nights {
+    count: u64,
+    /// Operations of a day, and where in it the night begins and ends.
+    day: u64,
+    dusk: u64,
+    dawn: u64,
+}
+
+impl Nights {
+    /// So many in `ops` operations.
+    fn of(count: u64, ops: u64) -> Self {
+        let day = ops.checked_div(count).unwrap_or(0);
         let night = day * NIGHT / 100;
         let dusk = (day - night) / 2;
-        [day, dusk, dusk + night]
+        Self { count, day, dusk, dawn: dusk + night }
     }
 
-    /// Whether it is night at operation `at` of `ops`. What is left after the last day is day.
-    fn is_night(&self, at: u64, ops: u64) -> bool {
-        let [day, dusk, dawn] = self.day(ops);
-        at < day * self.nights && (dusk..dawn).contains(&(at % day))
+    /// Whether it is night at operation `at`. What is left after the last day is day.
+    fn is_night(&self, at: u64) -> bool {
+        at < self.day * self.count && (self.dusk..self.dawn).contains(&(at % self.day))
     }
 
-    /// Whether a night begins or ends at operation `at` of `ops`.
-    fn turns(&self, at: u64, ops: u64) -> bool {
-        let [day, dusk, dawn] = self.day(ops);
-        self.has_nights && at < day * self.nights && [dusk, dawn].contains(&(at % day))
-    }
-
-    /// Whether nights are long enough for the job to do anything, in every seat.
-    fn has_nights(&self) -> bool {
-        (0..self.threads).all(|index| {
-            let [_, dusk, dawn] = self.day(self.share(self.phases[1], index));
-            dusk < dawn
-        })
+    /// Whether a night begins or ends at operation `at`.
+    fn turns(&self, at: u64) -> bool {
+        at < self.day * self.count && [self.dusk, self.dawn].contains(&(at % self.day))
     }
 
     /// Where operation `at` stands: before the first night, or after the last.
-    fn stage(&self, at: u64, ops: u64) -> Stage {
-        let [day, dusk, dawn] = self.day(ops);
+    fn stage(&self, at: u64) -> Stage {
         match at {
-            _ if !self.has_nights => Stage::None,
-            at if at < dusk => Stage::Before,
-            at if at < day * (self.nights - 1) + dawn => Stage::Burst,
+            at if at < self.dusk => Stage::Before,
+            at if at < self.day * (self.count - 1) + self.dawn => Stage::Burst,
             _ => Stage::After,
         }
+    }
+}
+
+impl NightlyBatch {
+    /// Whether nights are long enough for the job to do anything, in every seat.
+    fn has_nights(&self) -> bool {
+        (0..self.threads).all(|index| {
+            let nights = Nights::of(self.nights, self.share(self.phases[1], index));
+            nights.dusk < nights.dawn
+        })
     }
 
     /// The job reads its data in, and keeps so much of it.
@@ -165,14 +172,16 @@ impl Workload for NightlyBatch {
     }
 
     fn work<H: Heap>(&self, seat: &mut Seat, actor: &mut Actor<H>, ops: u64, steady: bool) {
+        let nights = Nights::of(self.nights, ops);
+        let told = steady && self.has_nights;
         for at in 0..ops {
-            let night = steady && seat.runs_job && self.is_night(at, ops);
-            let meeting = self.step.gather(|| steady && self.turns(at, ops));
+            let night = steady && seat.runs_job && nights.is_night(at);
+            let meeting = self.step.gather(|| told && nights.turns(at));
             if !night {
                 seat.job.drain(..).rev().for_each(|object| actor.free(object));
             }
-            if steady {
-                actor.stage(self.stage(at, ops));
+            if told {
+                actor.stage(nights.stage(at));
             }
             Step::go_on(meeting);
             if night {
@@ -198,30 +207,26 @@ impl Workload for NightlyBatch {
 mod tests {
     use super::*;
 
-    fn pattern(spec: &str, threads: u32) -> NightlyBatch {
-        NightlyBatch::new(&spec.parse().unwrap(), threads)
-    }
-
     #[test]
     fn there_are_as_many_nights_as_asked_for_and_none_of_them_after_the_last() {
-        for (nights, ops) in [(3, 40_000), (100, 1_999), (700, 10_003), (1, 100)] {
-            let pattern = pattern(&format!("nightly-batch:nights={nights},ops={ops}"), 1);
-            let night: Vec<bool> = (0..ops).map(|at| pattern.is_night(at, ops)).collect();
+        for (count, ops) in [(3, 40_000), (100, 1_999), (700, 10_003), (1, 100)] {
+            let nights = Nights::of(count, ops);
+            let night: Vec<bool> = (0..ops).map(|at| nights.is_night(at)).collect();
             let dusks = night.windows(2).filter(|pair| !pair[0] && pair[1]).count();
-            assert_eq!(dusks, nights, "{ops}");
-            let stages = (0..ops).map(|at| pattern.stage(at, ops));
+            assert_eq!(dusks as u64, count, "{ops}");
+            let stages = (0..ops).map(|at| nights.stage(at));
             for (stage, night) in stages.zip(night) {
-                assert!(!night || stage == Stage::Burst, "{nights} nights in {ops}");
+                assert!(!night || stage == Stage::Burst, "{count} nights in {ops}");
             }
-            assert_eq!(pattern.stage(ops - 1, ops), Stage::After);
+            assert_eq!(nights.stage(ops - 1), Stage::After);
         }
     }
 
     #[test]
     fn without_nights_nobody_says_where_they_stand() {
-        for spec in ["nightly-batch:nights=0", "nightly-batch:nights=50,ops=1k"] {
-            let pattern = pattern(spec, 4);
-            assert!((0..250).all(|at| pattern.stage(at, 250) == Stage::None), "{spec}");
+        for (spec, nights) in [("nights=0", false), ("nights=50,ops=1k", false), ("nights=3", true)] {
+            let spec = format!("nightly-batch:{spec}").parse().unwrap();
+            assert_eq!(NightlyBatch::new(&spec, 4).has_nights, nights);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `pool-stall`: all threads of a pool block with their requests' memory in hand, and let go at once.
 
 use super::burst::of_each;
-use super::{Workload, phases, room};
+use super::{Workload, own_ops, phases, room};
 use crate::catalogue::{Description, Param};
 use crate::engine::actor::Actor;
 use crate::engine::crew::even_share;
@@ -86,8 +86,8 @@ impl Workload for PoolStall {
     }
 
     fn seat(&self, index: u32) -> Seat {
-        let ops = self.phases.map(|ops| self.share(ops, index)).iter().sum();
-        Seat { held: Vec::with_capacity(room(self.held, ops)), since: 0 }
+        let own = own_ops(self.phases, self.threads, index);
+        Seat { held: Vec::with_capacity(room(self.held, own)), since: 0 }
     }
 
     fn share(&self, ops: u64, index: u32) -> u64 {
