@@ -4,7 +4,8 @@
 //! * [`service`], [`batch`]: the two kinds of trial.
 //! * [`place`]: its port and directory; [`helper`]: setup, driver, stop and teardown, each under a launcher of
 //!   its own; [`ready`]: when it can be driven.
-//! * [`watch`], [`look`], [`exits`]: what is seen of its processes; [`judge`]: whether the candidate took effect.
+//! * [`watch`], [`look`], [`exits`]: what is seen of its processes; [`served`]: what serves `malloc` in one; [`judge`]:
+//!   whether the candidate took effect.
 //! * [`figures`]: memory from what was seen; [`record`]: the line for the journal.
 
 use std::collections::BTreeMap;
@@ -18,8 +19,9 @@ use super::leash::{self, Leash, Started};
 use super::libc_root::script;
 use super::noise;
 use crate::plan::program::Program;
-use look::{Behind, Elves, Look};
+use look::Look;
 use place::Place;
+use served::{Behind, Elves};
 use watch::{Seen, Watch};
 
 pub mod batch;
@@ -31,6 +33,7 @@ pub mod look;
 pub mod place;
 pub mod ready;
 pub mod record;
+pub mod served;
 pub mod service;
 pub mod watch;
 

@@ -13,7 +13,8 @@ use arenalab_wire::telemetry::Stage;
 use procfs::process::Process;
 
 use super::exits::Handle;
-use super::look::{Elves, Look, look};
+use super::look::{Look, look};
+use super::served::Elves;
 use crate::trial::sampler::{INTERVAL, MOST, Sample, resident, thin};
 use crate::trial::tree;
 
