@@ -37,7 +37,8 @@ fn is_writable(regions: &[Region], at: u64) -> bool {
 /// Whether all but a few lists are empty or point at where a chunk can be.
 fn look_right(image: &Image, regions: &[Region], bins: u64) -> bool {
     let Some(words) = image.at(bins, COUNT * 2) else { return false };
-    let links_right = |link: u64, head: u64| link == head || link % 16 == 0 && is_writable(regions, link);
+    let links_right =
+        |link: u64, head: u64| link == head || link.is_multiple_of(16) && is_writable(regions, link);
     let pairs = words.as_chunks::<2>().0.iter().zip((bins.wrapping_sub(16)..).step_by(16));
     let bad = pairs.filter(|(pair, head)| !pair.iter().all(|link| links_right(*link, *head)));
     bad.take(MOST_BAD + 1).count() <= MOST_BAD
@@ -79,5 +80,5 @@ fn points_back(memory: &dyn Memory, head: u64) -> bool {
     let Some(pair) = head.checked_add(16).and_then(|at| words(memory, at, 2).ok()) else { return false };
     let (fd, bk) = (pair[0], pair[1]);
     let back = || fd.checked_add(24).is_some_and(|at| word(memory, at) == Ok(head));
-    if fd == head { bk == head } else { fd % 16 == 0 && back() }
+    if fd == head { bk == head } else { fd.is_multiple_of(16) && back() }
 }

@@ -65,7 +65,7 @@ pub fn read(memory: &dyn Memory, addresses: &[u64], layout: Layout) -> Option<(V
 fn counts_no_threads(memory: &dyn Memory, at: u64, layout: Layout) -> bool {
     let place = at.checked_add(layout.bins + bins::TO_NEXT + 16);
     let Some(Ok(words)) = place.map(|place| words(memory, place, 3)) else { return false };
-    let pages = words[0] >= 4096 && words[0] % 4096 == 0 && words[0] <= words[1];
+    let pages = words[0] >= 4096 && words[0].is_multiple_of(4096) && words[0] <= words[1];
     pages && words[1] > words[2]
 }
 

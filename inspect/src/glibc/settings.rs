@@ -138,12 +138,12 @@ fn read(address: u64, words: &[u64], fields: &Fields) -> Option<Settings> {
     let no_dyn: u64 = int(first + 3)?;
     let (bytes, max_bytes) = (words[fields.mmapped], words[fields.mmapped + 1]);
     let counts_right =
-        count <= most && (count == 0) == (bytes == 0) && bytes % 4096 == 0 && bytes <= max_bytes;
+        count <= most && (count == 0) == (bytes == 0) && bytes.is_multiple_of(4096) && bytes <= max_bytes;
     let huge = fields.huge.map(|at| [words[at], words[at + 1]]);
     let huge_right = huge.is_none_or(|sizes| sizes.iter().all(|size| *size == 0 || is_huge(*size)));
     let tcache = fields.tcache.map(|at| [words[at], words[at + 1], words[at + 2]]);
     let tcache_right = tcache
-        .is_none_or(|[bins, most, count]| bins <= 128 && most <= MOST_CACHED && count <= u64::from(u16::MAX));
+        .is_none_or(|[bins, most, count]| bins <= 128 && most <= MOST_CACHED && u16::try_from(count).is_ok());
     let right = counts_right && huge_right && tcache_right && no_dyn <= 1 && (1..1 << 32).contains(&words[3]);
     right.then_some(Settings {
         address,
