@@ -47,26 +47,30 @@ impl<'a> Image<'a> {
     }
 }
 
-/// Where to look, the likeliest first: private writable mappings of files, those named like a C library before all
-/// others, and then what lies right behind such a mapping without a file (`.bss`). The names order the search; they
-/// decide nothing.
-pub fn places(regions: &[Region]) -> Vec<Region> {
+/// Where to look: private writable mappings of files, and what lies right behind such a mapping without a file
+/// (`.bss`). First the likely ones: those named like a C library, and those of the program itself. The names order
+/// the search; they decide nothing.
+pub fn places(regions: &[Region]) -> (Vec<Region>, Vec<Region>) {
     let of_file = |region: &&Region| region.private_and_writable() && region.has_file();
-    let mut places: Vec<Region> = regions.iter().filter(of_file).cloned().collect();
-    places.sort_by_key(|region| !is_named_like_libc(&region.name));
+    // The program itself is mapped below its libraries.
+    let program = regions.iter().find(|region| region.has_file()).map(|region| region.inode);
+    let is_likely = |region: &Region| is_named_like_libc(&region.name) || Some(region.inode) == program;
+    let files = regions.iter().filter(of_file).cloned();
+    let (mut likely, mut others): (Vec<Region>, Vec<Region>) = files.partition(is_likely);
     let behind = regions.windows(2).filter(|pair| {
         let [file, bss] = pair else { return false };
         of_file(&file) && file.end == bss.start && bss.private_and_writable() && !bss.has_file()
     });
-    places.extend(behind.map(|pair| pair[1].clone()));
+    others.extend(behind.map(|pair| pair[1].clone()));
     let mut left = MOST_OF_ALL;
-    places.retain(|region| {
-        let length = region.len().min(MOST_OF_ONE);
-        let fits = length <= left;
-        left -= if fits { length } else { 0 };
-        fits
-    });
-    places
+    let mut fits = |region: &Region| {
+        let rest = left.checked_sub(region.len().min(MOST_OF_ONE));
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    };
+    likely.retain(&mut fits);
+    others.retain(&mut fits);
+    (likely, others)
 }
 
 /// `libc.so.6`, `libc-2.31.so`, with or without ` (deleted)` behind it.

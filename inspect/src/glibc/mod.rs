@@ -110,7 +110,7 @@ pub enum NotFound {
     },
     /// Something looked like an arena, but never held together.
     #[error(
-        "something looked like an arena of glibc, but changed each of {MOST_PASSES} times that it was read"
+        "something looked like an arena of glibc, but changed each of {MOST_PASSES} times that it was read again"
     )]
     Torn,
 }
@@ -131,7 +131,8 @@ enum Place {
 
 /// Finds glibc's malloc in a process: its arenas and its settings, in some milliseconds.
 ///
-/// Where there are several (a program with a C library of its own beside the system's), the one in use is returned.
+/// Where there are several (a static program that loads the C library for its name services), the one that holds the
+/// most memory is returned.
 ///
 /// # Errors
 /// See [`NotFound`]. Nothing partial is ever returned as if it were whole.
@@ -139,30 +140,56 @@ pub fn find(memory: &dyn Memory, regions: &[Region]) -> Result<Malloc, NotFound>
     if image::is_32_bits(memory, regions) {
         return Err(NotFound::Bits32);
     }
-    let places = image::places(regions);
+    let (likely, others) = image::places(regions);
     let mut retries = 0;
-    let mut unused = None;
-    for _ in 0..MOST_PASSES {
-        let mut torn = false;
-        let mut seen = 0;
-        for place in &places {
-            let Some(image) = Image::of(memory, place) else { continue };
-            seen += 1;
-            match look(memory, regions, &image, retries) {
-                Place::Found(malloc) if malloc.in_use() => return Ok(*malloc),
-                Place::Found(malloc) => unused = unused.or(Some(malloc)),
-                Place::Torn => torn = true,
-                Place::Nothing => {}
-            }
+    loop {
+        let mut search = Search { memory, regions, retries, seen: 0, torn: false, best: None };
+        search.look_at(&likely);
+        if !search.best.as_ref().is_some_and(|malloc| malloc.in_use()) {
+            search.look_at(&others);
         }
-        match unused {
-            Some(malloc) if !torn => return Ok(*malloc),
-            _ if seen == 0 => return Err(NotFound::Unreadable),
-            _ if !torn => return Err(NotFound::NoArena { places: seen }),
+        match search.best {
+            Some(malloc) if malloc.in_use() || !search.torn || retries == MOST_PASSES => return Ok(*malloc),
+            None if search.seen == 0 => return Err(NotFound::Unreadable),
+            None if !search.torn => return Err(NotFound::NoArena { places: search.seen }),
+            None if retries == MOST_PASSES => return Err(NotFound::Torn),
             _ => retries += 1,
         }
     }
-    unused.map(|malloc| *malloc).ok_or(NotFound::Torn)
+}
+
+/// One pass over the places.
+struct Search<'a> {
+    memory: &'a dyn Memory,
+    regions: &'a [Region],
+    retries: u32,
+    /// Places that could be read.
+    seen: usize,
+    torn: bool,
+    best: Option<Box<Malloc>>,
+}
+
+impl Search<'_> {
+    fn look_at(&mut self, places: &[Region]) {
+        for place in places {
+            let Some(image) = Image::of(self.memory, place) else { continue };
+            self.seen += 1;
+            match look(self.memory, self.regions, &image, self.retries) {
+                Place::Found(malloc) => {
+                    let better = |best: &Malloc| rank(best) < rank(&malloc);
+                    if self.best.as_deref().is_none_or(better) {
+                        self.best = Some(malloc);
+                    }
+                }
+                Place::Torn => self.torn = true,
+                Place::Nothing => {}
+            }
+        }
+    }
+}
+
+fn rank(malloc: &Malloc) -> (bool, u64) {
+    (malloc.in_use(), malloc.system())
 }
 
 /// Looks for the main arena in one place, and from there for all else.
