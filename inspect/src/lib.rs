@@ -11,6 +11,7 @@
 pub mod glibc;
 mod live;
 mod memory;
+pub mod pages;
 pub mod regions;
 
 pub use live::Live;

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use crate::pages::Pagemap;
 use crate::regions::{self, Region};
 use crate::{Fault, Memory};
 
@@ -49,6 +50,14 @@ impl Live {
         let mut text = Vec::new();
         File::open(self.dir.join("maps"))?.take(MOST_MAPS).read_to_end(&mut text)?;
         Ok(regions::parse(&String::from_utf8_lossy(&text)))
+    }
+
+    /// Tells which of its pages are in memory.
+    ///
+    /// # Errors
+    /// Where the kernel does not allow it.
+    pub fn pagemap(&self) -> io::Result<Pagemap> {
+        File::open(self.dir.join("pagemap")).map(Pagemap)
     }
 }
 

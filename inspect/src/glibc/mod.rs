@@ -7,8 +7,10 @@ mod bins;
 mod image;
 mod ring;
 mod settings;
+mod walk;
 
 pub use settings::Settings;
+pub use walk::{Contents, Deep, Heap, How, InUse, Walk};
 
 use crate::regions::Region;
 use crate::{Fault, Memory};

@@ -1,11 +1,11 @@
 //! Programs in C that tell the truth about themselves.
 #![allow(dead_code, reason = "each test uses a part")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
-use arenalab_inspect::glibc::{self, Malloc};
+use arenalab_inspect::glibc::{self, How, Malloc, Walk};
 use arenalab_inspect::{Live, Region};
 
 /// Compiles one of the programs in `tests/programs`.
@@ -65,6 +65,7 @@ impl Root {
 /// A program that has filled its heap and waits.
 pub struct Waiting {
     child: Child,
+    lines: BufReader<ChildStdout>,
     /// What it said before it was ready.
     pub said: String,
 }
@@ -72,12 +73,34 @@ pub struct Waiting {
 impl Waiting {
     pub fn start(command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
-        let mut said = String::new();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        while !said.ends_with("ready\n") {
-            assert_ne!(lines.read_line(&mut said).unwrap(), 0, "it ended: {:?}, {said}", child.wait());
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        let mut waiting = Self { child, lines, said: String::new() };
+        waiting.wait();
+        waiting
+    }
+
+    /// Waits until it says that it is ready.
+    fn wait(&mut self) {
+        self.said.clear();
+        while !self.said.ends_with("ready\n") {
+            let read = self.lines.read_line(&mut self.said).unwrap();
+            assert_ne!(read, 0, "it ended: {:?}, {}", self.child.wait(), self.said);
         }
-        Self { child, said }
+    }
+
+    /// Lets it go on to where it waits next.
+    pub fn go_on(&mut self) {
+        self.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+        self.wait();
+    }
+
+    /// What its arenas hold.
+    pub fn walk(&self, deep: bool) -> (Malloc, Walk) {
+        let live = Live::open(self.pid()).unwrap();
+        let regions = live.regions().unwrap();
+        let malloc = glibc::find(&live, &regions).unwrap();
+        let walk = malloc.walk(&live, &regions, &live.pagemap().unwrap(), How { deep });
+        (malloc, walk)
     }
 
     pub fn pid(&self) -> u32 {
@@ -134,6 +157,27 @@ pub fn assert_true(malloc: &Malloc, truth: &Waiting) {
     let settings = malloc.settings.as_ref().expect("the settings are found");
     assert_eq!([settings.mmapped_count, settings.mmapped_bytes], truth.numbers("mapped")[..]);
     assert!(malloc.in_use() && malloc.started);
+}
+
+/// Asserts that what was walked is to the byte what `malloc_info` says, and that every chunk was seen.
+pub fn assert_walked(malloc: &Malloc, walk: &Walk, truth: &Waiting) {
+    let mut free = 0;
+    for ((arena, contents), said) in malloc.arenas.iter().zip(&walk.arenas).zip(truth.arenas()) {
+        assert_eq!((contents.torn_bins, contents.fast), (0, said.fast), "{contents:?}");
+        // It adds `size | PREV_INUSE` for each free chunk.
+        assert_eq!(contents.free + contents.top + contents.free_chunks, said.rest, "{contents:?}");
+        // Top is a chunk to it too.
+        assert_eq!(contents.free_chunks + 1, said.rest_count);
+        assert!(!contents.heaps.is_empty(), "{arena:?}");
+        free += contents.free + contents.fast + contents.top;
+    }
+    let deep = walk.deep.as_ref().expect("it was asked for");
+    assert_eq!((deep.covered, deep.retries), (malloc.system(), 0));
+    let seen: u64 = deep.in_use.iter().map(|class| class.bytes).sum();
+    let said: u64 = walk.arenas.iter().map(|contents| contents.in_use).sum();
+    // The main arena begins at a boundary of 16 bytes.
+    let gap = said - seen - deep.cached_bytes;
+    assert!(gap < 16, "{said} - {seen} - {} of {free}", deep.cached_bytes);
 }
 
 impl Drop for Waiting {
