@@ -157,8 +157,7 @@ impl RealExecutor {
             join: group.map(Group::procs).into_iter().collect(),
         };
         let story = program::play(&around, spec, program, begin)?;
-        let look = story.end.as_ref().or(story.seen.look.as_ref());
-        let loader = look.and_then(|look| look.served.as_ref()?.loader.clone());
+        let loader = story.images.worker().and_then(|served| served.loader);
         let loader = spec.footing.as_ref().map(|footing| footing.root.loader.clone()).or(loader);
         let account = group.map(Group::account);
         let besides = Besides {

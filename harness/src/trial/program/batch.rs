@@ -16,7 +16,7 @@ impl Playing<'_> {
     /// A batch job: its end is the end of the work.
     pub(super) fn run(&self, leash: &Leash, watch: &Watch, begin: Instant) -> Result<(), Broken> {
         while !leash.has_ended(GLANCE) {
-            watch.ask(|seen| self.refuse_no_op(seen.look.as_ref(), Some(begin)))?;
+            watch.ask(|seen| self.refuse_running(seen.look.as_ref(), begin))?;
             self.go_on()?;
             if Instant::now() >= self.deadline {
                 return Err(Broken::Late(self.too_late("it was still running")));
@@ -37,19 +37,18 @@ impl Playing<'_> {
         self.story.end = self.story.seen.look.clone();
     }
 
-    /// Fails where a batch job was seen to be one on which the candidate has no effect; while it runs, by looks
-    /// some time after its begin.
-    pub(super) fn refuse_no_op(&self, look: Option<&Look>, running: Option<Instant>) -> Result<(), Broken> {
-        let settled = running.map_or(0.0, |begin| begin.duration_since(self.begin).as_secs_f64() + SETTLED_S);
-        let Some(look) = look.filter(|look| look.at_s >= settled) else { return Ok(()) };
-        self.refuse(look.served.as_ref())
+    /// Fails where a running batch job was seen to be one on which the candidate has no effect, some time after its
+    /// begin.
+    fn refuse_running(&self, look: Option<&Look>, begin: Instant) -> Result<(), Broken> {
+        let settled = begin.duration_since(self.begin).as_secs_f64() + SETTLED_S;
+        if look.is_some_and(|look| look.at_s >= settled) { self.refuse() } else { Ok(()) }
     }
 
-    /// Fails where the candidate has no effect on a process, or where it runs on another C library than it should.
-    pub(super) fn refuse(&self, served: Option<&judge::Served>) -> Result<(), Broken> {
-        let Some(served) = served else { return Ok(()) };
-        let off = || self.spec.footing.as_ref().and_then(|footing| judge::off_footing(footing, served));
-        let why = judge::no_op(&self.spec.asked, served).or_else(off);
+    /// Fails where the candidate has no effect on the program, or where it runs on another C library than it should.
+    pub(super) fn refuse(&self) -> Result<(), Broken> {
+        let Some(served) = self.story.images.worker() else { return Ok(()) };
+        let off = || self.spec.footing.as_ref().and_then(|footing| judge::off_footing(footing, &served));
+        let why = judge::no_op(&self.spec.asked, &served).or_else(off);
         why.map_or(Ok(()), |why| Err(Broken::NoOp(why)))
     }
 

@@ -1,13 +1,9 @@
-//! An exact look at all processes of a trial at one instant: their memory, and what serves `malloc` in the one
-//! that holds most of it.
+//! An exact look at the memory of all processes of a trial at one instant.
 
 use std::time::Instant;
 
 use procfs::process::Process;
 
-use super::judge::Served;
-use super::served::{Elves, served};
-use crate::trial::heaps::{self, Counted};
 use crate::trial::readings::{self, Exact};
 use crate::trial::tree::{self, Member};
 
@@ -53,10 +49,6 @@ pub struct Look {
     pub at_s: f64,
     /// The processes, by role and size.
     pub rows: Vec<Row>,
-    /// What serves `malloc` in the largest.
-    pub served: Option<Served>,
-    /// Arenas in the largest, where its malloc is glibc's.
-    pub arenas: Option<Counted>,
     /// Seconds that the look took.
     pub took_s: f64,
 }
@@ -79,20 +71,17 @@ impl Look {
 }
 
 /// Looks at the processes below a launcher. `None` where there is none that can be read.
-pub fn look(launcher: i32, elves: &mut Elves, begin: Instant) -> Option<Look> {
+pub fn look(launcher: i32, begin: Instant) -> Option<Look> {
     let start = Instant::now();
     let at_s = begin.elapsed().as_secs_f64();
     let members = tree::below(launcher);
     let mut rows: Vec<Row> = members.iter().filter_map(|member| row(*member, &members, launcher)).collect();
     let size = |row: &Row| row.exact.pss.unwrap_or(row.exact.rss);
     rows.sort_by_key(|row| (row.role, std::cmp::Reverse(size(row)), row.pid));
-    let largest = rows.iter().max_by_key(|row| size(row))?.pid;
-    let process = Process::new(largest).ok();
-    let maps = process.as_ref().and_then(|process| process.maps().ok()).map(|maps| maps.0);
-    let served = process.as_ref().zip(maps.as_ref()).map(|(process, maps)| served(process, maps, elves));
-    let of_glibc = served.as_ref().is_some_and(|served| served.by == "glibc");
-    let arenas = process.zip(maps).filter(|_| of_glibc).map(|(process, maps)| heaps::count(&process, &maps));
-    Some(Look { at_s, rows, served, arenas, took_s: start.elapsed().as_secs_f64() })
+    if rows.is_empty() {
+        return None;
+    }
+    Some(Look { at_s, rows, took_s: start.elapsed().as_secs_f64() })
 }
 
 fn row(member: Member, all: &[Member], launcher: i32) -> Option<Row> {

@@ -4,7 +4,7 @@
 //! * [`service`], [`batch`]: the two kinds of trial.
 //! * [`place`]: its port and directory; [`helper`]: setup, driver, stop and teardown, each under a launcher of
 //!   its own; [`ready`]: when it can be driven.
-//! * [`watch`], [`look`], [`exits`]: what is seen of its processes; [`served`]: what serves `malloc` in one; [`judge`]:
+//! * [`watch`], [`look`], [`exits`]: what is seen of its processes; [`images`]: what is proven of them; [`served`]: what serves `malloc` in one; [`judge`]:
 //!   whether the candidate took effect.
 //! * [`figures`]: memory from what was seen; [`record`]: the line for the journal.
 
@@ -19,6 +19,7 @@ use super::leash::{self, Leash, Started};
 use super::libc_root::script;
 use super::noise;
 use crate::plan::program::Program;
+use images::Images;
 use look::Look;
 use place::Place;
 use served::{Behind, Elves};
@@ -28,6 +29,7 @@ pub mod batch;
 pub mod exits;
 pub mod figures;
 pub mod helper;
+pub mod images;
 pub mod judge;
 pub mod look;
 pub mod place;
@@ -88,6 +90,8 @@ pub struct Story {
     pub end: Option<Look>,
     /// Exact look after the idle wait.
     pub drained: Option<Look>,
+    /// What is proven of its processes.
+    pub images: Images,
     /// What was seen throughout.
     pub seen: Seen,
     /// Throughput and its unit.
@@ -125,6 +129,7 @@ pub fn play(around: &Around, spec: &TrialSpec, program: &Program, begin: Instant
         Behind { loader: footing.root.loader.clone(), program }
     });
     let elves = Elves::of(behind, spec.footing.as_ref().and_then(|footing| footing.seen_below()));
+    let images = Images::new(elves);
     let mut trial = Playing {
         around,
         spec,
@@ -132,8 +137,7 @@ pub fn play(around: &Around, spec: &TrialSpec, program: &Program, begin: Instant
         place: &place,
         begin,
         deadline: begin + spec.timeout,
-        story: Story::default(),
-        elves,
+        story: Story { images, ..Story::default() },
     };
     let outcome = trial.all();
     trial.story.broken = outcome.err();
@@ -154,7 +158,6 @@ struct Playing<'a> {
     /// When the work must be done.
     deadline: Instant,
     story: Story,
-    elves: Elves,
 }
 
 impl Playing<'_> {
@@ -173,7 +176,7 @@ impl Playing<'_> {
             Started::Not(reason) => return Err(Broken::Failed(reason)),
         };
         let watch =
-            Watch::start(leash.launcher(), self.begin, !self.program.is_service(), self.elves.clone());
+            Watch::start(leash.launcher(), self.begin, !self.program.is_service(), self.story.images.clone());
         let outcome = if self.program.is_service() {
             self.serve(&mut leash, &watch)
         } else {
@@ -183,7 +186,7 @@ impl Playing<'_> {
         if !self.program.is_service() {
             self.account_for_batch(begin, before);
             outcome?;
-            return self.refuse_no_op(self.story.end.as_ref(), None);
+            return self.refuse();
         }
         outcome
     }

@@ -29,11 +29,9 @@ pub struct Besides {
 
 /// Fills in what a story tells. `empty` is the line of a trial that was not begun.
 pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Besides) -> TrialRecord {
-    let look = story.end.as_ref().or(story.seen.look.as_ref());
-    let served = look.and_then(|look| look.served.as_ref());
-    let arenas =
-        [&story.end, &story.drained, &story.seen.look].into_iter().flatten().filter_map(|look| look.arenas);
-    let arenas = arenas.max_by_key(|counted| counted.arenas);
+    let worker = story.images.worker();
+    let served = worker.as_ref();
+    let arenas = story.images.arenas();
     let (effect, disproved) = judge::weigh(&spec.asked, served, arenas, besides.tunables.as_ref());
     let (mut status, mut reason) = classify(spec, story, besides);
     let off =
@@ -161,7 +159,7 @@ fn own(story: &Story) -> OwnProgram {
         latency: story.latency.clone().map(|(value, unit)| Printed { value, unit }),
         stopped: story.stopped.clone(),
         output: kept.collect(),
-        host_libc: story.seen.strangers.iter().take(KEPT).cloned().collect(),
+        host_libc: story.images.strangers().into_iter().take(KEPT).collect(),
     }
 }
 

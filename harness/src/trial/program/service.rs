@@ -14,15 +14,18 @@ impl Playing<'_> {
     /// A service: it becomes ready, is driven, stands idle, and is stopped.
     pub(super) fn serve(&mut self, leash: &mut Leash, watch: &Watch) -> Result<(), Broken> {
         self.await_ready(leash, watch)?;
+        watch.rescan();
         let ready = self.look(leash);
-        if let Err(no_op) = self.refuse(ready.as_ref().and_then(|look| look.served.as_ref())) {
+        self.story.images.look();
+        if let Err(no_op) = self.refuse() {
             // What it was seen by is in its record.
             self.story.end = ready;
             return Err(no_op);
         }
         self.drive(leash, watch)?;
         self.story.end = self.look(leash);
-        self.refuse(self.story.end.as_ref().and_then(|look| look.served.as_ref()))?;
+        self.story.images.look();
+        self.refuse()?;
         self.stand_idle(leash, watch)?;
         self.story.drained = self.look(leash);
         self.stop(leash, watch)
@@ -74,8 +77,8 @@ impl Playing<'_> {
         Ok(())
     }
 
-    fn look(&mut self, leash: &Leash) -> Option<Look> {
-        look::look(leash.launcher(), &mut self.elves, self.begin)
+    fn look(&self, leash: &Leash) -> Option<Look> {
+        look::look(leash.launcher(), self.begin)
     }
 
     /// Asks the program to end, and waits until it has.

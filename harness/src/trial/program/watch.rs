@@ -2,7 +2,7 @@
 //! who comes and goes at longer intervals, and for batch jobs, which stand still nowhere, an exact look at
 //! doubling times. Each interval is stretched so that it takes at most 1 % of the time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,8 +13,8 @@ use arenalab_wire::telemetry::Stage;
 use procfs::process::Process;
 
 use super::exits::Handle;
+use super::images::Images;
 use super::look::{Look, look};
-use super::served::Elves;
 use crate::trial::sampler::{INTERVAL, MOST, Sample, resident, thin};
 use crate::trial::tree;
 
@@ -51,8 +51,6 @@ pub struct Seen {
     pub look: Option<Look>,
     /// Seconds that exact looks took.
     pub looking_s: f64,
-    /// Processes that ran on the host's C library, though the program was started on another, by name.
-    pub strangers: BTreeSet<String>,
 }
 
 /// What the thread is asked besides.
@@ -72,12 +70,12 @@ pub struct Watch {
 
 impl Watch {
     /// Starts to watch the processes below a launcher; `looking` for exact looks at doubling times.
-    pub fn start(launcher: i32, begin: Instant, looking: bool, elves: Elves) -> Self {
+    pub fn start(launcher: i32, begin: Instant, looking: bool, images: Images) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (ask, asked) = channel();
         let shared = Arc::clone(&seen);
         let thread = std::thread::spawn(move || {
-            let mut watcher = Watcher::new(launcher, begin, looking, elves, shared);
+            let mut watcher = Watcher::new(launcher, begin, looking, images, shared);
             let mut wait = Duration::ZERO;
             loop {
                 match asked.recv_timeout(wait) {
@@ -145,11 +143,11 @@ struct Watcher {
     interval: Duration,
     rescan: Instant,
     look: Option<Instant>,
-    elves: Elves,
+    images: Images,
 }
 
 impl Watcher {
-    fn new(launcher: i32, begin: Instant, looking: bool, elves: Elves, seen: Arc<Mutex<Seen>>) -> Self {
+    fn new(launcher: i32, begin: Instant, looking: bool, images: Images, seen: Arc<Mutex<Seen>>) -> Self {
         let now = Instant::now();
         Self {
             launcher,
@@ -159,7 +157,7 @@ impl Watcher {
             interval: INTERVAL,
             rescan: now,
             look: looking.then(|| now + FIRST_LOOK),
-            elves,
+            images,
         }
     }
 
@@ -176,6 +174,7 @@ impl Watcher {
         }
         let before = cpu_time();
         self.sample();
+        self.images.step();
         let wait = self.interval.max(cpu_time().saturating_sub(before) * SHARE);
         if self.look.is_some_and(|due| Instant::now() >= due) {
             self.look_exactly();
@@ -220,22 +219,13 @@ impl Watcher {
         for (command, signal) in ended {
             self.fell(command, Some(signal));
         }
-        self.note_strangers();
+        self.images.rescan(&members);
         let high_water = self.refresh_largest();
         let count = self.known.len() as u32;
         self.seen(|seen| {
             seen.most = seen.most.max(count);
             seen.high_water = seen.high_water.max(high_water);
         });
-    }
-
-    fn note_strangers(&mut self) {
-        let strangers = self.known.keys().copied().filter(|pid| self.elves.is_stranger(*pid));
-        let name = |pid| Process::new(pid).and_then(|process| process.stat()).ok().map(|stat| stat.comm);
-        let names: Vec<String> = strangers.filter_map(name).collect();
-        if !names.is_empty() {
-            self.seen(|seen| seen.strangers.extend(names));
-        }
     }
 
     fn fell(&self, command: String, signal: Option<i32>) {
@@ -275,7 +265,8 @@ impl Watcher {
     /// Looks, and comes back when as much time again has passed as since the start.
     fn look_exactly(&mut self) {
         let start = Instant::now();
-        let looked = look(self.launcher, &mut self.elves, self.begin);
+        let looked = look(self.launcher, self.begin);
+        self.images.look();
         let took = start.elapsed();
         self.look = Some(Instant::now() + self.begin.elapsed().max(took * LOOK_SHARE));
         if let Some(looked) = looked.filter(|look| look.rows.iter().any(|row| row.exact.rss > 0)) {
