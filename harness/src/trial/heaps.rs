@@ -7,6 +7,7 @@
 //! So the first heaps are counted, and the main arena, which has no heap, is added. Where the process's
 //! memory may not be read, every heap counts as an arena: an upper bound.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -14,6 +15,25 @@ use procfs::process::{MMPermissions, MMapPath, MemoryMap, Process};
 
 /// `HEAP_MAX_SIZE` on 64-bit (malloc/arena.c; 2.35 to 2.41 with `glibc.malloc.hugetlb` excepted).
 const HEAP: u64 = 64 << 20;
+
+/// What a process shows of glibc's malloc.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heap {
+    /// Arenas, the main one included.
+    pub arenas: u32,
+    /// Whether they were told from the ring of arenas or from the heads of heaps; else heaps are counted.
+    pub exact: bool,
+    /// Bytes that its arenas and its mapped blocks have from the system.
+    pub system: Option<u64>,
+    /// Settings in force, by their keys.
+    pub settings: BTreeMap<String, u64>,
+}
+
+/// Looks at the heap of a process that may run on glibc.
+pub fn look(process: &Process, maps: &[MemoryMap]) -> Option<Heap> {
+    let counted = count(process, maps);
+    Some(Heap { arenas: counted.arenas, exact: counted.exact, ..Heap::default() })
+}
 
 /// What was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

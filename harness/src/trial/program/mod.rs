@@ -29,6 +29,7 @@ pub mod batch;
 pub mod exits;
 pub mod figures;
 pub mod helper;
+pub mod image;
 pub mod images;
 pub mod judge;
 pub mod look;
@@ -37,6 +38,7 @@ pub mod ready;
 pub mod record;
 pub mod served;
 pub mod service;
+pub mod tally;
 pub mod watch;
 
 /// How often a wait looks whether something has happened.
@@ -129,7 +131,7 @@ pub fn play(around: &Around, spec: &TrialSpec, program: &Program, begin: Instant
         Behind { loader: footing.root.loader.clone(), program }
     });
     let elves = Elves::of(behind, spec.footing.as_ref().and_then(|footing| footing.seen_below()));
-    let images = Images::new(elves);
+    let images = Images::new(elves, begin);
     let mut trial = Playing {
         around,
         spec,
@@ -137,6 +139,7 @@ pub fn play(around: &Around, spec: &TrialSpec, program: &Program, begin: Instant
         place: &place,
         begin,
         deadline: begin + spec.timeout,
+        beforehand: judge::Beforehand::of(&spec.asked, None),
         story: Story { images, ..Story::default() },
     };
     let outcome = trial.all();
@@ -158,6 +161,7 @@ struct Playing<'a> {
     /// When the work must be done.
     deadline: Instant,
     story: Story,
+    beforehand: judge::Beforehand,
 }
 
 impl Playing<'_> {
@@ -177,16 +181,13 @@ impl Playing<'_> {
         };
         let watch =
             Watch::start(leash.launcher(), self.begin, !self.program.is_service(), self.story.images.clone());
-        let outcome = if self.program.is_service() {
-            self.serve(&mut leash, &watch)
-        } else {
-            self.run(&leash, &watch, begin)
-        };
+        let outcome =
+            if self.program.is_service() { self.serve(&mut leash, &watch) } else { self.run(&leash, begin) };
         self.end(&mut leash, watch, outcome.as_ref().err());
         if !self.program.is_service() {
             self.account_for_batch(begin, before);
             outcome?;
-            return self.refuse();
+            return Ok(());
         }
         outcome
     }
@@ -285,6 +286,7 @@ impl Playing<'_> {
             }
         }
         self.story.ending = leash.wait().unwrap_or_default();
+        self.story.images.finish();
         self.story.seen = watch.finish();
         let ending = &self.story.ending;
         if self.program.is_service() && ending.stopped {

@@ -25,7 +25,6 @@ impl Playing<'_> {
         self.drive(leash, watch)?;
         self.story.end = self.look(leash);
         self.story.images.look();
-        self.refuse()?;
         self.stand_idle(leash, watch)?;
         self.story.drained = self.look(leash);
         self.stop(leash, watch)
