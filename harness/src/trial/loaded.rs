@@ -40,7 +40,8 @@ pub fn order(process: &Process, maps: &[MemoryMap]) -> Option<Loaded> {
         files.extend(file_at(maps, dynamic));
         at = memory.word(at + 24)?;
     }
-    let settled = memory.word(list + 24)? & 0xffff_ffff == 0;
+    // RT_CONSISTENT
+    let settled = memory.half(list + 24)? == 0;
     (!files.is_empty()).then_some(Loaded { files, settled })
 }
 
@@ -60,6 +61,10 @@ impl Memory {
         let mut bytes = [0; N];
         self.0.read_exact_at(&mut bytes, at).ok()?;
         Some(bytes)
+    }
+
+    fn half(&self, at: u64) -> Option<u32> {
+        self.read(at).map(u32::from_ne_bytes)
     }
 
     fn word(&self, at: u64) -> Option<u64> {

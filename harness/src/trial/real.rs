@@ -201,7 +201,8 @@ impl RealExecutor {
             let Some(sight) = images.get_mut(index).and_then(|image| image.sight.as_mut()) else { continue };
             let file = &sight.served.file;
             let search = || elf::deep::inside(file);
-            sight.inside = Some(*self.inside.entry(file.clone()).or_insert_with(search));
+            let inside = *self.inside.entry(file.clone()).or_insert_with(search);
+            sight.settle(inside);
         }
     }
 

@@ -34,6 +34,7 @@ const CONFIRM: f64 = 30.0;
 struct State {
     begin: Instant,
     elves: Elves,
+    heaps: bool,
     images: Vec<Image>,
     live: BTreeMap<i32, usize>,
     strangers: BTreeSet<String>,
@@ -48,16 +49,17 @@ pub struct Images(Arc<Mutex<State>>);
 
 impl Default for Images {
     fn default() -> Self {
-        Self::new(Elves::default(), Instant::now())
+        Self::new(Elves::default(), Instant::now(), false)
     }
 }
 
 impl Images {
-    /// Nothing is proven yet.
-    pub fn new(elves: Elves, begin: Instant) -> Self {
+    /// Nothing is proven yet. `heaps` for looks at glibc's heap as well, which no library in front of it needs.
+    pub fn new(elves: Elves, begin: Instant, heaps: bool) -> Self {
         Self(Arc::new(Mutex::new(State {
             begin,
             elves,
+            heaps,
             images: Vec::new(),
             live: BTreeMap::new(),
             strangers: BTreeSet::new(),
@@ -237,7 +239,7 @@ impl State {
         let before = thread_cpu();
         let image = &self.images[index];
         let (pid, mark, copy_of) = (image.pid, image.mark.clone(), image.copy_of);
-        let looked = look(pid, &mark, &mut self.elves, image.cpu_s());
+        let looked = look(pid, &mark, &mut self.elves, self.heaps, image.cpu_s());
         self.looking += thread_cpu().saturating_sub(before);
         let now_s = self.now_s();
         // A copy has what its origin had, until it is looked at itself.
@@ -266,7 +268,13 @@ fn anonymous(pid: i32) -> Option<u64> {
 }
 
 /// One look. `Err` has why it may not be looked at, or nothing where it is gone or has become another image.
-fn look(pid: i32, mark: &Mark, elves: &mut Elves, used_s: f64) -> Result<Sight, Option<&'static str>> {
+fn look(
+    pid: i32,
+    mark: &Mark,
+    elves: &mut Elves,
+    heaps: bool,
+    used_s: f64,
+) -> Result<Sight, Option<&'static str>> {
     let process = Process::new(pid).map_err(|_| None)?;
     let maps = match process.maps() {
         Ok(maps) if maps.0.is_empty() => return Err(None),
@@ -279,7 +287,8 @@ fn look(pid: i32, mark: &Mark, elves: &mut Elves, used_s: f64) -> Result<Sight, 
         Err(_) => return Err(None),
     };
     let served = served(&process, &maps, elves);
-    let heap = heaps::look(&process, &maps);
+    let may_be = matches!(served.by.as_str(), "glibc" | "unknown") && served.settled && heaps;
+    let heap = may_be.then(|| heaps::look(&process, &maps, served.by == "glibc")).flatten();
     let size = anonymous(pid).unwrap_or(0);
     if Mark::read(pid).is_none_or(|(now, _)| now != *mark) {
         return Err(None);

@@ -72,6 +72,27 @@ impl Sight {
         let begun = || self.heap.as_ref().is_some_and(|heap| heap.system.is_none_or(|bytes| bytes > 0));
         self.served.settled && (self.served.by != "glibc" || begun())
     }
+
+    /// Takes what a search of its file found: an allocator that no table of exports shows, and which C library a static
+    /// program has.
+    pub fn settle(&mut self, inside: Inside) {
+        self.inside = Some(inside);
+        let executable = self.served.executable.display();
+        let in_use = self.heap.as_ref().is_some_and(|heap| heap.system.is_some_and(|bytes| bytes > 0));
+        let (by, how) = match inside.allocator {
+            Some(by) if self.served.by == "glibc" && holds_little(self) => {
+                (by, format!("{executable} carries {by}, and glibc's arenas hold {}", held(self)))
+            }
+            _ if !self.served.facts.is_static || self.served.by != "unknown" => return,
+            Some(by) if !in_use || holds_little(self) => (by, format!("{executable} is static, with {by}")),
+            _ if in_use || inside.glibc => {
+                ("glibc", format!("{executable} is linked statically, with glibc"))
+            }
+            _ if inside.musl => ("musl", format!("{executable} is linked statically, with musl's malloc")),
+            _ => return,
+        };
+        (self.served.by, self.served.how) = (by.to_owned(), how);
+    }
 }
 
 /// What is known of a candidate in an image, each with a clause.
@@ -97,7 +118,7 @@ impl Verdict {
 }
 
 /// Memory of a program from which on it must be in malloc's hands to count as malloc's, bytes.
-const LARGE: u64 = 8 << 20;
+const LARGE: u64 = 2 << 20;
 /// glibc serves hardly anything where it holds less than one part in so many of the memory.
 const HARDLY: u64 = 10;
 
@@ -167,35 +188,14 @@ fn no_op(asked: &Asked, sight: &Sight) -> Option<String> {
             served.by
         )),
         Some(_) => None,
-        None => not_glibc(sight).map(|(by, how)| {
-            format!("glibc's malloc does not serve this program, {by} does: {how}{}", hint(served))
-        }),
+        None if !matches!(served.by.as_str(), "glibc" | "unknown") => Some(format!(
+            "glibc's malloc does not serve this program, {} does: {}{}",
+            served.by,
+            served.how,
+            hint(served)
+        )),
+        None => None,
     }
-}
-
-/// Who serves in glibc's place, and how that is known.
-fn not_glibc(sight: &Sight) -> Option<(String, String)> {
-    let served = &sight.served;
-    let inside = sight.inside.unwrap_or_default();
-    let executable = served.executable.display();
-    let is_glibc = sight.heap.as_ref().is_some_and(|heap| heap.system.is_some_and(|bytes| bytes > 0));
-    if served.facts.is_static && !served.facts.go && served.by == "unknown" {
-        return match inside.allocator {
-            Some(by) if !is_glibc || holds_little(sight) => {
-                Some((by.to_owned(), format!("{executable} is static, with {by}")))
-            }
-            _ if is_glibc || inside.glibc => None,
-            _ if inside.musl => {
-                Some(("musl".to_owned(), format!("{executable} is linked statically, with musl's malloc")))
-            }
-            _ => None,
-        };
-    }
-    if served.by != "glibc" && served.by != "unknown" {
-        return Some((served.by.clone(), served.how.clone()));
-    }
-    let by = inside.allocator.filter(|_| holds_little(sight))?;
-    Some((by.to_owned(), format!("{executable} carries {by}, and glibc's arenas hold {}", held(sight))))
 }
 
 /// Whether glibc holds hardly any of a large program's memory.

@@ -131,7 +131,7 @@ pub fn play(around: &Around, spec: &TrialSpec, program: &Program, begin: Instant
         Behind { loader: footing.root.loader.clone(), program }
     });
     let elves = Elves::of(behind, spec.footing.as_ref().and_then(|footing| footing.seen_below()));
-    let images = Images::new(elves, begin);
+    let images = Images::new(elves, begin, spec.asked.preload.is_none());
     let mut trial = Playing {
         around,
         spec,

@@ -144,13 +144,11 @@ fn source(
         let facts = elves.facts(pid, &path);
         (facts.own_malloc && !is_loader(&path)).then_some((path, facts))
     });
-    match loaded {
-        Some(_) => exporters.next(),
-        None => {
-            let all: Vec<(PathBuf, Facts)> = exporters.collect();
-            all.iter().find(|(_, facts)| !facts.glibc).or(all.first()).cloned()
-        }
+    if loaded.is_some() {
+        return exporters.next();
     }
+    let all: Vec<(PathBuf, Facts)> = exporters.collect();
+    all.iter().find(|(_, facts)| !facts.glibc).or(all.first()).cloned()
 }
 
 /// The loader exports a `malloc` of its own for the time before the C library is there (up to glibc 2.30).

@@ -5,7 +5,7 @@
 //! are each proven. What ended before anybody could look at it is not known.
 
 use super::image::Image;
-use super::judge::{Beforehand, Served, Sight, Verdict, judge};
+use super::judge::{Beforehand, Served, Verdict, judge};
 use crate::format::trial::Effect;
 use crate::trial::executor::Asked;
 
@@ -15,6 +15,10 @@ const NEARLY_ALL: f64 = 0.9;
 const MOST: f64 = 0.7;
 /// From this share on something is not in force.
 const MUCH: f64 = 0.5;
+/// What is said of what nobody could look at.
+const GONE: &str = "it ended before it could be looked at";
+/// A share that is not worth a word.
+const SLIGHT: f64 = 0.05;
 /// Arenas are known where the last look came after this share of the work.
 const LATE: f64 = 0.6;
 /// Memory that every process has, whatever it does, bytes.
@@ -47,6 +51,10 @@ impl Share {
 
     fn most(self) -> f64 {
         self.cpu.max(self.memory)
+    }
+
+    fn both(self) -> f64 {
+        self.cpu + self.memory
     }
 }
 
@@ -85,8 +93,15 @@ impl<'a> Weighed<'a> {
 
     /// The image that did most, by memory and CPU.
     fn worker(&self) -> Option<&'a Image> {
-        let weight = |share: &Share| share.cpu + share.memory;
-        self.images.iter().max_by(|a, b| weight(&a.1).total_cmp(&weight(&b.1))).map(|(image, _)| *image)
+        self.images.iter().max_by(|a, b| a.1.both().total_cmp(&b.1.both())).map(|(image, _)| *image)
+    }
+
+    /// Whether a share is nearly all, of memory and of CPU time. Of the latter, the moments between the last time that
+    /// an image was seen and its end are given to it, within bounds.
+    fn proves(&self, share: Share) -> bool {
+        let moments = self.unseen.min(self.moments);
+        share.memory >= NEARLY_ALL
+            && (share.cpu >= NEARLY_ALL || (share.cpu >= MOST && share.cpu + moments >= NEARLY_ALL))
     }
 }
 
@@ -104,24 +119,21 @@ pub fn served(images: &[Image]) -> Option<&Served> {
 /// came when much of its work was still to come.
 pub fn arenas(images: &[Image]) -> Option<Option<u32>> {
     let image = worker(images)?;
-    let sight = image.sight.as_ref().filter(|sight| sight.served.by == "glibc" || is_glibc(sight))?;
+    let sight = image.sight.as_ref().filter(|sight| sight.served.by == "glibc")?;
     let late = sight.used_s >= image.cpu_s() * LATE;
     let exact = sight.heap.as_ref().is_some_and(|heap| heap.exact);
     Some(Some(sight.most_arenas).filter(|_| late && exact))
 }
 
-fn is_glibc(sight: &Sight) -> bool {
-    sight.heap.as_ref().is_some_and(|heap| heap.system.is_some_and(|bytes| bytes > 0))
-}
-
 /// The images that a search of their files may tell more of.
 pub fn of_weight(images: &[Image]) -> Vec<usize> {
     let weighed = Weighed::of(images, None, 1.0);
-    let heavy = weighed.images.iter().enumerate().filter(|(_, (_, share))| share.most() > 0.05);
+    let heavy = weighed.images.iter().enumerate().filter(|(_, (_, share))| share.most() > SLIGHT);
     heavy.map(|(index, _)| index).collect()
 }
 
-/// Judges a candidate by all that was seen.
+/// Judges a candidate by all that was seen. `total_s` is all CPU time of the trial, where it is known, and `cpus` how
+/// many CPUs it may have used at once.
 pub fn outcome(
     asked: &Asked,
     before: &Beforehand,
@@ -130,68 +142,86 @@ pub fn outcome(
     cpus: f64,
 ) -> Outcome {
     let weighed = Weighed::of(images, total_s, cpus);
-    let verdicts: Vec<(&Image, Share, Verdict)> =
-        weighed.images.iter().map(|(image, share)| (*image, *share, verdict(asked, before, image))).collect();
-    let sum = |kind: fn(&Verdict) -> bool| {
-        verdicts.iter().filter(|(_, _, verdict)| kind(verdict)).fold(
-            Share::default(),
-            |sum, (_, share, _)| Share { cpu: sum.cpu + share.cpu, memory: sum.memory + share.memory },
-        )
-    };
-    let heaviest = |kind: fn(&Verdict) -> bool| {
-        let of_kind = verdicts.iter().filter(|(_, _, verdict)| kind(verdict));
-        of_kind.max_by(|a, b| (a.1.cpu + a.1.memory).total_cmp(&(b.1.cpu + b.1.memory)))
-    };
-    let (holds, no_op, fails) = (sum(is_held), sum(is_no_op), sum(is_failed));
+    let judged: Vec<Judged> = (weighed.images.iter())
+        .map(|(image, share)| Judged { image, share: *share, verdict: verdict(asked, before, image) })
+        .collect();
     if asked.env.is_empty() {
-        let words = heaviest(is_held).map(|(_, _, verdict)| verdict.words().to_owned());
+        let words = heaviest(&judged, is_held).map(|judged| judged.verdict.words().to_owned());
         let how = words.unwrap_or_else(|| "the program as it is: nothing was asked for".to_owned());
         return Outcome { effect: Effect { verified: true, how }, no_op: None, disproved: false };
     }
-    let proven = |share: Share| {
-        let moments = weighed.unseen.min(weighed.moments);
-        share.memory >= NEARLY_ALL
-            && (share.cpu >= NEARLY_ALL || (share.cpu >= MOST && share.cpu + moments >= NEARLY_ALL))
-    };
-    if proven(no_op)
-        && let Some((_, _, verdict)) = heaviest(is_no_op)
+    let (no_op, against) = (sum(&judged, is_no_op), sum(&judged, is_against));
+    if weighed.proves(no_op)
+        && let Some(judged) = heaviest(&judged, is_no_op)
     {
-        let how = format!("no-op: {} has no effect, as {}", what(asked), verdict.words());
-        return Outcome {
-            effect: Effect { verified: false, how: how.clone() },
-            no_op: Some(how),
-            disproved: false,
-        };
+        let how = format!("no-op: {} has no effect, as {}", what(asked), judged.verdict.words());
+        let effect = Effect { verified: false, how: how.clone() };
+        return Outcome { effect, no_op: Some(how), disproved: false };
     }
-    let without = Share { cpu: fails.cpu + no_op.cpu, memory: fails.memory + no_op.memory };
-    let disproved = without.most() >= MUCH;
-    let verified = proven(holds);
-    let held = heaviest(is_held).map(|(image, _, verdict)| (image, verdict.words()));
-    let against = heaviest(is_against).filter(|(_, share, _)| share.most() > 1.0 - NEARLY_ALL || !verified);
-    let untold = heaviest(is_untold).filter(|(_, share, _)| share.most() > 1.0 - NEARLY_ALL || !verified);
+    let verified = weighed.proves(sum(&judged, is_held));
+    let how = words(&judged, &weighed, verified);
+    Outcome { effect: Effect { verified, how }, no_op: None, disproved: against.most() >= MUCH }
+}
+
+/// An image with its judgement.
+struct Judged<'a> {
+    image: &'a Image,
+    share: Share,
+    verdict: Verdict,
+}
+
+fn sum(judged: &[Judged], kind: fn(&Verdict) -> bool) -> Share {
+    judged.iter().filter(|judged| kind(&judged.verdict)).fold(Share::default(), |sum, judged| Share {
+        cpu: sum.cpu + judged.share.cpu,
+        memory: sum.memory + judged.share.memory,
+    })
+}
+
+fn heaviest<'a, 'b>(judged: &'a [Judged<'b>], kind: fn(&Verdict) -> bool) -> Option<&'a Judged<'b>> {
+    let of_kind = judged.iter().filter(|judged| kind(&judged.verdict));
+    of_kind.max_by(|a, b| a.share.both().total_cmp(&b.share.both()))
+}
+
+/// What was seen, in words: where it is in force, where it is not, and what is not known.
+fn words(judged: &[Judged], weighed: &Weighed, verified: bool) -> String {
+    let held = sum(judged, is_held);
     let mut words: Vec<String> = Vec::new();
-    match held {
-        Some((_, how)) if verified => words.push(how.to_owned()),
-        Some((image, how)) if holds.most() > 0.05 => {
-            words.push(format!("in force in {} alone ({}): {how}", title(image), portions(holds)));
-        }
+    match heaviest(judged, is_held) {
+        Some(best) if verified => words.push(best.verdict.words().to_owned()),
+        Some(best) if held.most() > SLIGHT => words.push(format!(
+            "in force in {} alone ({}): {}",
+            title(best.image),
+            portions(held),
+            best.verdict.words()
+        )),
         _ => {}
     }
-    words.extend(against.map(|(image, _, verdict)| said(image, without, verdict, words.is_empty())));
-    words.extend(untold.map(|(image, share, verdict)| said(image, *share, verdict, words.is_empty())));
-    if !verified && weighed.unseen > 1.0 - NEARLY_ALL {
-        words.push(match verdicts.is_empty() {
-            true => "it ended before it could be looked at".to_owned(),
-            false => format!(
-                "processes that ended before they could be looked at used {:.0} % of the CPU time",
-                weighed.unseen * 100.0
-            ),
-        });
+    for kind in [is_against, is_untold] {
+        let worst = heaviest(judged, kind).filter(|worst| !verified || worst.share.most() > 1.0 - NEARLY_ALL);
+        let alone = words.is_empty();
+        words.extend(worst.map(|worst| worst.said(sum(judged, kind), alone)));
+    }
+    if !verified && weighed.unseen > 1.0 - NEARLY_ALL && !judged.is_empty() {
+        words.push(format!(
+            "processes that ended before they could be looked at used {:.0} % of the CPU time",
+            weighed.unseen * 100.0
+        ));
     }
     if words.is_empty() {
-        words.push("it ended before it could be looked at".to_owned());
+        words.push(GONE.to_owned());
     }
-    Outcome { effect: Effect { verified, how: words.join("; ") }, no_op: None, disproved }
+    words.join("; ")
+}
+
+impl Judged<'_> {
+    /// A clause on the image, which is named unless it stands alone.
+    fn said(&self, share: Share, alone: bool) -> String {
+        if alone && share.least() >= NEARLY_ALL {
+            return self.verdict.words().to_owned();
+        }
+        let begin = if is_untold(&self.verdict) { "not known in" } else { "not in force in" };
+        format!("{begin} {} ({}): {}", title(self.image), portions(share), self.verdict.words())
+    }
 }
 
 /// Why a running program is not worth waiting for, where all that it is made of has used enough to tell it by.
@@ -207,7 +237,7 @@ fn verdict(asked: &Asked, before: &Beforehand, image: &Image) -> Verdict {
     match (&image.sight, image.blind) {
         (Some(sight), _) => judge(asked, before, sight),
         (None, Some(why)) => Verdict::Untold(why.to_owned()),
-        (None, None) => Verdict::Untold("it ended before it could be looked at".to_owned()),
+        (None, None) => Verdict::Untold(GONE.to_owned()),
     }
 }
 
@@ -229,14 +259,6 @@ fn is_untold(verdict: &Verdict) -> bool {
 
 fn is_against(verdict: &Verdict) -> bool {
     is_failed(verdict) || is_no_op(verdict)
-}
-
-/// A clause on an image, which is named unless it stands alone.
-fn said(image: &Image, share: Share, verdict: &Verdict, alone: bool) -> String {
-    if alone && share.least() >= NEARLY_ALL {
-        return verdict.words().to_owned();
-    }
-    format!("not in {} ({}): {}", title(image), portions(share), verdict.words())
 }
 
 fn title(image: &Image) -> String {
