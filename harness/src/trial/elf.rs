@@ -41,6 +41,8 @@ pub struct Facts {
     pub own_malloc: bool,
     /// Whether it is glibc itself.
     pub glibc: bool,
+    /// Whether it is a C library.
+    pub libc: bool,
     /// The allocator whose symbols it exports.
     pub allocator: Option<&'static str>,
 }
@@ -119,6 +121,7 @@ where
         go: named(b".go.buildinfo") || named(b".note.go.buildid"),
         own_malloc: has("malloc"),
         glibc: has("gnu_get_libc_version"),
+        libc: has("__libc_start_main"),
         allocator: MARKS.iter().find(|(_, marks)| marks.iter().any(|mark| has(mark))).map(|(name, _)| *name),
     })
 }

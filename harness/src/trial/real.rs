@@ -169,7 +169,8 @@ impl RealExecutor {
         let account = group.map(Group::account);
         let listed = loader.and_then(|loader| self.tunables(&spec.asked, &loader));
         let besides = Besides {
-            beforehand: Beforehand::of(&spec.asked, listed),
+            beforehand: Beforehand::of(spec, listed),
+            complaint: program::complaints::complaint(&story.output),
             images,
             cpus: std::thread::available_parallelism().map_or(1.0, |cpus| cpus.get() as f64),
             oom_kills: match account.and_then(|account| account.oom_kills) {

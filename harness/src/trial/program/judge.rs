@@ -2,13 +2,14 @@
 //! against what was seen. What nobody could see is not known, and never taken for proven.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::knowledge::Setting;
 use crate::knowledge::value::Value;
 use crate::trial::elf::deep::Inside;
 use crate::trial::elf::{self, Facts};
-use crate::trial::executor::Asked;
+use crate::trial::executor::{Asked, TrialSpec};
 use crate::trial::heaps::Heap;
 use crate::trial::libc_root::Footing;
 
@@ -131,16 +132,32 @@ pub struct Beforehand {
     pub has_malloc: bool,
     /// A variable that goes with its library, whose name is not in the library.
     pub unread: Option<String>,
+    /// The program, where its file has what puts a loader into secure mode: setuid, setgid or capabilities.
+    pub guarded: Option<PathBuf>,
 }
 
 impl Beforehand {
-    /// Reads a candidate's library.
-    pub fn of(asked: &Asked, listed: Option<BTreeMap<String, String>>) -> Self {
-        let Some(library) = &asked.preload else { return Self { listed, ..Self::default() } };
+    /// Reads a candidate's library and the mode of its program.
+    pub fn of(spec: &TrialSpec, listed: Option<BTreeMap<String, String>>) -> Self {
+        let (asked, guarded) = (&spec.asked, guarded(&spec.program).then(|| spec.program.clone()));
+        let Some(library) = &asked.preload else { return Self { listed, guarded, ..Self::default() } };
         let has_malloc = elf::read(library).is_ok_and(|facts| facts.own_malloc);
         let unread = variables(asked).find(|name| !elf::deep::names(library, name)).cloned();
-        Self { listed, has_malloc, unread }
+        Self { listed, has_malloc, unread, guarded }
     }
+
+    /// Whether a process that cannot be looked at is this program, by its short name, which has 15 characters.
+    pub fn is_guarded(&self, command: &str) -> bool {
+        let file = self.guarded.as_deref().map(name).unwrap_or_default();
+        !command.is_empty() && file.starts_with(command)
+    }
+}
+
+/// Whether a file is setuid or setgid, or has capabilities (capabilities(7)).
+fn guarded(program: &Path) -> bool {
+    let mode = std::fs::metadata(program).map_or(0, |metadata| metadata.permissions().mode());
+    let mut buffer = [0_u8; 64];
+    mode & 0o6000 != 0 || rustix::fs::getxattr(program, "security.capability", &mut buffer).is_ok()
 }
 
 /// The variables that go with a library.
@@ -187,14 +204,13 @@ fn no_op(asked: &Asked, sight: &Sight) -> Option<String> {
             "{executable} defines malloc itself ({}), which comes before any library's",
             served.by
         )),
-        Some(_) => None,
         None if !matches!(served.by.as_str(), "glibc" | "unknown") => Some(format!(
             "glibc's malloc does not serve this program, {} does: {}{}",
             served.by,
             served.how,
             hint(served)
         )),
-        None => None,
+        _ => None,
     }
 }
 

@@ -26,6 +26,7 @@ use served::{Behind, Elves};
 use watch::{Seen, Watch};
 
 pub mod batch;
+pub mod complaints;
 pub mod exits;
 pub mod figures;
 pub mod helper;
@@ -139,7 +140,7 @@ pub fn play(around: &Around, spec: &TrialSpec, program: &Program, begin: Instant
         place: &place,
         begin,
         deadline: begin + spec.timeout,
-        beforehand: judge::Beforehand::of(&spec.asked, None),
+        beforehand: judge::Beforehand::of(spec, None),
         story: Story { images, ..Story::default() },
     };
     let outcome = trial.all();

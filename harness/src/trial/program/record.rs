@@ -6,8 +6,8 @@ use super::image::Image;
 use super::{Broken, Story, figures, judge, tally};
 use crate::format::series::{MAX_POINTS, Series};
 use crate::format::trial::{
-    Arenas, Cpu, Faults, Noise, OwnProgram, Printed, ProcessRow, Served, Status, Switches, Throughput,
-    TrialRecord,
+    Arenas, Cpu, Effect, Faults, Noise, OwnProgram, Printed, ProcessRow, Served, Status, Switches,
+    Throughput, TrialRecord,
 };
 use crate::trial::ending;
 use crate::trial::executor::TrialSpec;
@@ -25,6 +25,8 @@ pub struct Besides {
     pub beforehand: judge::Beforehand,
     /// All images, with what a search of their files found.
     pub images: Vec<Image>,
+    /// What an allocator or the loader said against a setting.
+    pub complaint: Option<String>,
     /// CPUs that a program may run on.
     pub cpus: f64,
     /// Processes that the kernel killed for memory meanwhile: in the trial's control group, else on this host.
@@ -38,7 +40,10 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
     let used = &story.ending.usage;
     let total_s = Some(used.user_s + used.system_s).filter(|total_s| *total_s > 0.0);
     let outcome = tally::outcome(&spec.asked, &besides.beforehand, images, total_s, besides.cpus);
-    let effect = outcome.effect;
+    let mut effect = outcome.effect;
+    if let Some(said) = besides.complaint.as_ref().filter(|_| !spec.asked.env.is_empty()) {
+        effect = Effect { verified: false, how: format!("{}; but its output says: {said}", effect.how) };
+    }
     let (mut status, mut reason) = classify(spec, story, besides);
     let off =
         spec.footing.as_ref().zip(served).and_then(|(footing, served)| judge::off_footing(footing, served));

@@ -95,7 +95,7 @@ pub fn served(process: &Process, maps: &[MemoryMap], elves: &mut Elves) -> Serve
         by,
         how,
         library: source
-            .filter(|(path, facts)| *path != program && !facts.glibc)
+            .filter(|(path, facts)| *path != program && !facts.libc)
             .map(|(path, _)| inside(&path)),
         order: loaded.iter().flat_map(|loaded| loaded.files.iter().map(|path| inside(path))).collect(),
         settled: facts.is_static || loaded.is_some_and(|loaded| loaded.settled && loaded.files.len() > 1),
@@ -161,13 +161,7 @@ fn called(path: &Path, facts: &Facts) -> &'static str {
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let named =
         || LIBRARIES.iter().find(|(prefix, _)| file.starts_with(prefix)).map(|(_, allocator)| *allocator);
-    let musl = || (file.starts_with("ld-musl") || file.starts_with("libc.musl")).then_some("musl");
-    facts
-        .allocator
-        .or_else(|| facts.glibc.then_some("glibc"))
-        .or_else(named)
-        .or_else(musl)
-        .unwrap_or("unknown")
+    facts.allocator.or_else(|| facts.glibc.then_some("glibc")).or_else(named).unwrap_or("unknown")
 }
 
 /// The allocator that serves `malloc`, and how that is known. A program's own definition comes first in the
@@ -190,11 +184,10 @@ fn by(
         (Some((path, of)), _) if of.glibc => {
             ("glibc", format!("no other allocator comes before {}", path.display()))
         }
-        (Some((path, of)), _) => match called(path, of) {
-            "musl" => ("musl", format!("{shown} runs on musl, with musl's malloc")),
-            name => (name, format!("{} is mapped", path.display())),
-        },
-        _ if facts.musl => ("musl", format!("{shown} runs on musl, with musl's malloc")),
+        (Some((_, of)), _) if of.libc && facts.musl => {
+            ("musl", format!("{shown} runs on musl, with musl's malloc"))
+        }
+        (Some((path, of)), _) => (called(path, of), format!("{} is mapped", path.display())),
         (None, Some(path)) => {
             ("glibc", format!("no other allocator's library is mapped than {}", path.display()))
         }

@@ -201,7 +201,7 @@ fn words(judged: &[Judged], weighed: &Weighed, verified: bool) -> String {
         let alone = words.is_empty();
         words.extend(worst.map(|worst| worst.said(sum(judged, kind), alone)));
     }
-    if !verified && weighed.unseen > 1.0 - NEARLY_ALL && !judged.is_empty() {
+    if !verified && weighed.unseen - weighed.moments > 1.0 - NEARLY_ALL && !judged.is_empty() {
         words.push(format!(
             "processes that ended before they could be looked at used {:.0} % of the CPU time",
             weighed.unseen * 100.0
@@ -236,6 +236,10 @@ pub fn hopeless(asked: &Asked, before: &Beforehand, images: &[Image]) -> Option<
 fn verdict(asked: &Asked, before: &Beforehand, image: &Image) -> Verdict {
     match (&image.sight, image.blind) {
         (Some(sight), _) => judge(asked, before, sight),
+        (None, Some(_)) if before.is_guarded(&image.command) => Verdict::NoOp(format!(
+            "{} is setuid or setgid or has capabilities: it may not be looked at, and its loader drops it",
+            image.command
+        )),
         (None, Some(why)) => Verdict::Untold(why.to_owned()),
         (None, None) => Verdict::Untold(GONE.to_owned()),
     }
