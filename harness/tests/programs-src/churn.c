@@ -25,7 +25,15 @@ static double now(void) {
     return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-static void *take(size_t size) {
+#ifdef PREFIXED
+// Stands for an allocator that a program carries under names of its own.
+const char *je_complaint = "<jemalloc>: Invalid conf pair";
+void je_free(void *block) { (void)block; }
+#define take je_malloc
+#else
+static
+#endif
+void *take(size_t size) {
     if (!own_pages) return malloc(size);
     // A program's own allocator, of which no library knows.
     static _Thread_local char *at;

@@ -56,7 +56,7 @@ pub struct Image {
     pub peak: u64,
     /// Its anonymous memory when that of all together was largest, bytes.
     pub at_peak: u64,
-    /// The last good look.
+    /// The last good look; of a copy made by fork, its origin's, until there is one of its own.
     pub sight: Option<Sight>,
     /// Why it could not be looked at, where that is so; a clause.
     pub blind: Option<&'static str>,
@@ -66,8 +66,6 @@ pub struct Image {
     pub gap_s: f64,
     /// When it is to be looked at next.
     pub due_s: f64,
-    /// The image of its parent of which it is a copy, by place in the list.
-    pub copy_of: Option<usize>,
 }
 
 impl Image {
@@ -88,7 +86,6 @@ impl Image {
             over: false,
             gap_s: 0.0,
             due_s: now_s,
-            copy_of: None,
         }
     }
 

@@ -175,7 +175,9 @@ impl State {
         let mut image = Image::new(pid, command, mark, now_s, if same_process { used_s } else { 0.0 });
         image.until_s = used_s;
         let of_parent = parent.and_then(|parent| self.live.get(&parent)).copied();
-        image.copy_of = of_parent.filter(|index| self.images[*index].mark.is_copy_of(&image.mark));
+        // A copy has what its origin had, until it is looked at itself.
+        let origin = of_parent.map(|index| &self.images[index]).filter(|of| of.mark.is_copy_of(&image.mark));
+        image.sight = origin.and_then(|origin| origin.sight.clone());
         self.live.insert(pid, self.images.len());
         self.images.push(image);
     }
@@ -238,20 +240,15 @@ impl State {
     fn look_at(&mut self, index: usize) {
         let before = thread_cpu();
         let image = &self.images[index];
-        let (pid, mark, copy_of) = (image.pid, image.mark.clone(), image.copy_of);
+        let (pid, mark) = (image.pid, image.mark.clone());
         let looked = look(pid, &mark, &mut self.elves, self.heaps, image.cpu_s());
         self.looking += thread_cpu().saturating_sub(before);
         let now_s = self.now_s();
-        // A copy has what its origin had, until it is looked at itself.
-        let inherited = copy_of.and_then(|origin| self.images[origin].sight.clone());
         let image = &mut self.images[index];
         match looked {
             Ok(sight) => image.take(sight),
             Err(Some(why)) if image.sight.is_none() => image.blind = Some(why),
             Err(_) => {}
-        }
-        if image.sight.is_none() && image.blind.is_none() {
-            image.sight = inherited;
         }
         let age = now_s - image.first_s;
         image.due_s =
