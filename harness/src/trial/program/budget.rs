@@ -9,9 +9,11 @@ use crate::trial::sampler::INTERVAL;
 const GRACE: Duration = Duration::from_micros(1500);
 /// The share of the trial's CPU time that looking may take. The grace comes on top, and reading lags behind.
 const SHARE: f64 = 0.008;
-/// Of it, the share that goes to samples, and that which goes to finding processes. The rest is for exact looks.
-const FOR_SAMPLES: f64 = 0.35;
-const FOR_RESCANS: f64 = 0.3;
+/// Of it, the shares that go to samples, to finding processes, and to following which program each of them runs. The rest
+/// is for exact looks.
+const FOR_SAMPLES: f64 = 0.3;
+const FOR_RESCANS: f64 = 0.25;
+const FOR_PROOFS: f64 = 0.15;
 /// What reading one page of a process costs, and one process, until it is known better (measured: 80 ns, 30 us).
 const PAGE_S: f64 = 80e-9;
 const PROCESS_S: f64 = 30e-6;
@@ -44,6 +46,7 @@ pub struct Budget {
     trial: Duration,
     samples: Pace,
     rescans: Pace,
+    proofs: Pace,
     looks: Duration,
     /// Seconds that a look at a page costs.
     page_s: f64,
@@ -57,6 +60,7 @@ impl Budget {
             trial: Duration::ZERO,
             samples: Pace::new(INTERVAL),
             rescans,
+            proofs: Pace::new(INTERVAL),
             looks: Duration::ZERO,
             page_s: PAGE_S,
         }
@@ -97,6 +101,16 @@ impl Budget {
         self.rescans.period
     }
 
+    /// Following what each process runs has cost so much.
+    pub fn proved(&mut self, took: Duration) {
+        self.proofs.spend(took, self.allowed().mul_f64(FOR_PROOFS));
+    }
+
+    /// The time between following what each process runs.
+    pub const fn between_proofs(&self) -> Duration {
+        self.proofs.period
+    }
+
     /// An exact look at so many pages of so many processes has cost so much.
     pub fn looked(&mut self, took: Duration, pages: u64, processes: u32) {
         self.looks += took;
@@ -109,7 +123,7 @@ impl Budget {
     /// Whether an exact look at so many pages of so many processes is paid for.
     pub fn affords(&self, pages: u64, processes: u32) -> bool {
         let cost = pages as f64 * self.page_s + f64::from(processes) * PROCESS_S;
-        let spent = self.samples.spent + self.rescans.spent + self.looks;
+        let spent = self.samples.spent + self.rescans.spent + self.proofs.spent + self.looks;
         (spent + Duration::from_secs_f64(cost)) <= self.allowed()
     }
 }

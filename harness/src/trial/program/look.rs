@@ -1,13 +1,7 @@
-//! An exact look at all processes of a trial at one instant: their memory, and what serves `malloc` in the one
-//! that holds most of it.
-
-use std::time::Instant;
+//! An exact look at the memory of all processes of a trial at one instant.
 
 use procfs::process::Process;
 
-use super::judge::Served;
-use super::served::{Elves, served};
-use crate::trial::heaps::{self, Counted};
 use crate::trial::readings::{self, Exact};
 use crate::trial::tree::{self, Member};
 
@@ -53,10 +47,6 @@ pub struct Look {
     pub at_s: f64,
     /// The processes, by role and size.
     pub rows: Vec<Row>,
-    /// What serves `malloc` in the largest.
-    pub served: Option<Served>,
-    /// Arenas in the largest, where its malloc is glibc's.
-    pub arenas: Option<Counted>,
     /// Seconds that the look took.
     pub took_s: f64,
 }
@@ -98,32 +88,16 @@ fn size(row: &Row) -> u64 {
 /// them.
 pub fn union(rows: &[Row]) -> Option<(u64, u64)> {
     let sum = |figure: fn(&Exact) -> u64| rows.iter().map(|row| figure(&row.exact)).sum::<u64>();
-    let known = !rows.is_empty() && rows.iter().all(|row| row.exact.pss.is_some() && row.exact.pss_anon.is_some());
+    let known =
+        !rows.is_empty() && rows.iter().all(|row| row.exact.pss.is_some() && row.exact.pss_anon.is_some());
     let swap = |exact: &Exact| exact.swap_pss.or(exact.swap).unwrap_or(0);
-    let anon = sum(|exact| exact.pss_anon.unwrap_or(0)) + rows.iter().map(|row| swap(&row.exact)).sum::<u64>();
+    let anon =
+        sum(|exact| exact.pss_anon.unwrap_or(0)) + rows.iter().map(|row| swap(&row.exact)).sum::<u64>();
     let shared = sum(|exact| exact.pss.unwrap_or(0).saturating_sub(exact.pss_anon.unwrap_or(0)));
     // Of pages of hugetlbfs no shares are told: those that several map are taken for the same ones.
     let private_huge = sum(|exact| exact.private_hugetlb.unwrap_or(0));
     let shared_huge = rows.iter().filter_map(|row| row.exact.shared_hugetlb).max().unwrap_or(0);
     known.then_some((anon, shared + private_huge + shared_huge))
-}
-
-/// What an exact look at an instant tells, and what serves `malloc` in the largest process.
-pub fn look(at_s: f64, rows: Vec<Row>, elves: &mut Elves) -> Option<Look> {
-    let start = Instant::now();
-    let largest = rows.iter().max_by_key(|row| size(row))?.pid;
-    let (served, arenas) = served_in(largest, elves);
-    Some(Look { at_s, rows, served, arenas, took_s: start.elapsed().as_secs_f64() })
-}
-
-/// What serves `malloc` in a process, and how many arenas it has.
-pub fn served_in(pid: i32, elves: &mut Elves) -> (Option<Served>, Option<Counted>) {
-    let process = Process::new(pid).ok();
-    let maps = process.as_ref().and_then(|process| process.maps().ok()).map(|maps| maps.0);
-    let served = process.as_ref().zip(maps.as_ref()).map(|(process, maps)| served(process, maps, elves));
-    let of_glibc = served.as_ref().is_some_and(|served| served.by == "glibc");
-    let arenas = process.zip(maps).filter(|_| of_glibc).map(|(process, maps)| heaps::count(&process, &maps));
-    (served, arenas)
 }
 
 fn row(member: Member, all: &[Member], launcher: i32) -> Option<Row> {

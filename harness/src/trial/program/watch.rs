@@ -1,14 +1,13 @@
 //! Watches the processes of a trial from a thread of the harness; [`super::watcher`] is what that thread does.
 
-use std::collections::BTreeSet;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::bounds::Mark;
-use super::look::{Look, Row};
-use super::served::Elves;
+use super::images::Images;
+use super::look::Look;
 use super::tally::Point;
 use super::watcher::Watcher;
 
@@ -42,16 +41,14 @@ pub struct Seen {
     pub looking_s: f64,
     /// CPU seconds that watching took in all.
     pub cpu_s: f64,
-    /// Processes that ran on the host's C library, though the program was started on another, by name.
-    pub strangers: BTreeSet<String>,
 }
 
 /// What the thread is asked besides.
 enum Ask {
     /// To see at once who came and went, and to answer when that is done.
     Rescan(Sender<()>),
-    /// To look exactly at once, and to answer with what each process has, and when that was.
-    Look(Sender<(f64, Vec<Row>)>),
+    /// To look exactly at once, and to answer with what was seen.
+    Look(Sender<Look>),
     /// To end.
     Stop,
 }
@@ -64,13 +61,13 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Starts to watch the processes below a launcher; `proving` to look at doubling times what serves `malloc`.
-    pub fn start(launcher: i32, begin: Instant, proving: bool, elves: Elves) -> Self {
+    /// Starts to watch the processes below a launcher.
+    pub fn start(launcher: i32, begin: Instant, images: Images) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (ask, asked) = channel();
         let shared = Arc::clone(&seen);
         let thread = std::thread::spawn(move || {
-            let mut watcher = Watcher::new(launcher, begin, proving, elves, shared);
+            let mut watcher = Watcher::new(launcher, begin, images, shared);
             let mut wait = Duration::ZERO;
             loop {
                 match asked.recv_timeout(wait) {
@@ -99,12 +96,11 @@ impl Watch {
         }
     }
 
-    /// Looks exactly at once: when that was, in seconds since the trial was started, and what each process has. `None`
-    /// where there is none that can be read.
-    pub fn look(&self) -> Option<(f64, Vec<Row>)> {
+    /// Looks exactly at once. `None` where there is no process that can be read.
+    pub fn look(&self) -> Option<Look> {
         let (done, wait) = channel();
         self.ask.send(Ask::Look(done)).ok()?;
-        wait.recv().ok().filter(|(_, rows)| !rows.is_empty())
+        wait.recv().ok().filter(|look| !look.rows.is_empty())
     }
 
     /// What is asked of what was seen so far.

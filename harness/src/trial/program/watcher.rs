@@ -13,18 +13,14 @@ use procfs::process::Process;
 use super::bounds::{self, Mark};
 use super::budget::Budget;
 use super::exits::Handle;
-use super::look::{self, Look, Row};
-use super::served::Elves;
+use super::images::Images;
+use super::look::{self, Look};
 use super::tally::{Point, Size, Tally};
 use super::watch::{Fallen, Seen};
 use crate::trial::memory_files::{self as files, Status};
 use crate::trial::sampler::{MOST, thin};
 use crate::trial::{readings, tree};
 
-/// When a batch job is first looked at for what serves its `malloc`.
-const FIRST_PROOF: Duration = Duration::from_millis(20);
-/// The same later: its times double, and it takes at most one part in so many of the time.
-const PROOF_SHARE: u32 = 20;
 /// Processes whose `status` is read as one looks who came and went.
 const STATUSES: usize = 8;
 /// Samples for which the number of processes must have stayed the same before an exact look.
@@ -61,14 +57,14 @@ pub struct Watcher {
     settled: u32,
     mark: Option<Mark>,
     rescan: Instant,
+    proof: Instant,
     /// Whose turn it is to have its `status` read.
     turn: i32,
     /// When a lone process is looked at next.
     alone: Duration,
     /// Whether pages of hugetlbfs may be in use.
     huge: bool,
-    proof: Option<Instant>,
-    elves: Elves,
+    images: Images,
 }
 
 /// CPU time of this thread: what watching costs, also on a host that is busy with other things.
@@ -97,7 +93,7 @@ fn size(statm: &File, status: &Status) -> Option<Size> {
 
 impl Watcher {
     /// Begins to watch the processes below a launcher.
-    pub fn new(launcher: i32, begin: Instant, proving: bool, elves: Elves, seen: Arc<Mutex<Seen>>) -> Self {
+    pub fn new(launcher: i32, begin: Instant, images: Images, seen: Arc<Mutex<Seen>>) -> Self {
         let now = Instant::now();
         Self {
             launcher,
@@ -111,11 +107,11 @@ impl Watcher {
             settled: 0,
             mark: None,
             rescan: now,
+            proof: now,
             turn: 0,
             alone: Duration::ZERO,
             huge: readings::can_leave_resident().0,
-            proof: proving.then(|| now + FIRST_PROOF),
-            elves,
+            images,
         }
     }
 
@@ -133,11 +129,11 @@ impl Watcher {
             self.keep(point);
         }
         self.budget.sampled(cpu_time().saturating_sub(before));
+        if Instant::now() >= self.proof {
+            self.prove();
+        }
         if self.is_worth_a_look() {
             self.look();
-        }
-        if self.proof.is_some_and(|due| Instant::now() >= due) {
-            self.prove();
         }
         self.budget.between_samples()
     }
@@ -161,7 +157,7 @@ impl Watcher {
             self.fell(known.command, signal);
         }
         self.note_unreaped();
-        self.note_strangers();
+        self.images.rescan(&members);
         self.read_statuses();
         self.budget.used(tree::cpu(&members));
         let missed = self.known.values().map(|known| known.missed).sum::<u64>();
@@ -174,6 +170,14 @@ impl Watcher {
         });
         self.budget.rescanned(cpu_time().saturating_sub(before));
         self.rescan = Instant::now() + self.budget.between_rescans();
+    }
+
+    /// Sees what each process runs, and what is in force there.
+    fn prove(&mut self) {
+        let before = cpu_time();
+        self.images.step();
+        self.budget.proved(cpu_time().saturating_sub(before));
+        self.proof = Instant::now() + self.budget.between_proofs();
     }
 
     fn meet(&mut self, pid: i32) {
@@ -202,15 +206,6 @@ impl Watcher {
             .collect();
         for (command, signal) in ended {
             self.fell(command, Some(signal));
-        }
-    }
-
-    fn note_strangers(&mut self) {
-        let strangers = self.known.keys().copied().filter(|pid| self.elves.is_stranger(*pid));
-        let name = |pid| Process::new(pid).and_then(|process| process.stat()).ok().map(|stat| stat.comm);
-        let names: Vec<String> = strangers.filter_map(name).collect();
-        if !names.is_empty() {
-            self.seen(|seen| seen.strangers.extend(names));
         }
     }
 
@@ -293,7 +288,7 @@ impl Watcher {
     }
 
     /// Looks exactly, whatever it costs.
-    pub fn look(&mut self) -> (f64, Vec<Row>) {
+    pub fn look(&mut self) -> Look {
         let (start, before) = (Instant::now(), cpu_time());
         let first = self.sample();
         let at_s = self.begin.elapsed().as_secs_f64();
@@ -308,36 +303,17 @@ impl Watcher {
         self.budget.looked(cpu_time().saturating_sub(before), pages, self.last.count);
         // A lone process is looked at when as much time again has passed.
         self.alone = self.begin.elapsed() * 2;
-        let (mark, took_s) = (self.mark, start.elapsed().as_secs_f64());
+        let mark = self.mark;
+        let look = Look { at_s, rows, took_s: start.elapsed().as_secs_f64() };
         self.seen(|seen| {
-            seen.looking_s += took_s;
+            seen.looking_s += look.took_s;
             let new = mark.filter(|mark| seen.marks.last() != Some(mark) && seen.marks.len() < MOST_MARKS);
             seen.marks.extend(new);
-            if !rows.is_empty() {
-                let served = seen.look.take();
-                let (served, arenas) = served.map_or((None, None), |look| (look.served, look.arenas));
-                seen.look = Some(Look { at_s, rows: rows.clone(), served, arenas, took_s });
+            if !look.rows.is_empty() {
+                seen.look = Some(look.clone());
             }
         });
-        (at_s, rows)
-    }
-
-    /// Looks what serves `malloc` in the process that holds most, and comes back when as much time again has passed as
-    /// since the start.
-    fn prove(&mut self) {
-        let start = Instant::now();
-        let at_s = self.begin.elapsed().as_secs_f64();
-        let largest = self.known.iter().max_by_key(|(_, known)| size(&known.statm, &known.status).map(Size::all));
-        let found = largest.map(|(pid, _)| *pid).map(|pid| look::served_in(pid, &mut self.elves));
-        let took = start.elapsed();
-        self.proof = Some(Instant::now() + self.begin.elapsed().max(took * PROOF_SHARE));
-        if let Some((Some(served), arenas)) = found {
-            self.seen(|seen| {
-                let rows = seen.look.take().map(|look| look.rows).unwrap_or_default();
-                let took_s = took.as_secs_f64();
-                seen.look = Some(Look { at_s, rows, served: Some(served), arenas, took_s });
-            });
-        }
+        look
     }
 
     /// Says what watching has cost.
