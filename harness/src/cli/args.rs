@@ -149,7 +149,7 @@ pub enum Command {
     Predict(PredictArgs),
     /// Check whether this host is fit to measure on
     #[command(
-        long_about = "Looks at everything that spoils a measurement: other load, frequency scaling, limits of the \
+        long_about = "Looks for two seconds at what else runs, and at everything that spoils a measurement: other load, frequency scaling, limits of the \
                       container, settings of the user's own environment, missing parts of arenalab. Exits with 0 \
                       where trials can run, warnings or not, and with 1 where they cannot.",
         after_long_help = "Examples:\n  arenalab doctor\n  arenalab doctor --json | jq '.findings[] | \

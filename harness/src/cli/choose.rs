@@ -51,7 +51,8 @@ pub fn question(choice: &ChoiceArgs, manifest: &Manifest) -> Result<Question, Cl
     let planned = decision::question_of(manifest);
     let said = choice.over((planned.objective, planned.constraints, planned.confidence));
     let (objective, constraints, confidence) = said.map_err(|e| CliError::Usage(e.to_string()))?;
-    Ok(Question { objective, constraints, confidence, ..planned })
+    let accept_busy_host = planned.accept_busy_host || choice.accept_busy_host;
+    Ok(Question { objective, constraints, confidence, accept_busy_host, ..planned })
 }
 
 /// Columns of the terminal; 100 where standard output is none.

@@ -7,9 +7,8 @@ use comfy_table::{ContentArrangement, Table, presets};
 use super::args::CompareArgs;
 use super::exit::{self, CliError};
 use super::{choose, say};
-use crate::campaign::store::{self, Campaign};
-use crate::decide::compare::{Side, compare};
-use crate::decide::from_trials::from_trials;
+use crate::campaign::comparison::{self, Of};
+use crate::campaign::store;
 use crate::decide::gate::{Gate, Passage};
 use crate::format::compare::{Compared, Entry, Metric};
 use crate::format::decision::Comparison;
@@ -21,21 +20,18 @@ pub fn run(args: &CompareArgs) -> Result<u8, CliError> {
     let gates = gates(&args.fail_on)?;
     let before = store::read(&args.before)?;
     let question = choose::question(&args.choice, &before.manifest)?;
-    let seen = |campaign: &Campaign| from_trials(&campaign.trials, &campaign.manifest);
-    let seen_before = seen(&before);
     let libcs = libcs(args, &before.manifest)?;
     let other = args.after.as_ref().map(|dir| store::read(dir)).transpose()?;
-    let other = other.map(|other| (seen(&other), other));
-    let (seen_after, after) = other.as_ref().map_or((&seen_before, &before), |(seen, after)| (seen, after));
-    let before = Side { manifest: &before.manifest, seen: &seen_before, libc: libcs.0.as_deref() };
-    let after = Side { manifest: &after.manifest, seen: seen_after, libc: libcs.1.as_deref() };
-    let compared = compare(&before, &after, &question).map_err(|e| CliError::Usage(e.to_string()))?;
+    let before: Of = (&before, libcs.0.as_deref());
+    let after: Of = (other.as_ref().unwrap_or(before.0), libcs.1.as_deref());
+    let compared =
+        comparison::of(before, after, &question).map_err(|e| CliError::Usage(e.to_string()))?;
     if args.show.json {
         let text = serde_json::to_string_pretty(&compared);
         say::out(&text.map_err(|e| CliError::Failed(format!("failed to write JSON: {e}")))?);
     } else if !args.show.quiet {
-        let name = |dir: &Path, side: &Side| match side.libc {
-            Some(libc) => format!("{} on {}", dir.display(), on(side, libc)),
+        let name = |dir: &Path, side: &Of| match side.1 {
+            Some(libc) => format!("{} on {}", dir.display(), on(&side.0.manifest, libc)),
             None => dir.display().to_string(),
         };
         let of_after = args.after.as_ref().unwrap_or(&args.before);
@@ -45,9 +41,9 @@ pub fn run(args: &CompareArgs) -> Result<u8, CliError> {
 }
 
 /// A libc with its version.
-fn on(side: &Side, name: &str) -> String {
+fn on(manifest: &Manifest, name: &str) -> String {
     let version =
-        side.manifest.libcs.iter().find(|libc| libc.name == name).and_then(|libc| libc.version.as_ref());
+        manifest.libcs.iter().find(|libc| libc.name == name).and_then(|libc| libc.version.as_ref());
     version.map_or_else(|| format!("libc {name}"), |version| format!("libc {name} (glibc {version})"))
 }
 

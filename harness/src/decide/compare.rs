@@ -91,7 +91,7 @@ pub fn compare(before: &Side, after: &Side, question: &Question) -> Result<Compa
     let warnings = warnings(before, after, &entries);
     let changed = changed::changed((before.manifest, before.libc), (after.manifest, after.libc));
     let confidence = 1.0 - question.alpha();
-    Ok(Compared { format: FORMAT, confidence, changed, entries, unmatched, warnings })
+    Ok(Compared { format: FORMAT, confidence, changed, entries, unmatched, warnings, host: None, hosts: None })
 }
 
 fn scenarios<'a>(side: &Side<'a>) -> impl Iterator<Item = &'a ScenarioData> {

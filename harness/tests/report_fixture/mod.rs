@@ -177,6 +177,7 @@ fn trial(
             swap: Some(0),
             samples: 400,
             slope: Some(0.0),
+            slope_end: None,
             reading_s: 0.002,
             source: "statm, smaps_rollup".into(),
         }),
@@ -367,6 +368,7 @@ fn decision(scenarios: Vec<ScenarioDecision>, trials_run: u64) -> Decision {
         }),
         scenarios,
         warnings: vec![],
+        host: None,
     }
 }
 
@@ -383,6 +385,7 @@ fn manifest(shape: &Shape) -> Manifest {
     });
     Manifest {
         tolerance: Some(0.02),
+        accept_busy_host: false,
         time_budget_s: None,
         format: FORMAT,
         arenalab: "0.1.0".into(),

@@ -115,6 +115,7 @@ pub fn rss(story: &Story) -> Option<Rss> {
         swap: some(&story.end, |exact| exact.swap),
         samples: within as u32,
         slope: sampler::slope(samples, from, to, corrected),
+        slope_end: sampler::slope_end(samples, from, to, corrected),
         reading_s: story.seen.looking_s + looks.iter().take(2).map(|look| look.took_s).sum::<f64>(),
         source: format!(
             "all processes of the program, pages that they share counted once (Pss); peak from {peak_source}, mean \
