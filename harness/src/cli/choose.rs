@@ -39,6 +39,9 @@ pub fn show(decision: &Decision, show: ShowArgs) -> Result<(), CliError> {
         let text = serde_json::to_string_pretty(decision);
         say::out(&text.map_err(|e| CliError::Failed(format!("failed to write JSON: {e}")))?);
     } else if show.quiet {
+        if let Some(lead) = decision.host.as_ref().and_then(crate::decide::host::lead) {
+            say::err(&lead);
+        }
         say::out(decision.choice.as_deref().unwrap_or("none"));
     } else {
         say::out((report::terminal(decision, terminal_width(), colour())).trim_end());

@@ -9,7 +9,7 @@ use super::exit::{self, CliError};
 use super::{choose, say};
 use crate::campaign::comparison::{self, Of};
 use crate::campaign::store;
-use crate::decide::gate::{Gate, Passage};
+use crate::decide::gate::{FEWEST_ROUNDS, Gate, Passage};
 use crate::format::compare::{Compared, Entry, Metric};
 use crate::format::decision::Comparison;
 use crate::format::manifest::{Manifest, Scenario};
@@ -24,8 +24,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, CliError> {
     let other = args.after.as_ref().map(|dir| store::read(dir)).transpose()?;
     let before: Of = (&before, libcs.0.as_deref());
     let after: Of = (other.as_ref().unwrap_or(before.0), libcs.1.as_deref());
-    let compared =
-        comparison::of(before, after, &question).map_err(|e| CliError::Usage(e.to_string()))?;
+    let compared = comparison::of(before, after, &question).map_err(|e| CliError::Usage(e.to_string()))?;
     if args.show.json {
         let text = serde_json::to_string_pretty(&compared);
         say::out(&text.map_err(|e| CliError::Failed(format!("failed to write JSON: {e}")))?);
@@ -42,8 +41,7 @@ pub fn run(args: &CompareArgs) -> Result<u8, CliError> {
 
 /// A libc with its version.
 fn on(manifest: &Manifest, name: &str) -> String {
-    let version =
-        manifest.libcs.iter().find(|libc| libc.name == name).and_then(|libc| libc.version.as_ref());
+    let version = manifest.libcs.iter().find(|libc| libc.name == name).and_then(|libc| libc.version.as_ref());
     version.map_or_else(|| format!("libc {name}"), |version| format!("libc {name} (glibc {version})"))
 }
 
@@ -76,17 +74,22 @@ fn gates(texts: &[String]) -> Result<Vec<Gate>, CliError> {
 
 /// What the gates say of all entries; each that does not let pass is told.
 fn verdict(gates: &[Gate], compared: &Compared) -> u8 {
-    let mut code = exit::DONE;
+    let busy = compared.host.as_ref().is_some_and(|host| host.busy && !host.accepted);
+    let mut code = if busy { exit::UNDECIDED } else { exit::DONE };
     for entry in &compared.entries {
         for gate in gates {
-            let (worst, word) = match gate.check(entry) {
-                Some(Passage::Breached) => (exit::NOT_MET, "breached"),
-                Some(Passage::Undecided) if code == exit::DONE => (exit::UNDECIDED, "undecided"),
-                Some(Passage::Undecided) => (code, "undecided"),
+            let said = match gate.check(entry, compared.host.as_ref()) {
+                Some(Passage::Breached) => {
+                    code = exit::NOT_MET;
+                    format!("breached: {}: {}", label(entry), change(entry))
+                }
+                Some(Passage::Undecided(why)) => {
+                    code = if code == exit::NOT_MET { code } else { exit::UNDECIDED };
+                    format!("undecided ({}): {}: {}", why.words(), label(entry), change(entry))
+                }
                 Some(Passage::Clear) | None => continue,
             };
-            code = worst;
-            say::err(&format!("gate {word}: {}: {}", label(entry), change(entry)));
+            say::err(&format!("gate {said}"));
         }
     }
     code
@@ -110,7 +113,7 @@ fn name(metric: Metric) -> &'static str {
 
 fn change(entry: &Entry) -> String {
     entry.ratio.map_or_else(
-        || "not measured in two rounds on both sides".to_owned(),
+        || format!("not measured in {FEWEST_ROUNDS} rounds on both sides"),
         |ratio| {
             let [estimate, low, high] = [ratio.estimate, ratio.low, ratio.high].map(format_change);
             format!("{estimate} ({low} to {high})")
@@ -148,15 +151,18 @@ fn for_people(compared: &Compared, before: &str, after: &str) -> String {
             entry.resolvable.map_or_else(|| "–".to_owned(), format_share),
         ]);
     }
-    let warnings = compared.warnings.iter().map(|warning| format!("! {warning}\n"));
+    let mut warnings = compared.warnings.iter().map(|warning| format!("! {warning}\n"));
     let changed = compared.changed.iter().map(|change| {
         let [before, after] = [&change.before, &change.after].map(|text| shortened(text));
         format!("changed: {}: {before} before, {after} after\n", change.what)
     });
     let unmatched = compared.unmatched.iter().map(|what| format!("not compared: {what}\n"));
     let head = format!("{after} against {before}, {} confidence\n", format_share(compared.confidence));
-    [head]
-        .into_iter()
+    // A busy host leads.
+    let leads = compared.host.as_ref().is_some_and(|host| host.busy);
+    let lead: Vec<String> = warnings.by_ref().take(usize::from(leads)).collect();
+    lead.into_iter()
+        .chain([head])
         .chain(changed)
         .chain(warnings)
         .chain([format!("{table}\n")])

@@ -43,7 +43,16 @@ pub fn run(args: &DoctorArgs, around: &Surroundings, out: &mut dyn Write) -> any
     let fit = findings.iter().all(|finding| finding.level != Level::Bad);
     if args.json {
         let host = evidence.host.as_ref().ok();
-        serde_json::to_writer_pretty(&mut *out, &Report { format: FORMAT, fit, host, load: judge::Load::of(&evidence.activity), findings: &findings })?;
+        serde_json::to_writer_pretty(
+            &mut *out,
+            &Report {
+                format: FORMAT,
+                fit,
+                host,
+                load: judge::Load::of(&evidence.activity),
+                findings: &findings,
+            },
+        )?;
         writeln!(out)?;
     } else {
         out.write_all(for_people(&findings, fit).as_bytes())?;

@@ -30,7 +30,7 @@ pub struct Entry {
     pub candidate: String,
     /// The figure.
     pub metric: Metric,
-    /// After over before; `null` where either side has fewer than 2 rounds.
+    /// After over before; `null` where either side has fewer than 4 rounds.
     pub ratio: Option<Ratio>,
     /// The word for it.
     pub verdict: Comparison,

@@ -28,7 +28,7 @@ pub fn terminal(decision: &Decision, width: u16, colour: bool) -> String {
     let mut out = String::new();
     let paint = Paint { colour };
     let tone = match decision.verdict {
-        _ if !words::trustworthy(decision) => "31",
+        _ if !words::trustworthy(decision) || decision.host.as_ref().is_some_and(|host| host.busy) => "31",
         Verdict::Chosen | Verdict::KeepBaseline => "32",
         Verdict::NoneFeasible | Verdict::Undecided => "33",
     };
@@ -40,7 +40,7 @@ pub fn terminal(decision: &Decision, width: u16, colour: bool) -> String {
     if !decision.reason.is_empty() {
         let _ = writeln!(out, "{}", wrapped(&decision.reason, width));
     }
-    for warning in &decision.warnings {
+    for warning in words::warnings(decision) {
         let _ = writeln!(out, "{}", paint.bold(&wrapped(&format!("! {warning}"), width), "33"));
     }
     for scenario in &decision.scenarios {

@@ -50,7 +50,8 @@ pub fn activity(tree: &Tree, time: Duration) -> Activity {
     let (after, waited) = (CpuTimes::read(tree, allowed.as_deref()), waited.zip(waited_us(tree)));
     let seconds = began.elapsed().as_secs_f64().max(1e-3);
     let used = before.zip(after).map(|(before, after)| after.since(before));
-    let share = |(before, after): (u64, u64)| (after.saturating_sub(before) as f64 / 1e4 / seconds).min(100.0);
+    let share =
+        |(before, after): (u64, u64)| (after.saturating_sub(before) as f64 / 1e4 / seconds).min(100.0);
     Activity {
         cpus: used.map(|used| used.cpus),
         busy_cpus: used.map(|used| used.busy_s() / seconds),
@@ -73,9 +74,11 @@ type Processes = BTreeMap<(i32, u64), (String, u64)>;
 fn processes(tree: &Tree) -> Processes {
     let own = rustix::process::getpid().as_raw_pid();
     let entries = std::fs::read_dir(tree.root.join("proc"));
-    let pids = entries.into_iter().flatten().flatten().filter_map(|entry| {
-        entry.file_name().to_str()?.parse::<i32>().ok().filter(|pid| *pid != own)
-    });
+    let pids = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok().filter(|pid| *pid != own));
     let stat = |pid: i32| {
         let text = tree.text(&format!("proc/{pid}/stat"))?;
         // The name is in parentheses, and may hold any.
@@ -132,7 +135,8 @@ mod tests {
         let ticks = rustix::param::clock_ticks_per_second();
         let before = of(&[(1, 0, 500), (2, 0, 100), (3, 0, 7)]);
         // Process 3 ended, and another got its number.
-        let after = of(&[(1, 0, 500 + ticks), (2, 0, 100), (3, 9, 2 * ticks), (4, 9, ticks / 4), (5, 9, ticks / 2)]);
+        let after =
+            of(&[(1, 0, 500 + ticks), (2, 0, 100), (3, 9, 2 * ticks), (4, 9, ticks / 4), (5, 9, ticks / 2)]);
         let seen = users(&before, &after, 1.0);
         let told: Vec<(i32, f64)> = seen.iter().map(|user| (user.pid, user.cpus)).collect();
         assert_eq!(told, [(3, 2.0), (1, 1.0), (5, 0.5)]);
