@@ -190,7 +190,12 @@ fn trial(
         memory_group: None,
         pretended_cpus: None,
         effect: Effect { verified: true, how: "arenas counted".into() },
-        noise: Disturbance { psi_cpu_some_pct: Some(12.0), steal_s: Some(0.0), foreign_cpu_s: Some(0.1) },
+        noise: Disturbance {
+            psi_cpu_some_pct: Some(12.0),
+            steal_s: Some(0.0),
+            foreign_cpu_s: Some(0.1),
+            cpus: Some(2),
+        },
         started_at: "2026-11-22T10:00:00Z".into(),
         elapsed_s: 3.2,
     }
