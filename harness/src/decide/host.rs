@@ -67,7 +67,7 @@ impl Tally {
             format!("{} {mean} of the time in {count} {trials}", cause.words())
         };
         let clauses: Vec<String> = self.disturbed.iter().map(clause).collect();
-        (!clauses.is_empty()).then(|| format!("{} of {} in all", clauses.join(", "), self.known))
+        (!clauses.is_empty()).then(|| clauses.join(", "))
     }
 }
 
@@ -169,13 +169,13 @@ pub fn lead(state: &HostState) -> Option<String> {
     } else {
         format!(
             "Undecided: {seen}. Load changes what is true, so nothing is called better, worse or chosen. Measure again once \
-             `arenalab doctor` calls this host fit, or take the words with --accept-busy-host."
+             arenalab doctor calls this host fit, or take the words with --accept-busy-host."
         )
     })
 }
 
 /// The reason of a verdict that is not given.
-const REFUSED: &str = "no verdict is given of a busy host";
+const REFUSED: &str = "No verdict is given of a busy host.";
 
 /// Tells a decision how the host was; of a busy one, unless that was accepted, all words are taken back.
 pub fn weigh(decision: &mut Decision, state: &HostState) {

@@ -188,9 +188,7 @@ fn facts(decision: &Decision) -> Vec<Fact> {
     facts.push(confidence.exactly("/confidence", lone(decision.confidence)));
     facts.push(fact("Baseline against itself", twin(decision, decision.twin.as_ref())));
     if let Some(state) = words::host_state(decision) {
-        let exact =
-            decision.host.as_ref().and_then(|host| host.disturbed_share).map_or_else(Cell::default, lone);
-        facts.push(fact("Host", state).exactly("/host/disturbed_share", exact));
+        facts.push(fact("Host", state));
     }
     let trials = fact("Trials", decision.trials_run.to_string());
     facts.push(trials.exactly("/trials_run", lone(decision.trials_run as f64)));

@@ -43,6 +43,10 @@ pub fn terminal(decision: &Decision, width: u16, colour: bool) -> String {
     for warning in words::warnings(decision) {
         let _ = writeln!(out, "{}", paint.bold(&wrapped(&format!("! {warning}"), width), "33"));
     }
+    let disturbed = decision.host.as_ref().filter(|host| !host.busy && host.disturbed_share > Some(0.0));
+    if let Some(state) = disturbed.and_then(|_| words::host_state(decision)) {
+        let _ = writeln!(out, "{}", wrapped(&format!("Host: {state}"), width));
+    }
     for scenario in &decision.scenarios {
         let _ = writeln!(out, "\n{}", scenario_table(decision, scenario, width, colour));
     }

@@ -36,10 +36,7 @@ fn all_trials_are_judged_and_a_quarter_is_borne() {
     assert_eq!(lead(&some), None);
     let busy = judged(&campaign(20, 6));
     assert!(busy.busy);
-    assert_eq!(
-        busy.why.as_deref(),
-        Some("other work used the CPUs 59.5 % of the time in 6 trials of 20 in all")
-    );
+    assert_eq!(busy.why.as_deref(), Some("other work used the CPUs 59.5 % of the time in 6 trials"));
     assert!(lead(&busy).unwrap().starts_with("Undecided: the host was busy: 30.0 % of the counted trials"));
 }
 

@@ -72,7 +72,9 @@ pub(super) fn load(activity: &Activity) -> Finding {
     if !beyond(WORTH) {
         return ok("load", found);
     }
-    if !activity.users.is_empty() {
+    if activity.users.is_empty() {
+        found = format!("{found}; what takes the CPU cannot be seen from here");
+    } else {
         let of = |user: &crate::trial::host::User| {
             format!("{} (pid {}) {:.2}", user.command.escape_debug(), user.pid, user.cpus)
         };
