@@ -6,8 +6,9 @@ use super::store::Campaign;
 use super::{mechanism, plateau, search};
 use crate::decide::choose::choose;
 use crate::decide::from_trials::from_trials;
+use crate::decide::host;
 use crate::decide::question::Question;
-use crate::format::decision::{Decision, Ratio, ScenarioDecision, Verdict};
+use crate::format::decision::{Decision, HostState, Ratio, ScenarioDecision, Verdict};
 use crate::format::manifest::Manifest;
 use crate::format::trial::{Status, TrialRecord};
 use crate::plan::{Candidate, apply, pretend};
@@ -24,6 +25,7 @@ pub fn question_of(manifest: &Manifest) -> Question {
         constraints: manifest.constraints,
         confidence: manifest.confidence,
         seed: manifest.seed,
+        accept_busy_host: manifest.accept_busy_host,
         ..standard
     }
 }
@@ -41,6 +43,7 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
             decision
         }
     };
+    host::weigh(&mut decision, &host_state(campaign, question, None));
     let ran = campaign.trials.iter().filter(|trial| trial.status != Status::Interrupted);
     decision.trials_run = ran.count() as u64;
     for scenario in &mut decision.scenarios {
@@ -60,6 +63,12 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
     let pretended = campaign.manifest.pretended_cpus.as_ref();
     decision.warnings.extend(pretended.map(|pretended| pretend::note(pretended.cpus)));
     decision
+}
+
+/// How disturbed the host was over a campaign, or over its trials on one C library.
+pub fn host_state(campaign: &Campaign, question: &Question, libc: Option<&str>) -> HostState {
+    let cpus = campaign.manifest.host.cpus_online;
+    host::judge(&campaign.trials, cpus, libc, question.accept_busy_host)
 }
 
 /// That rounds were run again, and how many.

@@ -89,6 +89,7 @@ pub fn manifest(made_from: Ingredients) -> Manifest {
         scenarios: plan.scenarios(),
         candidates: classes.into_iter().map(entry).collect(),
         baseline: baseline.to_string(),
+        accept_busy_host: plan.choose.accept_busy_host,
         pretended_cpus,
     }
 }

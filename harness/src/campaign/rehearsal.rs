@@ -4,6 +4,7 @@
 use super::store::Campaign;
 use super::{decision, mechanism, plateau};
 use crate::decide::from_trials::from_trials;
+use crate::decide::host;
 use crate::decide::question::Question;
 use crate::decide::rehearse::rehearse;
 use crate::format::manifest::{Libc, Manifest};
@@ -18,6 +19,8 @@ use crate::plan::{Candidate, apply};
 pub fn of(campaign: &Campaign, question: &Question) -> Rehearsal {
     let manifest = &campaign.manifest;
     let mut rehearsal = rehearse(&from_trials(&campaign.trials, manifest), manifest, question);
+    let state = decision::host_state(campaign, question, None);
+    host::weigh_rehearsal(&mut rehearsal, &state);
     for (step, libcs) in rehearsal.steps.iter_mut().zip(manifest.libcs.windows(2)) {
         step.expected = expected(manifest, &libcs[0], &libcs[1]);
         if let Some(offer) = &mut step.setting {
@@ -29,7 +32,7 @@ pub fn of(campaign: &Campaign, question: &Question) -> Rehearsal {
             scenario.mechanism = seen(&campaign.trials, scenario, &names, &manifest.baseline);
         }
     }
-    rehearsal.warnings = warnings(campaign, question, &rehearsal.steps);
+    rehearsal.warnings.extend(warnings(campaign, question, &rehearsal.steps));
     rehearsal
 }
 

@@ -111,6 +111,7 @@ impl<'a> Ground<'a> {
             eliminated: settled.eliminated,
             trials_run: trials(seen),
             apply: None,
+            host: None,
             warnings: warnings(seen, question, &self.panels, &scenarios),
             scenarios,
         }

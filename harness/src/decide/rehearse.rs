@@ -39,6 +39,7 @@ pub fn rehearse(seen: &Observations, manifest: &Manifest, question: &Question) -
         libcs: manifest.libcs.clone(),
         steps,
         warnings: Vec::new(),
+        host: None,
     }
 }
 

@@ -212,6 +212,24 @@ pub struct Apply {
     pub note: Option<String>,
 }
 
+/// How disturbed the host was over the trials that count: finished ones, of a round that was run again its last run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HostState {
+    /// Share of these trials that other work, the hypervisor or waiting for a CPU disturbed; `null` where no trial
+    /// tells.
+    pub disturbed_share: Option<f64>,
+    /// What disturbed them, in words; `null` where nothing did.
+    pub why: Option<String>,
+    /// Trials that tell.
+    pub trials: u64,
+    /// The largest share that carries a verdict.
+    pub allowed_share: f64,
+    /// Whether the share, of all or of one scenario, is larger: nothing is then called better, worse or chosen.
+    pub busy: bool,
+    /// Whether words are given all the same (`--accept-busy-host`).
+    pub accepted: bool,
+}
+
 /// The decision on a campaign.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Decision {
@@ -253,4 +271,7 @@ pub struct Decision {
     pub scenarios: Vec<ScenarioDecision>,
     /// What a reader must know before believing any of this; the most serious first.
     pub warnings: Vec<String>,
+    /// How disturbed the host was; `null` in a decision that was made before this was told.
+    #[serde(default)]
+    pub host: Option<HostState>,
 }

@@ -51,6 +51,9 @@ pub struct Manifest {
     pub candidates: Vec<CandidateEntry>,
     /// The candidate that the others are compared with. It is also the twin.
     pub baseline: String,
+    /// Whether words are given of a busy host as well (`--accept-busy-host`); absent where not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accept_busy_host: bool,
     /// The host that is pretended; absent where none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pretended_cpus: Option<PretendedCpus>,

@@ -271,6 +271,10 @@ pub struct Rss {
     /// of the first and the last tenth, when threads may begin and end one by one. `null` with fewer than 10 of them.
     #[serde(default)]
     pub slope: Option<f64>,
+    /// The same over the last half of the steady phase, its last tenth left out: whether RSS still rises there. `null`
+    /// with fewer than 10 samples, and in older records.
+    #[serde(default)]
+    pub slope_end: Option<f64>,
     /// Seconds that the exact readings took, during which the workload stood still.
     pub reading_s: f64,
     /// Where each figure comes from, in words.
@@ -398,6 +402,10 @@ pub struct Noise {
     pub psi_cpu_some_pct: Option<f64>,
     /// CPU seconds that the hypervisor took away.
     pub steal_s: Option<f64>,
-    /// CPU seconds used on this host by anything but the trial.
+    /// CPU seconds used by anything but the trial, on the CPUs that it may use.
     pub foreign_cpu_s: Option<f64>,
+    /// CPUs that `steal_s` and `foreign_cpu_s` are of: those that arenalab may use. `null` in older records, which are of
+    /// all CPUs of the host.
+    #[serde(default)]
+    pub cpus: Option<u32>,
 }

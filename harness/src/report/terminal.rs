@@ -28,7 +28,7 @@ pub fn terminal(decision: &Decision, width: u16, colour: bool) -> String {
     let mut out = String::new();
     let paint = Paint { colour };
     let tone = match decision.verdict {
-        _ if !words::trustworthy(decision) => "31",
+        _ if !words::trustworthy(decision) || decision.host.as_ref().is_some_and(|host| host.busy) => "31",
         Verdict::Chosen | Verdict::KeepBaseline => "32",
         Verdict::NoneFeasible | Verdict::Undecided => "33",
     };
@@ -40,8 +40,12 @@ pub fn terminal(decision: &Decision, width: u16, colour: bool) -> String {
     if !decision.reason.is_empty() {
         let _ = writeln!(out, "{}", wrapped(&decision.reason, width));
     }
-    for warning in &decision.warnings {
+    for warning in words::warnings(decision) {
         let _ = writeln!(out, "{}", paint.bold(&wrapped(&format!("! {warning}"), width), "33"));
+    }
+    let disturbed = decision.host.as_ref().filter(|host| !host.busy && host.disturbed_share > Some(0.0));
+    if let Some(state) = disturbed.and_then(|_| words::host_state(decision)) {
+        let _ = writeln!(out, "{}", wrapped(&format!("Host: {state}"), width));
     }
     for scenario in &decision.scenarios {
         let _ = writeln!(out, "\n{}", scenario_table(decision, scenario, width, colour));

@@ -1,6 +1,7 @@
 //! Figures and verdicts as words, the same on the terminal, in Markdown, in HTML and in charts. Every
 //! number that states a decision is put into words here and nowhere else.
 
+use crate::decide::host;
 use crate::format::decision::{
     Comparison, Constraints, Decision, Feasible, Level, Objective, Ratio, ScenarioDecision, Verdict,
 };
@@ -294,16 +295,58 @@ fn distrust(decision: &Decision) -> Option<String> {
     ))
 }
 
-/// The headline, and what follows it at once: the verdict; but where the twin is not to be trusted, that,
-/// and then the verdict as what it would have been.
+/// What leads where the host was busy.
+fn busy(decision: &Decision) -> Option<String> {
+    decision.host.as_ref().and_then(host::lead).map(|lead| clean(&lead))
+}
+
+/// The headline, and what follows it at once: the verdict; but where the host was busy, or the twin is not to be
+/// trusted, that, and then the verdict as what it would have been.
 pub fn headline(decision: &Decision) -> (String, Option<String>) {
     let verdict = verdict_sentence(decision);
-    match distrust(decision) {
-        Some(distrust) => {
+    let accepted = decision.host.as_ref().is_some_and(|host| host.accepted);
+    match (busy(decision), distrust(decision)) {
+        // The lead is the verdict itself.
+        (Some(busy), distrust) if !accepted => (busy, distrust),
+        (Some(busy), Some(distrust)) => {
+            (busy, Some(format!("{distrust} Were the twin to agree, the verdict would be: {verdict}")))
+        }
+        (Some(busy), None) => (busy, Some(format!("As measured on the busy host: {verdict}"))),
+        (None, Some(distrust)) => {
             (distrust, Some(format!("Were the twin to agree, the verdict would be: {verdict}")))
         }
-        None => (verdict, None),
+        (None, None) => (verdict, None),
     }
+}
+
+/// The warnings that the headline does not say already.
+pub fn warnings(decision: &Decision) -> Vec<String> {
+    let said = busy(decision);
+    decision
+        .warnings
+        .iter()
+        .map(|warning| clean(warning))
+        .filter(|warning| said.as_ref() != Some(warning))
+        .collect()
+}
+
+/// When the lines of a choice are to be applied.
+pub fn when_to_apply(decision: &Decision) -> &'static str {
+    if busy(decision).is_some() {
+        "To apply it, once a host at rest agrees"
+    } else if trustworthy(decision) {
+        "To apply it"
+    } else {
+        "To apply it, once the twin agrees"
+    }
+}
+
+/// How the host was, in a few words; `None` where that is not known.
+pub fn host_state(decision: &Decision) -> Option<String> {
+    let host = decision.host.as_ref()?;
+    let disturbed = share(host.disturbed_share?);
+    let why = host.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+    Some(clean(&format!("{disturbed} of {} trials disturbed{why}", host.trials)))
 }
 
 /// What is shipped: the environment where there is one, else the candidate.

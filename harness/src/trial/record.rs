@@ -153,11 +153,6 @@ fn switches(from: &Border, to: &Border) -> Switches {
     }
 }
 
-/// The share of the steady phase, at either end, that a slope is not taken from. At its end threads may finish one by one:
-/// those that go on free what others allocated into arenas that nobody uses any more, and RSS rises. So it does at the
-/// end of the warm-up, and falls again when all work anew.
-const ENDS: f64 = 0.1;
-
 /// From when to when the steady phase lasted, in seconds since the start.
 fn steady_span(story: &Story) -> Option<(f64, f64)> {
     let to = story.borders.iter().find(|(_, border)| border.phase == Phase::Steady)?.0;
@@ -198,9 +193,10 @@ fn rss(story: &Story, ending: &Ending) -> Option<Rss> {
         bounds: None,
         samples: within as u32,
         slope: {
-            let end = (to - from) * ENDS;
+            let end = (to - from) * sampler::ENDS;
             sampler::slope(&story.samples, from + end, to - end, |s| s.rss)
         },
+        slope_end: sampler::slope_end(&story.samples, from, to, |s| s.rss),
         reading_s: end.took_s + story.drained.map_or(0.0, |d| d.took_s),
         source: format!(
             "peak from {peak_source} and all readings, mean from {mean_source}, end and drained from {exactness}{beyond}"

@@ -159,6 +159,17 @@ pub fn slope(samples: &[Sample], from_s: f64, to_s: f64, figure: impl Fn(&Sample
     (spread > 0.0).then(|| together / spread)
 }
 
+/// The share of the steady phase, at either end, that a slope is not taken from. At its end threads may finish one by one:
+/// those that go on free what others allocated into arenas that nobody uses any more, and RSS rises. So it does at the
+/// end of the warm-up, and falls again when all work anew.
+pub(super) const ENDS: f64 = 0.1;
+
+/// The slope over the last half of a phase, its last tenth left out: whether the figure still rises there.
+pub fn slope_end(samples: &[Sample], from_s: f64, to_s: f64, figure: impl Fn(&Sample) -> u64) -> Option<f64> {
+    let took = to_s - from_s;
+    slope(samples, from_s + took / 2.0, to_s - took * ENDS, figure)
+}
+
 /// At most `points` samples, evenly picked, the largest RSS among them.
 pub fn thinned(samples: &[Sample], points: usize) -> Vec<Sample> {
     let group = samples.len().div_ceil(points.max(1)).max(1);
@@ -190,6 +201,14 @@ mod tests {
         assert!(slope(&level, 0.0, 100.0, |s| s.rss).unwrap().abs() < 0.01);
         let at_once: Vec<Sample> = (0..20).map(|i| sample(1.0, i)).collect();
         assert_eq!(slope(&at_once, 0.0, 2.0, |s| s.rss), None);
+    }
+
+    #[test]
+    fn a_rise_at_the_begin_is_none_at_the_end() {
+        let rss = |i: u64| if i < 40 { 100 * i } else { 4000 };
+        let soon_level: Vec<Sample> = (0..100).map(|i| sample(f64::from(i) / 100.0, rss(i as u64))).collect();
+        assert!(slope(&soon_level, 0.1, 0.9, |s| s.rss).unwrap() > 1000.0);
+        assert!(slope_end(&soon_level, 0.0, 1.0, |s| s.rss).unwrap().abs() < 1e-6);
     }
 
     #[test]

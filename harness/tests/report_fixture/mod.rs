@@ -179,6 +179,7 @@ fn trial(
             bounds: None,
             samples: 400,
             slope: Some(0.0),
+            slope_end: None,
             reading_s: 0.002,
             source: "statm, smaps_rollup".into(),
         }),
@@ -191,7 +192,12 @@ fn trial(
         memory_group: None,
         pretended_cpus: None,
         effect: Effect { verified: true, how: "arenas counted".into() },
-        noise: Disturbance { psi_cpu_some_pct: Some(12.0), steal_s: Some(0.0), foreign_cpu_s: Some(0.1) },
+        noise: Disturbance {
+            psi_cpu_some_pct: Some(12.0),
+            steal_s: Some(0.0),
+            foreign_cpu_s: Some(0.1),
+            cpus: Some(2),
+        },
         started_at: "2026-11-22T10:00:00Z".into(),
         elapsed_s: 3.2,
     }
@@ -369,6 +375,7 @@ fn decision(scenarios: Vec<ScenarioDecision>, trials_run: u64) -> Decision {
         }),
         scenarios,
         warnings: vec![],
+        host: None,
     }
 }
 
@@ -385,6 +392,7 @@ fn manifest(shape: &Shape) -> Manifest {
     });
     Manifest {
         tolerance: Some(0.02),
+        accept_busy_host: false,
         time_budget_s: None,
         format: FORMAT,
         arenalab: "0.1.0".into(),

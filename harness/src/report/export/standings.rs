@@ -94,6 +94,19 @@ pub const COLUMNS: &[Cell] = &[
     (column("feasible", "whether the constraints hold: yes, no, undecided"), |_, _, c| {
         feasible(c.feasible).into()
     }),
+    (
+        column(
+            "host_disturbed_share",
+            "share of the campaign's trials that other work disturbed, a fraction",
+        ),
+        |i, _, _| i.decision.host.as_ref().and_then(|host| host.disturbed_share).into(),
+    ),
+    (column("host_busy", "whether that is more than carries a verdict"), |i, _, _| {
+        i.decision.host.as_ref().map(|host| host.busy).into()
+    }),
+    (column("host_why", "what disturbed them"), |i, _, _| {
+        i.decision.host.as_ref().and_then(|host| host.why.as_ref()).into()
+    }),
     (column("on_front", "whether no other candidate is better in both figures"), |_, _, c| c.on_front.into()),
 ];
 

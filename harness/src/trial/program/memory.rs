@@ -54,6 +54,7 @@ pub fn rss(story: &Story) -> Option<Rss> {
         bounds: Some(bounds).filter(|_| !is_exact),
         samples: within as u32,
         slope: sampler::slope(&samples, from, to, |sample| sample.rss),
+        slope_end: sampler::slope_end(&samples, from, to, |sample| sample.rss),
         reading_s: seen.looking_s,
         source: source(story, within),
     })
