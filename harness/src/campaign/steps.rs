@@ -46,7 +46,7 @@ mod tests {
         let round = |arms: &[usize], eliminated: Vec<Eliminated>| {
             strategy::Step::Round(RoundRequest { arms: arms.to_vec(), phase: "sieve".to_owned(), eliminated })
         };
-        let out = Eliminated { candidate: "jemalloc".to_owned(), why: "slow".to_owned(), bound: Some(0.5) };
+        let out = Eliminated { candidate: "jemalloc".to_owned(), why: "slow".to_owned(), bound: Some(0.5), by: None };
         let mut steps = Steps::default();
         let first = steps.line(0, &round(&[0, 1, 2, 3], Vec::new()), &arms).unwrap();
         assert_eq!(first.candidates, ["glibc", "jemalloc", "mimalloc"]);

@@ -114,7 +114,7 @@ fn name(metric: Metric) -> &'static str {
 
 fn change(entry: &Entry) -> String {
     entry.ratio.map_or_else(
-        || "not measured in two rounds on both sides".to_owned(),
+        || "fewer than four rounds on a side: too few for an interval".to_owned(),
         |ratio| {
             let [estimate, low, high] = [ratio.estimate, ratio.low, ratio.high].map(format_change);
             format!("{estimate} ({low} to {high})")

@@ -21,7 +21,7 @@ use super::front::front;
 use super::logs::Logs;
 use super::observations::Observations;
 use super::question::Question;
-use super::settle::{Settled, View, settle};
+use super::settle::{Settled, View, is_tested, settle};
 use super::standings::{Panel, candidates, examine, standings};
 use super::twin::{ratio, worst};
 use super::words;
@@ -100,6 +100,8 @@ impl<'a> Ground<'a> {
             constraints: question.constraints,
             confidence: 1.0 - question.alpha(),
             host_memory: question.host_memory,
+            tested: Some(is_tested(settled.verdict, &settled.eliminated)),
+            next: None,
             verdict: settled.verdict,
             choice: settled.choice.map(name),
             reason: settled.reason,
@@ -184,7 +186,7 @@ fn warnings(
     }
     for panel in panels.iter().filter(|panel| panel.twin.is_none()) {
         warnings.push(format!(
-            "{}: no twin of the baseline in two rounds or more, so nothing vouches for this host",
+            "{}: no twin of the baseline in four rounds or more, so nothing vouches for this host",
             panel.label
         ));
     }

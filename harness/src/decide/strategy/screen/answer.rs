@@ -11,7 +11,7 @@ use crate::decide::settle::{Settled, nothing};
 use crate::decide::standings::Panel;
 use crate::decide::twin;
 use crate::decide::words;
-use crate::format::decision::{Decision, Eliminated, Feasible, Twin, Unsettled, Verdict};
+use crate::format::decision::{Decision, Eliminated, Feasible, OutBy, Twin, Unsettled, Verdict};
 use crate::statistics::Interval;
 use crate::statistics::estimator::Estimator;
 
@@ -116,6 +116,7 @@ fn settle(seen: &Observations, question: &Question, course: &Course, ground: &Gr
                 candidate: seen.arms[*arm].name.clone(),
                 why: format!("RSS {}: another that was confirmed takes less", words::change(rss)),
                 bound: Some(rss.low.exp()),
+                by: Some(OutBy::Beaten),
             }),
         }
     }
