@@ -30,7 +30,8 @@ pub fn question_of(manifest: &Manifest) -> Question {
 
 /// Decides on a campaign, finished or not.
 pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
-    let observations = from_trials(&campaign.trials, &campaign.manifest);
+    let mut observations = from_trials(&campaign.trials, &campaign.manifest);
+    observations.out_of_time = campaign.steps.last().is_some_and(|step| step.out_of_time);
     // A search that looked at its data while it collected them pays for its looks. Where the strategy is
     // not known, the data are taken as those of a full grid, and that is said.
     let mut decision = match search::strategy(&campaign.manifest, question) {

@@ -1,5 +1,6 @@
 //! Schedule, journal and resume; drives trials for a strategy.
 
+mod budget;
 pub mod decision;
 #[cfg(test)]
 mod fixture;

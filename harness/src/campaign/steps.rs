@@ -15,7 +15,7 @@ impl Steps {
     /// baseline's twin last.
     pub fn line(&mut self, round: u32, step: &strategy::Step, arms: &[String]) -> Option<Step> {
         let line =
-            |phase, candidates, eliminated, stopped| Step { round, phase, candidates, eliminated, stopped };
+            |phase, candidates, eliminated, stopped| Step { round, phase, candidates, eliminated, stopped, out_of_time: false };
         match step {
             strategy::Step::Stop { why, eliminated } => {
                 Some(line(None, Vec::new(), eliminated.clone(), Some(why.clone())))

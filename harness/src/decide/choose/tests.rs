@@ -27,6 +27,7 @@ fn campaign(truths: &[Truth], rounds: u32, noise: f64) -> Observations {
     Observations {
         arms: truths.iter().map(|t| arm(t.0)).chain([arm("glibc")]).collect(),
         baseline: 0,
+        out_of_time: false,
         twin: Some(truths.len()),
         scenarios: vec![ScenarioData {
             workload: "larson".into(),

@@ -45,7 +45,7 @@ const TODAY: Truth = &[(1.0, 1.0), (0.9, 0.8), (1.1, 0.9)];
 
 fn seen(scenarios: Vec<ScenarioData>) -> Observations {
     let arms = NAMES.iter().map(|name| Arm { name: (*name).to_owned(), rung: None }).collect();
-    Observations { arms, baseline: 0, twin: Some(3), scenarios }
+    Observations { arms, baseline: 0, twin: Some(3), scenarios, out_of_time: false }
 }
 
 fn steps(scenarios: Vec<ScenarioData>, libcs: &[&str]) -> Vec<Step> {

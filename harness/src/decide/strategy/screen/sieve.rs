@@ -64,7 +64,7 @@ pub(super) fn walk(seen: &Observations, question: &Question, effort: &Effort) ->
             }
             None => true,
         });
-        if boundary < full_rounds.min(effort.most_rounds as usize) {
+        if boundary < full_rounds.min(effort.at(boundary).0) {
             boundary += 1;
             continue;
         }
