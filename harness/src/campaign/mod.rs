@@ -1,6 +1,7 @@
 //! Schedule, journal and resume; drives trials for a strategy.
 
 mod budget;
+mod next;
 pub mod decision;
 #[cfg(test)]
 mod fixture;

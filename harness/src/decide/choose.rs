@@ -156,7 +156,8 @@ fn on_front(
     question: &Question,
     estimator: &mut Estimator,
 ) -> Vec<usize> {
-    let finished = |arm: &usize| panels.iter().all(|panel| panel.finished(*arm));
+    // Of too few rounds nothing is shown, so nothing could be off the front.
+    let finished = |arm: &usize| panels.iter().all(|panel| panel.finished(*arm) && panel.has_enough(*arm));
     let arms: Vec<usize> = candidates(seen).into_iter().filter(finished).collect();
     front(logs, &arms, question.alpha(), question.margin(), estimator)
 }

@@ -122,7 +122,8 @@ impl View<'_> {
         }
         let (why, rounds) = self.open_question(check, gap.as_ref());
         let minutes_needed = rounds.map(|rounds| minutes(self.seen, contender.arm, rounds));
-        Fate::Open(Unsettled { candidate, why, minutes_needed })
+        let rounds_needed = rounds.and_then(whole);
+        Fate::Open(Unsettled { candidate, why, minutes_needed, rounds_needed })
     }
 
     fn open_question(&self, check: &Check, gap: Option<&Bounds>) -> (String, Option<f64>) {
@@ -137,6 +138,11 @@ impl View<'_> {
         let why = format!("{objective} {} against the choice or the baseline", words::change(&gap.claim));
         (why, further_rounds(&gap.summary, distance, self.tails.claim))
     }
+}
+
+/// Rounds as a number, where anyone would run as many.
+pub(super) fn whole(rounds: f64) -> Option<u32> {
+    (0.0..1e6).contains(&rounds).then_some(rounds.ceil() as u32)
 }
 
 /// A candidate that breaks a constraint: by a test where there is a bound, else since it did not finish.
@@ -222,7 +228,7 @@ fn distrusted(view: &View, contenders: &[Contender]) -> Settled {
             eliminated.push(broken(candidate, check));
         } else {
             let why = "the baseline differs from its own twin, so differences here are not the candidate's";
-            undecided.push(Unsettled { candidate, why: why.to_owned(), minutes_needed: None });
+            undecided.push(Unsettled { candidate, why: why.to_owned(), minutes_needed: None, rounds_needed: None });
         }
     }
     Settled { undecided, eliminated, ..nothing(words::DISTRUST) }
@@ -264,16 +270,7 @@ fn reason(
 }
 
 fn open_reason(undecided: &[Unsettled]) -> String {
-    let needed = undecided.iter().filter_map(|open| open.minutes_needed).fold(0.0f64, f64::max);
     let open = undecided.len();
     let plural = if open == 1 { "candidate is" } else { "candidates are" };
-    let more = if needed > 0.0 {
-        format!(
-            "; about {} more would probably settle the slowest of them",
-            crate::units::format_seconds(needed * 60.0)
-        )
-    } else {
-        String::new()
-    };
-    format!("{open} {plural} not settled by these data{more}")
+    format!("{open} {plural} not settled by these data")
 }

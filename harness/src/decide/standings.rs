@@ -63,6 +63,12 @@ impl Panel {
         self.twin.is_none_or(|twin| twin.trustworthy)
     }
 
+    /// Whether an arm has rounds enough for a word.
+    pub(super) fn has_enough(&self, arm: usize) -> bool {
+        let enough = |examined: &Examined| examined.rounds as usize >= FEWEST_VALUES;
+        self.arms.iter().any(|examined| examined.arm == arm && enough(examined))
+    }
+
     /// Whether an arm finished every trial that it was in.
     pub(super) fn finished(&self, arm: usize) -> bool {
         self.arms.iter().any(|examined| examined.arm == arm && examined.unfinished.is_empty())

@@ -239,6 +239,9 @@ pub struct Unsettled {
     pub why: String,
     /// Minutes of further measuring that would probably settle it; `null` where none would.
     pub minutes_needed: Option<f64>,
+    /// The same as further rounds; `null` where that is not known, as below five rounds.
+    #[serde(default)]
+    pub rounds_needed: Option<u32>,
 }
 
 /// A candidate that is out.

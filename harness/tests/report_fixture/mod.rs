@@ -351,6 +351,7 @@ fn decision(scenarios: Vec<ScenarioDecision>, trials_run: u64) -> Decision {
         twin: Some(good_twin()),
         front: first.front.clone(),
         undecided: vec![Unsettled {
+            rounds_needed: None,
             candidate: "glibc:arena_max=3".into(),
             why: "its throughput may be above or below the floor".into(),
             minutes_needed: Some(12.0),

@@ -213,7 +213,7 @@ fn one_round_settles_nothing() {
     let decision = ask(&campaign(&[BASE, ("a", 0.99, 0.7, 1.0)], 1, 0.01));
     assert_eq!(decision.verdict, Verdict::Undecided);
     assert_eq!(decision.scenarios[0].standings[1].feasible, Feasible::Undecided);
-    assert!(decision.undecided[0].why.contains("two rounds"));
+    assert!(decision.undecided[0].why.contains("four rounds"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::decide::feasibility::Tails;
 use crate::decide::logs::{Logs, minutes};
 use crate::decide::observations::{Observations, ScenarioData};
 use crate::decide::question::Question;
-use crate::decide::settle::{Settled, broken, is_tested, nothing};
+use crate::decide::settle::{Settled, broken, is_tested, nothing, whole};
 use crate::decide::standings::Panel;
 use crate::decide::twin;
 use crate::decide::words;
@@ -138,6 +138,7 @@ fn open(seen: &Observations, arm: usize, why: String, rounds: Option<f64>) -> Un
         candidate: seen.arms[arm].name.clone(),
         why,
         minutes_needed: rounds.map(|rounds| minutes(seen, arm, rounds)),
+        rounds_needed: rounds.and_then(whole),
     }
 }
 

@@ -117,7 +117,13 @@ impl Strategy for ScreenAndConfirm {
         let sieved = self.sieved(seen);
         let why = self.effort.exhausted(seen);
         match &sieved.plan {
-            Some(plan) => answer::decide(seen, question, &sieved.out, &self.course(seen, plan), why),
+            Some(plan) => {
+                let course = self.course(seen, plan);
+                let ended = course.confirmed.stop.is_some();
+                let gave_up = || self.to_exclude(seen, &course).err().flatten().filter(|_| ended);
+                let why = why.or_else(gave_up);
+                answer::decide(seen, question, &sieved.out, &course, why)
+            }
             None => answer::unfinished(seen, question, why),
         }
     }
