@@ -262,6 +262,7 @@ fn scenario(workload: &str, threads: u32, shape: &Shape) -> ScenarioDecision {
             let (rss, rate) = truth(candidate, threads);
             let (rss_ratio, rate_ratio) = (ratio(rss / base.0, 0.015), ratio(rate / base.1, 0.022));
             Standing {
+                estimates: None,
                 per_gib: None,
                 instances: None,
                 candidate: candidate.clone(),
@@ -340,6 +341,8 @@ fn decision(scenarios: Vec<ScenarioDecision>, trials_run: u64) -> Decision {
     let choice = of_choice.candidate.clone();
     let (rss_ratio, throughput_ratio) = (of_choice.rss_ratio, of_choice.throughput_ratio);
     Decision {
+        tested: Some(true),
+        next: None,
         host_memory: None,
         format: FORMAT,
         baseline: first.standings[0].candidate.clone(),
@@ -356,11 +359,13 @@ fn decision(scenarios: Vec<ScenarioDecision>, trials_run: u64) -> Decision {
         twin: Some(good_twin()),
         front: first.front.clone(),
         undecided: vec![Unsettled {
+            rounds_needed: None,
             candidate: "glibc:arena_max=3".into(),
             why: "its throughput may be above or below the floor".into(),
             minutes_needed: Some(12.0),
         }],
         eliminated: vec![Eliminated {
+            by: None,
             candidate: "glibc:arena_max=1".into(),
             why: "throughput is below the floor".into(),
             bound: Some(0.61),
@@ -391,6 +396,7 @@ fn manifest(shape: &Shape) -> Manifest {
         why: "16 threads never make more than 17 arenas".into(),
     });
     Manifest {
+        extended: Vec::new(),
         tolerance: Some(0.02),
         accept_busy_host: false,
         time_budget_s: None,
