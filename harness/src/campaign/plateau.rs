@@ -184,7 +184,7 @@ mod tests {
             let rss = trial.rss.clone().map(|rss| Rss { slope_end, ..rss });
             TrialRecord { rss, ..trial }
         };
-        rounds("glibc", [250.0, 260.0, 255.0]).map(with_end).to_vec()
+        rounds("glibc", [250.0, 260.0, 255.0, 252.0]).map(with_end).to_vec()
     }
 
     #[test]
