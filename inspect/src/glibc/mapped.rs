@@ -42,16 +42,24 @@ impl Malloc {
             reads: 0,
             found: Vec::new(),
         };
-        let heaps: Vec<(u64, u64)> =
+        let mut heaps: Vec<(u64, u64)> =
             walk.arenas.iter().flat_map(|arena| &arena.heaps).map(|heap| (heap.start, heap.end())).collect();
-        let in_heap = |region: &Region| heaps.iter().any(|heap| heap.0 < region.end && region.start < heap.1);
+        heaps.sort_unstable();
         for region in regions {
             let named = region.name.starts_with('[') && !region.name.starts_with("[anon:");
             let huge = region.name.starts_with("/anon_hugepage");
             let anonymous = region.private_and_writable() && (!region.has_file() || huge) && !named;
-            if anonymous && !in_heap(region) {
-                search.region(region);
+            if !anonymous {
+                continue;
             }
+            // A block right beside a heap shares its mapping.
+            let mut at = region.start;
+            let first = heaps.partition_point(|heap| heap.1 <= region.start);
+            for heap in heaps[first..].iter().take_while(|heap| heap.0 < region.end) {
+                search.range(at, heap.0);
+                at = at.max(heap.1.checked_next_multiple_of(PAGE).unwrap_or(u64::MAX));
+            }
+            search.range(at, region.end);
         }
         search.found
     }
@@ -74,21 +82,21 @@ impl Search<'_> {
         (self.found.len() as u64, bytes) == self.wanted
     }
 
-    fn region(&mut self, region: &Region) {
+    fn range(&mut self, start: u64, end: u64) {
         let mut states = Vec::new();
         let mut known = 0..0;
-        let mut at = region.start;
-        while at < region.end && self.reads < MOST_READS && !self.is_complete() {
+        let mut at = start;
+        while at < end && self.reads < MOST_READS && !self.is_complete() {
             if !known.contains(&at) {
-                let count = PAGES_AT_ONCE.min((region.end - at) / PAGE);
+                let count = PAGES_AT_ONCE.min((end - at).div_ceil(PAGE));
                 // Where pages cannot be told, only the first one is surely in memory.
-                let first = if at == region.start { Page::Present } else { Page::Absent };
+                let first = if at == start { Page::Present } else { Page::Absent };
                 states = self.pages.states(at, count as usize).unwrap_or_else(|| vec![first]);
                 known = at..at.saturating_add((states.len() as u64).max(1) * PAGE);
             }
             let index = ((at - known.start) / PAGE) as usize;
             let present = states.get(index) == Some(&Page::Present);
-            match present.then(|| self.block(at, region.end)).flatten() {
+            match present.then(|| self.block(at, end)).flatten() {
                 Some(block) => {
                     self.found.push(block);
                     at = block.start + block.size;
