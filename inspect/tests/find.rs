@@ -5,7 +5,7 @@ mod common;
 use std::process::Command;
 
 use arenalab_inspect::Live;
-use arenalab_inspect::glibc::{self, Malloc, NotFound, Settings};
+use arenalab_inspect::glibc::{self, How, Malloc, NotFound, Settings};
 use common::{Waiting, assert_true, compile};
 
 fn settings(malloc: &Malloc) -> Settings {
@@ -113,5 +113,14 @@ fn a_busy_process_is_read_while_it_runs() {
         assert_eq!(malloc.arenas.len(), 2);
         assert!((1 << 17..1 << 26).contains(&malloc.system()), "{malloc:?}");
         assert_eq!(settings(malloc).arena_max, 2);
+    }
+    let pages = live.pagemap().unwrap();
+    for malloc in found.iter().rev().take(20) {
+        let walk = malloc.walk(&live, &live.regions().unwrap(), &pages, How { deep: true });
+        for (arena, contents) in malloc.arenas.iter().zip(&walk.arenas) {
+            // Free memory cannot be more than there is; how much there is moves by a tenth meanwhile.
+            let all = contents.free + contents.fast + contents.top;
+            assert!(all <= arena.max_system * 2 && contents.free_chunks > 0, "{contents:?}");
+        }
     }
 }

@@ -176,7 +176,7 @@ pub fn assert_walked(malloc: &Malloc, walk: &Walk, truth: &Waiting) {
     let seen: u64 = deep.in_use.iter().map(|class| class.bytes).sum();
     let said: u64 = walk.arenas.iter().map(|contents| contents.in_use).sum();
     // The main arena begins at a boundary of 16 bytes.
-    let gap = said - seen - deep.cached_bytes;
+    let gap = said.wrapping_sub(seen).wrapping_sub(deep.cached_bytes);
     assert!(gap < 16, "{said} - {seen} - {} of {free}", deep.cached_bytes);
 }
 

@@ -67,6 +67,6 @@ int main(int count, char **words) {
     struct mallinfo all = mallinfo();
     printf("mapped %d %d\nready\n", all.hblks, all.hblkhd);
     fflush(stdout);
-    getchar();
+    while (read(0, &(char){0}, 1) < 0) {}
     return 0;
 }

@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static char memory[1 << 20];
 static size_t used;
@@ -25,6 +26,6 @@ void *realloc(void *old, size_t size) {
 int main(void) {
     puts("ready");
     fflush(stdout);
-    getchar();
+    while (read(0, &(char){0}, 1) < 0) {}
     return 0;
 }

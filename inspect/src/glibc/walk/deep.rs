@@ -125,7 +125,8 @@ impl Scan<'_> {
         let mut at = first;
         let mut before: Option<(u64, u64)> = None;
         let mut retries = 0;
-        let mut here = 0;
+        // How far it got, and how often it failed there.
+        let (mut furthest, mut failed) = (first, 0);
         loop {
             let header = at.checked_add(8).and_then(|place| self.blocks.word(place));
             let size = header.unwrap_or(0) & !7;
@@ -134,10 +135,12 @@ impl Scan<'_> {
             let is_end = top.is_none() && at.saturating_add(32) >= end;
             let fits = size >= MIN_SIZE && size <= end.saturating_sub(at) && size.is_multiple_of(16);
             if header.is_none() || !(fits || is_top || is_end) {
-                if here == MOST_RETRIES {
-                    return (at, retries);
+                failed = if at > furthest { 1 } else { failed + 1 };
+                furthest = furthest.max(at);
+                if failed > MOST_RETRIES {
+                    return (furthest, retries);
                 }
-                (here, retries) = (here + 1, retries + 1);
+                retries += 1;
                 // The chunk before may have changed its size meanwhile: a step back.
                 at = before.map_or(at, |(place, _)| place);
                 before = None;
@@ -154,7 +157,6 @@ impl Scan<'_> {
             if is_top || is_end || at >= end {
                 return (end, retries);
             }
-            here = 0;
             before = Some((at, size));
             at += size;
         }

@@ -83,7 +83,7 @@ impl Free {
 fn list(memory: &dyn Memory, arena: &Arena, head: u64, number: u64) -> Result<Vec<(u64, u64)>, Torn> {
     let mut chunks = Vec::new();
     let Some(Ok(mut at)) = head.checked_add(16).map(|fd| word(memory, fd)) else { return Err(Torn(chunks)) };
-    let most = arena.system / MIN_SIZE;
+    let most = (arena.system / MIN_SIZE).min(MOST_CHUNKS as u64);
     let mut before = head;
     while at != head {
         let Ok(chunk) = words(memory, at, 4) else { return Err(Torn(chunks)) };
@@ -106,7 +106,7 @@ fn fast_list(memory: &dyn Memory, arena: &Arena, head: u64, size: u64) -> Result
     let mut chunks = Vec::new();
     let mut seen = HashSet::new();
     let Ok(mut at) = word(memory, head) else { return Err(Torn(chunks)) };
-    let most = arena.system / MIN_SIZE;
+    let most = (arena.system / MIN_SIZE).min(MOST_CHUNKS as u64);
     while at != 0 {
         let right = at.is_multiple_of(16) && seen.insert(at) && (chunks.len() as u64) < most;
         let Some(fd) = of_size(memory, at, size).filter(|_| right) else { return Err(Torn(chunks)) };

@@ -5,12 +5,14 @@ use crate::Memory;
 use crate::glibc::{Arena, Layout, Malloc};
 use crate::memory::words;
 
-/// More heaps than an arena has: 64 TiB in heaps of 64 MiB.
-const MOST_HEAPS: usize = 1 << 20;
+/// More heaps than an arena has: 4 TiB in heaps of 64 MiB.
+const MOST_HEAPS: usize = 1 << 16;
 /// How often the heaps of an arena are read again.
 const MOST_RETRIES: u32 = 10;
 /// The size of a heap at most, and what it is aligned to (`HEAP_MAX_SIZE`).
 const HEAP_MAX: u64 = 64 << 20;
+/// A heap has a page at least.
+const LEAST: u64 = 4096;
 /// Two headers that close a heap when the next one begins.
 const FENCE_POSTS: u64 = 32;
 
@@ -36,7 +38,8 @@ pub fn of(malloc: &Malloc, memory: &dyn Memory, arena: &Arena, top: u64) -> Vec<
         let start = malloc.settings.as_ref().map_or(0, |settings| settings.sbrk_base);
         let end = arena.top.saturating_add(top);
         // What does not begin at its base is not in one piece.
-        let right = start != 0 && end > start && !arena.non_contiguous;
+        let size = end.saturating_sub(start);
+        let right = start != 0 && (1..=arena.system).contains(&size) && !arena.non_contiguous;
         return if right { vec![Heap { start, size: end - start }] } else { Vec::new() };
     }
     // With glibc.malloc.hugetlb=2 heaps of 2.35 to 2.41 are four huge pages long.
@@ -57,7 +60,7 @@ fn chain(memory: &dyn Memory, arena: &Arena, heap_max: u64) -> Option<Vec<Heap>>
         let info = words(memory, start, 3).ok()?;
         let (owner, previous, size) = (info[0], info[1], info[2]);
         sum = sum.checked_add(size)?;
-        if owner != arena.address || size > heap_max || sum > arena.system {
+        if owner != arena.address || !(LEAST..=heap_max).contains(&size) || sum > arena.system {
             return None;
         }
         heaps.push(Heap { start, size });

@@ -16,7 +16,7 @@ const PAGES_AT_ONCE: usize = 1 << 16;
 /// Free memory by address, as `malloc_consolidate` would leave it, and top.
 pub struct Runs {
     /// From where to where, by address.
-    runs: Vec<(u64, u64)>,
+    free: Vec<(u64, u64)>,
     top: (u64, u64),
     /// Top with the runs that touch it.
     merged_top: (u64, u64),
@@ -41,7 +41,7 @@ impl Runs {
             merged_top.0 = last.0;
             runs.pop();
         }
-        Self { runs, top, merged_top }
+        Self { free: runs, top, merged_top }
     }
 
     /// Adds to an arena's contents what of it is in memory.
@@ -59,9 +59,9 @@ impl Runs {
         let resident = resident.try_fold((0, 0), |sum, one| one.map(|one| (sum.0 + one.0, sum.1 + one.1)));
         contents.resident = resident.filter(|_| whole).map(|(present, _)| present);
         contents.swapped = resident.filter(|_| whole).map(|(_, swapped)| swapped);
-        let mut state = States { pages, start: 0, states: Vec::new() };
+        let mut state = States { pages, start: 0, known: Vec::new() };
         let merged = (self.merged_top.0, self.top.0);
-        let free = self.runs.iter().chain((merged.0 < merged.1).then_some(&merged));
+        let free = self.free.iter().chain((merged.0 < merged.1).then_some(&merged));
         let present = |sum: u64, run: &(u64, u64)| Some(sum + state.present(*run)?);
         contents.free_resident = free.copied().collect::<Vec<_>>().iter().try_fold(0, present);
         contents.top_resident = state.present(self.top);
@@ -74,7 +74,7 @@ impl Runs {
             let start = start.saturating_add(CHUNK_FIELDS).checked_next_multiple_of(PAGE)?;
             Some((start, end / PAGE * PAGE)).filter(|(start, end)| start < end)
         };
-        let runs = self.runs.iter().filter_map(whole_pages);
+        let runs = self.free.iter().filter_map(whole_pages);
         let of_runs = runs.collect::<Vec<_>>().into_iter();
         let given = of_runs.map(|run| states.present(run)).try_fold(0_u64, |sum, one| Some(sum + one?))?;
         let (start, end) = self.merged_top;
@@ -111,7 +111,7 @@ fn of_heap(pages: &dyn Pages, heap: &Heap) -> Option<(u64, u64)> {
 struct States<'a> {
     pages: &'a dyn Pages,
     start: u64,
-    states: Vec<Page>,
+    known: Vec<Page>,
 }
 
 impl States<'_> {
@@ -135,12 +135,12 @@ impl States<'_> {
 
     fn at(&mut self, page: u64) -> Option<Page> {
         let index = |start: u64| (page.checked_sub(start)? / PAGE).try_into().ok();
-        let known = index(self.start).and_then(|index: usize| self.states.get(index));
+        let known = index(self.start).and_then(|index: usize| self.known.get(index));
         if let Some(state) = known {
             return Some(*state);
         }
-        self.states = self.pages.states(page, 512)?;
+        self.known = self.pages.states(page, 512)?;
         self.start = page;
-        self.states.first().copied()
+        self.known.first().copied()
     }
 }
