@@ -42,6 +42,7 @@ pub fn between(begin: &Mark, end: &Mark, trial_cpu_s: f64) -> Noise {
         steal_s: used.map(CpuTimes::stolen_s),
         foreign_cpu_s: used.map(|used| (used.busy_s() - trial_cpu_s - own).max(0.0)),
         cpus: used.map(|used| used.cpus),
+        seconds: Some(wall),
     }
 }
 
@@ -65,7 +66,7 @@ mod tests {
         let b = at(begin + Duration::from_secs(2), Some(1_001_000), ticks(1400, 125), 600);
         let noise = between(&a, &b, 3.0);
         assert_eq!(noise.psi_cpu_some_pct, Some(50.0));
-        assert_eq!((noise.steal_s, noise.cpus), (Some(0.25), Some(2)));
+        assert_eq!((noise.steal_s, noise.cpus, noise.seconds), (Some(0.25), Some(2), Some(2.0)));
         assert!((noise.foreign_cpu_s.unwrap() - 0.9).abs() < 1e-9);
     }
 
