@@ -7,13 +7,14 @@ use std::fmt::Write as _;
 
 use crate::format::manifest::Scenario;
 use crate::format::trial::{Status, TrialRecord};
+use crate::statistics::FEWEST_VALUES;
 use crate::statistics::estimator::Estimator;
 use crate::units::format_share;
 
 /// A rise below this share of the mean RSS, were the last half's to go on for a whole steady phase, is not worth a warning.
 const WORTH: f64 = 0.1;
 /// Fewest rounds that a warning rests on.
-const FEWEST: usize = 3;
+const FEWEST: usize = FEWEST_VALUES;
 
 /// Workload, threads, libc.
 type Key<'a> = (&'a str, u32, &'a str);
@@ -122,6 +123,8 @@ mod tests {
             anon_huge: None,
             pss: None,
             swap: None,
+            hugetlb: None,
+            bounds: None,
             samples: 100,
             slope: Some(slope),
             slope_end: Some(slope),
@@ -144,9 +147,9 @@ mod tests {
 
     #[test]
     fn a_shown_rise_is_told_with_the_worst_of_its_candidates() {
-        let rising = rounds("glibc", [150.0, 160.0, 155.0]);
-        let worse = rounds("jemalloc", [250.0, 260.0, 255.0]);
-        let level = rounds("mimalloc", [0.0, 3.0, -2.0]);
+        let rising = rounds("glibc", [150.0, 160.0, 155.0, 155.0]);
+        let worse = rounds("jemalloc", [250.0, 260.0, 255.0, 255.0]);
+        let level = rounds("mimalloc", [0.0, 3.0, -2.0, 1.0]);
         let all = [rising, worse, level].concat();
         let warnings = not_reached(&all, 0.95);
         assert_eq!(warnings.len(), 1);
@@ -168,7 +171,7 @@ mod tests {
         assert!(not_reached(&little, 0.95).is_empty());
         let two = rounds("glibc", [200.0, 201.0]);
         assert!(not_reached(&two, 0.95).is_empty());
-        let bursts = rounds("glibc", [200.0, 201.0, 202.0]).map(|trial| TrialRecord {
+        let bursts = rounds("glibc", [200.0, 201.0, 202.0, 201.0]).map(|trial| TrialRecord {
             burst: Some(Burst { before: 1, peak: 9, after: 2, retained: 1, live_before: 1, live_after: 1 }),
             ..trial
         });
@@ -193,8 +196,8 @@ mod tests {
 
     #[test]
     fn of_a_round_that_was_run_again_the_last_run_counts() {
-        let disturbed = rounds("glibc", [200.0, 201.0, 202.0]);
-        let again = rounds("glibc", [0.0, 1.0, -1.0]).map(|trial| TrialRecord { attempt: 1, ..trial });
+        let disturbed = rounds("glibc", [200.0, 201.0, 202.0, 201.0]);
+        let again = rounds("glibc", [0.0, 1.0, -1.0, 0.0]).map(|trial| TrialRecord { attempt: 1, ..trial });
         assert_eq!(not_reached(&disturbed, 0.95).len(), 1);
         assert!(not_reached(&[disturbed, again].concat(), 0.95).is_empty());
     }

@@ -83,6 +83,7 @@ pub fn manifest(made_from: Ingredients) -> Manifest {
         confidence: plan.choose.confidence,
         tolerance: Some(plan.choose.tolerance),
         time_budget_s: plan.measure.time_budget.map(|budget| budget.as_secs_f64()),
+        extended: Vec::new(),
         host,
         binaries,
         libcs,

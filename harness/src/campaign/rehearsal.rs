@@ -18,9 +18,11 @@ use crate::plan::{Candidate, apply};
 /// steps.
 pub fn of(campaign: &Campaign, question: &Question) -> Rehearsal {
     let manifest = &campaign.manifest;
-    let mut rehearsal = rehearse(&from_trials(&campaign.trials, manifest), manifest, question);
-    let state = decision::host_state(campaign, question, None);
-    host::weigh_rehearsal(&mut rehearsal, &state);
+    let stricter = decision::with_paid_looks(question, manifest);
+    let mut rehearsal = rehearse(&from_trials(&campaign.trials, manifest), manifest, &stricter);
+    let looks = decision::grid_looks(manifest);
+    rehearsal.confidence = 1.0 - (1.0 - question.confidence) * (2.0 - 0.5f64.powi(looks));
+    host::weigh_rehearsal(&mut rehearsal, &decision::host_state(campaign, question, None));
     for (step, libcs) in rehearsal.steps.iter_mut().zip(manifest.libcs.windows(2)) {
         step.expected = expected(manifest, &libcs[0], &libcs[1]);
         if let Some(offer) = &mut step.setting {

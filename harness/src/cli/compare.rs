@@ -113,7 +113,7 @@ fn name(metric: Metric) -> &'static str {
 
 fn change(entry: &Entry) -> String {
     entry.ratio.map_or_else(
-        || format!("not measured in {FEWEST_ROUNDS} rounds on both sides"),
+        || format!("fewer than {FEWEST_ROUNDS} rounds on a side: too few for an interval"),
         |ratio| {
             let [estimate, low, high] = [ratio.estimate, ratio.low, ratio.high].map(format_change);
             format!("{estimate} ({low} to {high})")

@@ -258,7 +258,8 @@ impl<'a> Pair<'a> {
         let (interval, resolvable) = if self.paired {
             let ratios = self.logs.1.over(metric, new, &self.logs.0, old);
             let summary = Summary::of(&ratios);
-            (estimator.interval(&ratios, tail), summary.and_then(|s| resolvable(&s, tail)))
+            let interval = estimator.interval(&ratios, tail);
+            (interval, summary.filter(|_| interval.is_some()).and_then(|s| resolvable(&s, tail)))
         } else {
             let welch = welch(&after, &before, tail);
             (welch.map(|w| w.interval), welch.map(|w| w.resolvable))

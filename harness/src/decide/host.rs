@@ -200,6 +200,7 @@ fn take_back(decision: &mut Decision) {
     REFUSED.clone_into(&mut decision.reason);
     for open in &mut decision.undecided {
         open.minutes_needed = None;
+        open.rounds_needed = None;
     }
     // What did not run is out all the same; what a figure put out is not.
     let (figured, failed) = std::mem::take(&mut decision.eliminated)
@@ -210,6 +211,7 @@ fn take_back(decision: &mut Decision) {
         candidate: eliminated.candidate,
         why: format!("on a busy host: {}", eliminated.why),
         minutes_needed: None,
+        rounds_needed: None,
     }));
     decision.scenarios.iter_mut().for_each(take_back_scenario);
 }

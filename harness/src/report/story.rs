@@ -131,7 +131,11 @@ pub fn tell(input: &Input, prefix: &str, figures: Vec<Figure>) -> Story {
         tone: tone(decision),
         headline,
         otherwise,
-        reason: words::clean(&decision.reason),
+        reason: [Some(words::clean(&decision.reason)), words::next(decision)]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(". "),
         warnings: words::warnings(decision),
         facts: facts(decision),
         apply: decision.apply.clone(),
@@ -197,7 +201,7 @@ fn facts(decision: &Decision) -> Vec<Fact> {
 
 fn undecided(unsettled: &Unsettled) -> Open {
     let time = unsettled.minutes_needed.filter(|m| m.is_finite());
-    let text = time.map_or("no length of measuring would".to_owned(), |m| units::format_seconds(m * 60.0));
+    let text = time.map_or("not known".to_owned(), |m| units::format_seconds(m * 60.0));
     open(&unsettled.candidate, &unsettled.why, text, time)
 }
 

@@ -8,6 +8,7 @@ use crate::format::decision::{
 use crate::format::manifest::Scenario;
 use crate::format::rehearse::{Step, StepVerdict};
 use crate::format::trial::Status;
+use crate::statistics::FEWEST_VALUES;
 use crate::units;
 
 /// A text without control characters, which no page, drawing or terminal should be handed by a name.
@@ -175,7 +176,7 @@ pub fn best(step: &Step) -> String {
         }
         (Verdict::KeepBaseline, _) => {
             format!(
-                "Best on {}: {} as it is; nothing is shown to need less within what is allowed",
+                "Best on {}: {} as it is; nothing else saves more than the tolerance within what is allowed",
                 step.to, best.baseline
             )
         }
@@ -367,10 +368,19 @@ fn verdict_sentence(decision: &Decision) -> String {
                 confidence(decision.confidence)
             )
         }
-        Verdict::KeepBaseline => format!(
-            "Keep {}: no candidate is shown to be better within the constraints; {} confidence.",
+        Verdict::KeepBaseline if decision.tested == Some(true) => format!(
+            "Keep {}: no candidate saves more than the tolerance within the constraints; {} confidence.",
             decision.baseline,
             confidence(decision.confidence)
+        ),
+        Verdict::KeepBaseline => format!(
+            "Keep {}: there is nothing to compare it with{}.",
+            decision.baseline,
+            if decision.eliminated.is_empty() {
+                ""
+            } else {
+                ", since no other candidate finished its trials"
+            }
         ),
         Verdict::NoneFeasible => format!(
             "Ship none of these: no candidate, the baseline included, meets the constraints ({}).",
@@ -395,24 +405,28 @@ fn choice_figures(decision: &Decision) -> String {
     if figures.is_empty() { "no figures against the baseline".to_owned() } else { figures.join(", ") }
 }
 
+/// No word of confidence here: no test was passed. What would settle it is told by [`next`].
 fn undecided_sentence(decision: &Decision) -> String {
     let open = decision.undecided.len() as u64;
-    let confidence = confidence(decision.confidence);
     if open == 0 {
-        return format!("Undecided: these data do not settle the question at {confidence} confidence.");
+        return "Undecided: these data do not settle the question.".to_owned();
     }
-    let needed = decision.undecided.iter().filter_map(|u| u.minutes_needed);
-    let minutes = needed.fold(0.0f64, f64::max);
-    let more = if minutes > 0.0 {
-        format!(
-            "; about {} more of measuring would probably settle it",
-            units::format_seconds(minutes * 60.0)
-        )
-    } else {
-        String::new()
-    };
     let remain = if open == 1 { "remains" } else { "remain" };
-    format!("Undecided: {} {remain} open at {confidence} confidence{more}.", plural(open, "candidate"))
+    format!("Undecided: {} {remain} open.", plural(open, "candidate"))
+}
+
+/// What would settle an undecided campaign, as a line of its own.
+pub fn next(decision: &Decision) -> Option<String> {
+    decision.next.as_deref().map(clean)
+}
+
+/// Figures of too few rounds: `12.3 MiB (2 rounds, too few for an interval)`.
+pub fn estimate(figure: &str, rounds: u32) -> String {
+    if (rounds as usize) < FEWEST_VALUES {
+        format!("{figure} ({}, too few for an interval)", plural(u64::from(rounds), "round"))
+    } else {
+        format!("{figure} (the interval reaches beyond a factor of ten)")
+    }
 }
 
 /// A word made fit for a file name: letters, digits, `-`; at most 60 characters.

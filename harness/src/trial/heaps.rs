@@ -7,13 +7,89 @@
 //! So the first heaps are counted, and the main arena, which has no heap, is added. Where the process's
 //! memory may not be read, every heap counts as an arena: an upper bound.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use arenalab_inspect::glibc::{self, Malloc, Settings};
+use arenalab_inspect::{Live, Region};
 use procfs::process::{MMPermissions, MMapPath, MemoryMap, Process};
 
 /// `HEAP_MAX_SIZE` on 64-bit (malloc/arena.c; 2.35 to 2.41 with `glibc.malloc.hugetlb` excepted).
 const HEAP: u64 = 64 << 20;
+
+/// What a process shows of glibc's malloc.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heap {
+    /// Arenas, the main one included.
+    pub arenas: u32,
+    /// Whether they were told from the ring of arenas or from the heads of heaps; else heaps are counted.
+    pub exact: bool,
+    /// Bytes that its arenas and its mapped blocks have from the system.
+    pub system: Option<u64>,
+    /// Settings in force, by their keys.
+    pub settings: BTreeMap<String, u64>,
+}
+
+/// Looks at the heap of a process that may run on glibc: by the structures of its malloc, which show the settings in
+/// force as well; where they are not found, by its maps, if glibc is said to serve it.
+pub fn look(process: &Process, maps: &[MemoryMap], of_glibc: bool) -> Option<Heap> {
+    let live = Live::open(process.pid.cast_unsigned()).ok();
+    let regions: Vec<Region> = maps.iter().map(region).collect();
+    let found = live.and_then(|live| glibc::find(&live, &regions).ok());
+    if let Some(malloc) = found {
+        return Some(of(&malloc));
+    }
+    let counted = of_glibc.then(|| count(process, maps))?;
+    Some(Heap { arenas: counted.arenas, exact: counted.exact, ..Heap::default() })
+}
+
+fn region(map: &MemoryMap) -> Region {
+    let has = |perms| map.perms.contains(perms);
+    let name = match &map.pathname {
+        MMapPath::Path(path) => path.to_string_lossy().into_owned(),
+        MMapPath::Heap => "[heap]".to_owned(),
+        MMapPath::Stack => "[stack]".to_owned(),
+        _ => String::new(),
+    };
+    Region {
+        start: map.address.0,
+        end: map.address.1,
+        read: has(MMPermissions::READ),
+        write: has(MMPermissions::WRITE),
+        exec: has(MMPermissions::EXECUTE),
+        shared: has(MMPermissions::SHARED),
+        offset: map.offset,
+        inode: map.inode,
+        name,
+    }
+}
+
+fn of(malloc: &Malloc) -> Heap {
+    let mapped = malloc.settings.as_ref().map_or(0, |settings| settings.mmapped_bytes);
+    Heap {
+        arenas: u32::try_from(malloc.arenas.len()).unwrap_or(u32::MAX),
+        exact: true,
+        system: Some(malloc.system().saturating_add(mapped)),
+        settings: malloc.settings.as_ref().map(in_force).unwrap_or_default(),
+    }
+}
+
+/// The settings by the keys that candidates have. Whether huge pages are asked for shows only where they are: with
+/// transparent ones always on, 1 changes nothing.
+fn in_force(settings: &Settings) -> BTreeMap<String, u64> {
+    let always = [
+        ("arena_max", settings.arena_max),
+        ("arena_test", settings.arena_test),
+        ("trim_threshold", settings.trim_threshold),
+        ("top_pad", settings.top_pad),
+        ("mmap_threshold", settings.mmap_threshold),
+        ("mmap_max", settings.mmap_max),
+    ];
+    let some = [("tcache_count", settings.tcache_count), ("tcache_max", settings.tcache_max)];
+    let some = some.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    always.into_iter().chain(some).map(|(key, value)| (key.to_owned(), value)).collect()
+}
 
 /// What was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

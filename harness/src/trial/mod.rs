@@ -25,6 +25,8 @@ mod elf;
 mod ending;
 mod heaps;
 mod leash;
+mod loaded;
+mod memory_files;
 mod namespace;
 mod noise;
 mod readings;

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::elf::deep::Inside;
 use super::ending::Told;
 use super::executor::{Asked, Executor, Trial, TrialSpec};
 use super::group::Group;
 use super::launcher::{CONTROL_FD, Job};
 use super::leash::Started;
+use super::program::judge::Beforehand;
 use super::program::record::Besides;
 use super::program::{self, Around};
 use super::record::{self, Played};
 use super::session::{Broken, Session, Story};
-use super::{leash, pretend_cpus, tunables};
+use super::{elf, leash, pretend_cpus, tunables};
 
 use crate::format::trial::{Status, TrialRecord};
 use crate::plan::Program;
@@ -42,6 +44,8 @@ pub struct RealExecutor {
     keep: Option<PathBuf>,
     /// Candidates that were seen to have no effect on a program, by workload, libc and candidate, with the reason.
     no_ops: BTreeMap<(String, String, String), String>,
+    /// What a search of programs' files found, by path.
+    inside: BTreeMap<PathBuf, Inside>,
 }
 
 impl RealExecutor {
@@ -62,6 +66,7 @@ impl RealExecutor {
             stamps: BTreeMap::new(),
             keep: None,
             no_ops: BTreeMap::new(),
+            inside: BTreeMap::new(),
         }
     }
 
@@ -157,12 +162,17 @@ impl RealExecutor {
             join: group.map(Group::procs).into_iter().collect(),
         };
         let story = program::play(&around, spec, program, begin)?;
-        let look = story.end.as_ref().or(story.seen.look.as_ref());
-        let loader = look.and_then(|look| look.served.as_ref()?.loader.clone());
+        let mut images = story.images.all();
+        self.search(&mut images);
+        let loader = program::weigh::served(&images).and_then(|served| served.loader.clone());
         let loader = spec.footing.as_ref().map(|footing| footing.root.loader.clone()).or(loader);
         let account = group.map(Group::account);
+        let listed = loader.and_then(|loader| self.tunables(&spec.asked, &loader));
         let besides = Besides {
-            tunables: loader.and_then(|loader| self.tunables(&spec.asked, &loader)),
+            beforehand: Beforehand::of(spec, listed),
+            complaint: program::complaints::complaint(&story.output),
+            images,
+            cpus: std::thread::available_parallelism().map_or(1.0, |cpus| cpus.get() as f64),
             oom_kills: match account.and_then(|account| account.oom_kills) {
                 Some(kills) => kills,
                 // Of the whole host: a kill may have been another's, but where one of ours was killed too, it was it.
@@ -184,6 +194,17 @@ impl RealExecutor {
         let wanted = spec.keep_series && record.status == Status::Ok;
         let series = wanted.then(|| program::record::series(spec, &story)).flatten();
         Ok(Trial { record, series })
+    }
+
+    /// Searches the files of the programs that did the work, each once in a campaign.
+    fn search(&mut self, images: &mut [program::image::Image]) {
+        for index in program::weigh::of_weight(images) {
+            let Some(sight) = images.get_mut(index).and_then(|image| image.sight.as_mut()) else { continue };
+            let file = &sight.served.file;
+            let search = || elf::deep::inside(file);
+            let inside = *self.inside.entry(file.clone()).or_insert_with(search);
+            sight.settle(inside);
+        }
     }
 
     /// What the loader lists under a candidate's environment; asked once for each.

@@ -16,7 +16,7 @@ pub fn loader_of(process: &Process) -> Option<PathBuf> {
     })
 }
 
-fn is_loader(path: &Path) -> bool {
+pub(super) fn is_loader(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     name.is_some_and(|name| name.starts_with("ld-linux") || name.starts_with("ld-2."))
 }

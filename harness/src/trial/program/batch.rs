@@ -1,22 +1,24 @@
 //! A trial of a batch job: its end is the end of the work.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::look::Look;
-use super::watch::Watch;
-use super::{Broken, GLANCE, Playing, judge};
+use super::{Broken, GLANCE, Playing, judge, weigh};
 use crate::trial::leash::Leash;
 use crate::trial::noise;
 
-/// When the first exact look at a batch job may say that a candidate is a no-op: before, it may be a wrapper
-/// that has not yet started the program.
-const SETTLED_S: f64 = 0.2;
+/// When a batch job is first judged while it runs, and then at doubling times: before, it may be a wrapper that has not
+/// yet started the program.
+const SETTLED: Duration = Duration::from_millis(500);
 
 impl Playing<'_> {
     /// A batch job: its end is the end of the work.
-    pub(super) fn run(&self, leash: &Leash, watch: &Watch, begin: Instant) -> Result<(), Broken> {
+    pub(super) fn run(&self, leash: &Leash, begin: Instant) -> Result<(), Broken> {
+        let mut next = Instant::now() + SETTLED;
         while !leash.has_ended(GLANCE) {
-            watch.ask(|seen| self.refuse_no_op(seen.look.as_ref(), Some(begin)))?;
+            if Instant::now() >= next {
+                self.refuse()?;
+                next = Instant::now() + next.duration_since(begin);
+            }
             self.go_on()?;
             if Instant::now() >= self.deadline {
                 return Err(Broken::Late(self.too_late("it was still running")));
@@ -38,19 +40,17 @@ impl Playing<'_> {
         self.story.end = self.story.seen.look.clone();
     }
 
-    /// Fails where a batch job was seen to be one on which the candidate has no effect; while it runs, by looks
-    /// some time after its begin.
-    pub(super) fn refuse_no_op(&self, look: Option<&Look>, running: Option<Instant>) -> Result<(), Broken> {
-        let settled = running.map_or(0.0, |begin| begin.duration_since(self.begin).as_secs_f64() + SETTLED_S);
-        let Some(look) = look.filter(|look| look.at_s >= settled) else { return Ok(()) };
-        self.refuse(look.served.as_ref())
-    }
-
-    /// Fails where the candidate has no effect on a process, or where it runs on another C library than it should.
-    pub(super) fn refuse(&self, served: Option<&judge::Served>) -> Result<(), Broken> {
-        let Some(served) = served else { return Ok(()) };
-        let off = || self.spec.footing.as_ref().and_then(|footing| judge::off_footing(footing, served));
-        let why = judge::no_op(&self.spec.asked, served).or_else(off);
+    /// Fails where the candidate has no effect on the program, or where it runs on another C library than it should,
+    /// as far as that can be told while it runs.
+    pub(super) fn refuse(&self) -> Result<(), Broken> {
+        let images = self.story.images.all();
+        let off = || {
+            self.spec
+                .footing
+                .as_ref()
+                .and_then(|footing| judge::off_footing(footing, weigh::served(&images)?))
+        };
+        let why = weigh::hopeless(&self.spec.asked, &self.beforehand, &images).or_else(off);
         why.map_or(Ok(()), |why| Err(Broken::NoOp(why)))
     }
 

@@ -1,24 +1,33 @@
-//! Whether a candidate has an effect on a program that knows nothing of us. Pure: what was asked for against
-//! what was seen in its largest process.
+//! Whether a candidate is in force in one image of a program that knows nothing of us. Pure: what was asked for
+//! against what was seen. What nobody could see is not known, and never taken for proven.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::format::trial::Effect;
-use crate::trial::elf::Facts;
-use crate::trial::executor::Asked;
-use crate::trial::heaps::Counted;
+use crate::knowledge::Setting;
+use crate::knowledge::value::Value;
+use crate::trial::elf::deep::Inside;
+use crate::trial::elf::{self, Facts};
+use crate::trial::executor::{Asked, TrialSpec};
+use crate::trial::heaps::Heap;
 use crate::trial::libc_root::Footing;
 
 /// What serves `malloc` in a process, as seen from outside.
+// Each flag is a fact of its own, and several may hold.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Served {
     /// `glibc`, `jemalloc`, `mimalloc`, `tcmalloc`, `musl`, `its own` or `unknown`.
     pub by: String,
     /// How this is known.
     pub how: String,
-    /// The allocator's library, where one is mapped.
+    /// The file that serves `malloc`, where that is a library other than the C library.
     pub library: Option<PathBuf>,
+    /// Its files in the order in which the loader looks up symbols; empty where that is not known.
+    pub order: Vec<PathBuf>,
+    /// Whether all that belongs to it was loaded.
+    pub settled: bool,
     /// The dynamic loader.
     pub loader: Option<PathBuf>,
     /// The C library.
@@ -27,44 +36,354 @@ pub struct Served {
     pub on_footing: bool,
     /// Files that it has mapped.
     pub files: Vec<PathBuf>,
-    /// What its executable says.
+    /// What its program says.
     pub facts: Facts,
-    /// Its executable.
+    /// Its program.
     pub executable: PathBuf,
+    /// The same by the path at which the lab finds it.
+    pub file: PathBuf,
     /// Whether its loader runs in secure mode.
     pub secure: bool,
-    /// Its environment, where it may be read.
+    /// Its environment, where it could be read and is one.
     pub environment: Option<BTreeMap<String, String>>,
     /// A runtime whose objects do not come from `malloc`, in a clause.
     pub managed: Option<&'static str>,
 }
 
-/// Why a candidate can have no effect on a process, if so: a sentence that begins with "no-op".
-pub fn no_op(asked: &Asked, served: &Served) -> Option<String> {
-    if asked.env.is_empty() {
-        return None;
+/// A look at an image.
+#[derive(Clone, Debug)]
+pub struct Sight {
+    /// What serves `malloc`.
+    pub served: Served,
+    /// glibc's heap, where there is one.
+    pub heap: Option<Heap>,
+    /// The most arenas that any look at this image found.
+    pub most_arenas: u32,
+    /// Its anonymous memory then, bytes.
+    pub size: u64,
+    /// CPU seconds that it had used.
+    pub used_s: f64,
+    /// What a search of its file found, once it was made.
+    pub inside: Option<Inside>,
+}
+
+impl Sight {
+    /// Whether all is loaded, and glibc's malloc, where that serves, has begun to.
+    pub fn is_conclusive(&self) -> bool {
+        let begun = || self.heap.as_ref().is_some_and(|heap| heap.system.is_none_or(|bytes| bytes > 0));
+        self.served.settled && (self.served.by != "glibc" || begun())
     }
-    let what = match &asked.preload {
-        Some(library) => format!("LD_PRELOAD={}", library.display()),
-        None => asked.env.keys().cloned().collect::<Vec<_>>().join(" and "),
-    };
+
+    /// Takes what a search of its file found: an allocator that no table of exports shows, and which C library a static
+    /// program has.
+    pub fn settle(&mut self, inside: Inside) {
+        self.inside = Some(inside);
+        let executable = self.served.executable.display();
+        let in_use = self.heap.as_ref().is_some_and(|heap| heap.system.is_some_and(|bytes| bytes > 0));
+        let (by, how) = match inside.allocator {
+            Some(by) if self.served.by == "glibc" && holds_little(self) => {
+                (by, format!("{executable} carries {by}, and glibc's arenas hold {}", held(self)))
+            }
+            _ if !self.served.facts.is_static || self.served.by != "unknown" => return,
+            Some(by) if !in_use || holds_little(self) => (by, format!("{executable} is static, with {by}")),
+            _ if in_use || inside.glibc => {
+                ("glibc", format!("{executable} is linked statically, with glibc"))
+            }
+            _ if inside.musl => ("musl", format!("{executable} is linked statically, with musl's malloc")),
+            _ => return,
+        };
+        (self.served.by, self.served.how) = (by.to_owned(), how);
+    }
+}
+
+/// What is known of a candidate in an image, each with a clause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is in force.
+    Holds(String),
+    /// It can have no effect.
+    NoOp(String),
+    /// Something else is in force.
+    Fails(String),
+    /// Nothing here can tell.
+    Untold(String),
+}
+
+impl Verdict {
+    /// The clause.
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Holds(words) | Self::NoOp(words) | Self::Fails(words) | Self::Untold(words) => words,
+        }
+    }
+}
+
+/// Memory of a program from which on it must be in malloc's hands to count as malloc's, bytes.
+const LARGE: u64 = 2 << 20;
+/// glibc serves hardly anything where it holds less than one part in so many of the memory.
+const HARDLY: u64 = 10;
+
+/// What is known of a candidate beforehand.
+#[derive(Clone, Debug, Default)]
+pub struct Beforehand {
+    /// What the loader lists under its environment.
+    pub listed: Option<BTreeMap<String, String>>,
+    /// Whether its library exports `malloc`.
+    pub has_malloc: bool,
+    /// A variable that goes with its library, whose name is not in the library.
+    pub unread: Option<String>,
+    /// The program, where its file has what puts a loader into secure mode: setuid, setgid or capabilities.
+    pub guarded: Option<PathBuf>,
+}
+
+impl Beforehand {
+    /// Reads a candidate's library and the mode of its program.
+    pub fn of(spec: &TrialSpec, listed: Option<BTreeMap<String, String>>) -> Self {
+        let (asked, guarded) = (&spec.asked, guarded(&spec.program).then(|| spec.program.clone()));
+        let Some(library) = &asked.preload else { return Self { listed, guarded, ..Self::default() } };
+        let has_malloc = elf::read(library).is_ok_and(|facts| facts.own_malloc);
+        let unread = variables(asked).find(|name| !elf::deep::names(library, name)).cloned();
+        Self { listed, has_malloc, unread, guarded }
+    }
+
+    /// Whether a process that cannot be looked at is this program, by its short name, which has 15 characters.
+    pub fn is_guarded(&self, command: &str) -> bool {
+        let file = self.guarded.as_deref().map(name).unwrap_or_default();
+        !command.is_empty() && file.starts_with(command)
+    }
+}
+
+/// Whether a file is setuid or setgid, or has capabilities (capabilities(7)).
+fn guarded(program: &Path) -> bool {
+    let mode = std::fs::metadata(program).map_or(0, |metadata| metadata.permissions().mode());
+    let mut buffer = [0_u8; 64];
+    mode & 0o6000 != 0 || rustix::fs::getxattr(program, "security.capability", &mut buffer).is_ok()
+}
+
+/// The variables that go with a library.
+fn variables(asked: &Asked) -> impl Iterator<Item = &String> {
+    asked.env.keys().filter(|name| *name != "LD_PRELOAD")
+}
+
+/// Judges a candidate by a look.
+pub fn judge(asked: &Asked, before: &Beforehand, sight: &Sight) -> Verdict {
+    if asked.env.is_empty() {
+        let served = &sight.served;
+        return Verdict::Holds(format!(
+            "the program as it is; malloc is served by {}: {}",
+            served.by, served.how
+        ));
+    }
+    if let Some(why) = no_op(asked, sight) {
+        return Verdict::NoOp(why);
+    }
+    if !sight.served.settled {
+        return Verdict::Untold(format!(
+            "{} was seen only while it was being loaded",
+            name(&sight.served.executable)
+        ));
+    }
+    match &asked.preload {
+        Some(library) => preloaded(asked, before, library, sight),
+        None => of_glibc(asked, before, sight),
+    }
+}
+
+/// Why a candidate can have no effect, if so: a clause.
+fn no_op(asked: &Asked, sight: &Sight) -> Option<String> {
+    let served = &sight.served;
     let executable = served.executable.display();
-    let why = match (&asked.preload, served.by.as_str()) {
-        _ if served.secure => {
-            format!(
-                "{executable} runs in secure mode (setuid, setgid or capabilities), in which the loader drops it"
-            )
+    match &asked.preload {
+        _ if served.secure => Some(format!(
+            "{executable} runs in secure mode (setuid, setgid or capabilities), in which the loader drops it"
+        )),
+        Some(_) if served.facts.is_static => {
+            Some(format!("{executable} is linked statically, and no loader reads it"))
         }
-        (Some(_), _) if served.facts.is_static => {
-            format!("{executable} is linked statically, and no loader reads it")
+        Some(_) if served.facts.own_malloc => Some(format!(
+            "{executable} defines malloc itself ({}), which comes before any library's",
+            served.by
+        )),
+        None if !matches!(served.by.as_str(), "glibc" | "unknown") => Some(format!(
+            "glibc's malloc does not serve this program, {} does: {}{}",
+            served.by,
+            served.how,
+            hint(served)
+        )),
+        _ => None,
+    }
+}
+
+/// Whether glibc holds hardly any of a large program's memory.
+fn holds_little(sight: &Sight) -> bool {
+    let system = sight.heap.as_ref().and_then(|heap| heap.system);
+    sight.size >= LARGE && system.is_some_and(|bytes| bytes < sight.size / HARDLY)
+}
+
+fn held(sight: &Sight) -> String {
+    let bytes = |bytes: u64| crate::units::format_bytes(bytes as f64);
+    let system = sight.heap.as_ref().and_then(|heap| heap.system).unwrap_or(0);
+    format!("{} of its {} of anonymous memory", bytes(system), bytes(sight.size))
+}
+
+/// How the allocator that the program does have is tuned.
+fn hint(served: &Served) -> String {
+    match (&served.library, served.by.as_str()) {
+        (Some(library), "jemalloc") => {
+            format!(". Its own is tuned with --candidate preload={}:MALLOC_CONF=…", library.display())
         }
-        (Some(_), by) if served.facts.own_malloc => {
-            format!("{executable} defines malloc itself ({by}), which comes before any library's")
+        _ => String::new(),
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map_or_else(|| "the process".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Judges a library in front of the C library's malloc.
+fn preloaded(asked: &Asked, before: &Beforehand, library: &Path, sight: &Sight) -> Verdict {
+    let served = &sight.served;
+    // The loader maps what a link leads to.
+    let real = library.canonicalize().unwrap_or_else(|_| library.to_owned());
+    let is_it = |path: &Path| path == real || path == library;
+    let shown = library.display();
+    if !served.files.iter().any(|path| is_it(path)) {
+        return Verdict::Fails(format!("{shown} is not mapped in {}", name(&served.executable)));
+    }
+    match &served.library {
+        Some(serves) if is_it(serves) => {}
+        _ if !before.has_malloc => {
+            return Verdict::NoOp(format!(
+                "{} has no malloc, so that {} serves it still",
+                name(library),
+                served.by
+            ));
         }
-        (None, "glibc" | "unknown") | (Some(_), _) => return None,
-        (None, by) => format!("glibc's malloc does not serve this program, {by} does: {}", served.how),
+        serves => {
+            let what = serves.as_ref().map_or_else(|| served.by.clone(), |path| path.display().to_string());
+            return Verdict::Fails(format!(
+                "{shown} is mapped, but malloc is served by {what}, which comes first"
+            ));
+        }
+    }
+    let inside = served.facts.allocator.or_else(|| sight.inside.and_then(|inside| inside.allocator));
+    let shown = format!("{} serves malloc: it comes before the C library", name(library));
+    match inside {
+        _ if served.facts.go => Verdict::Untold(format!("{shown}; but the heap of a Go program is Go's own")),
+        Some(by) => Verdict::Untold(format!(
+            "{shown}; but {} carries {by} as well, and how much of its memory comes from malloc cannot be told",
+            name(&served.executable)
+        )),
+        None => match unread(asked, before, library) {
+            Some(why) => Verdict::Untold(format!("{shown}; {why}")),
+            None => Verdict::Holds(shown),
+        },
+    }
+}
+
+/// What a library makes of the variables that go with it is not known, and less so where it does not know their names.
+fn unread(asked: &Asked, before: &Beforehand, library: &Path) -> Option<String> {
+    variables(asked).next()?;
+    Some(match &before.unread {
+        Some(variable) => format!("but it does not read {variable}: that name is not in {}", name(library)),
+        None => "but the preloaded library cannot be asked for its settings".to_owned(),
+    })
+}
+
+/// Judges settings of glibc's malloc.
+fn of_glibc(asked: &Asked, before: &Beforehand, sight: &Sight) -> Verdict {
+    let served = &sight.served;
+    let glibc =
+        served.by == "glibc" || sight.heap.as_ref().is_some_and(|heap| heap.system.is_some_and(|b| b > 0));
+    if !glibc {
+        return Verdict::Untold(format!("what serves malloc is not known: {}", served.how));
+    }
+    if holds_little(sight) && served.managed.is_none() {
+        return Verdict::Untold(format!(
+            "glibc's arenas hold {}: what holds the rest is not known",
+            held(sight)
+        ));
+    }
+    let settings = asked.settings.iter().map(|(setting, value)| one(asked, before, setting, value, sight));
+    let all: Vec<Verdict> = settings.collect();
+    let of = |kind: fn(&Verdict) -> bool| all.iter().find(|verdict| kind(verdict)).cloned();
+    if let Some(worst) =
+        of(|v| matches!(v, Verdict::Fails(_))).or_else(|| of(|v| matches!(v, Verdict::Untold(_))))
+    {
+        return worst;
+    }
+    let mut words: Vec<&str> = all.iter().map(Verdict::words).collect();
+    words.extend(served.managed);
+    Verdict::Holds(words.join("; "))
+}
+
+/// One setting: what the process itself has in force comes first, as a program may set its malloc with `mallopt`; what it
+/// does not show is told from its environment and from what the loader makes of that.
+fn one(asked: &Asked, before: &Beforehand, setting: &Setting, value: &Value, sight: &Sight) -> Verdict {
+    let (key, value) = (setting.key, setting.wire(value));
+    let in_force = sight.heap.as_ref().and_then(|heap| heap.settings.get(key));
+    let has = in_environment(asked, sight.served.environment.as_ref(), setting.variable());
+    if let (Some(in_force), Some(wanted)) = (in_force, number(&value)) {
+        return match has {
+            _ if *in_force == wanted => {
+                Verdict::Holds(format!("{key}={in_force} is in force in {}", of(sight)))
+            }
+            Some(true) => Verdict::Fails(format!(
+                "the program sets {key}={in_force} itself (mallopt): its environment has {value}"
+            )),
+            _ => Verdict::Fails(format!("{key}={in_force} is in force in {}, not {value}", of(sight))),
+        };
+    }
+    let effective = before.listed.as_ref().and_then(|all| all.get(key));
+    match (effective, has) {
+        (Some(effective), _) if number(effective) != number(&value) => {
+            Verdict::Fails(format!("asked for {key}={value}, ld.so reports {effective}"))
+        }
+        (_, Some(false)) => Verdict::Fails(format!(
+            "{} is not in the environment of {} as it was given",
+            setting.variable(),
+            of(sight)
+        )),
+        (Some(effective), Some(true)) => {
+            Verdict::Holds(format!("ld.so reports {key}={effective} for the environment of {}", of(sight)))
+        }
+        (_, None) => Verdict::Untold(format!("the environment of {} cannot be read", of(sight))),
+        (None, _) => {
+            Verdict::Untold(format!("whether {key}={value} took effect cannot be told from outside"))
+        }
+    }
+}
+
+fn of(sight: &Sight) -> String {
+    name(&sight.served.executable)
+}
+
+/// Whether an environment has what was asked for in a variable; others may have added to a list. `None` where the
+/// environment is not known.
+fn in_environment(
+    asked: &Asked,
+    environment: Option<&BTreeMap<String, String>>,
+    variable: &str,
+) -> Option<bool> {
+    let wanted = asked.env.get(variable)?;
+    let found = environment?.get(variable);
+    let has = |found: &String| match variable {
+        "LD_PRELOAD" => parts(wanted, &[':', ' ']).all(|part| parts(found, &[':', ' ']).any(|p| p == part)),
+        "GLIBC_TUNABLES" => parts(wanted, &[':']).all(|part| parts(found, &[':']).any(|p| p == part)),
+        _ => found == wanted,
     };
-    Some(format!("no-op: {what} has no effect, as {why}{}", hint(asked, served)))
+    Some(found.is_some_and(has))
+}
+
+fn parts<'a>(list: &'a str, between: &'a [char]) -> impl Iterator<Item = &'a str> {
+    list.split(between).filter(|part| !part.is_empty())
+}
+
+fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => text.parse::<u64>().ok(),
+    }
 }
 
 /// Why a process is not to be counted under a C library that the trial was started on, if so. One that has not got
@@ -82,126 +401,4 @@ pub fn off_footing(footing: &Footing, served: &Served) -> Option<String> {
     }
     served.libc.as_ref()?;
     footing.owns(&served.files).err().map(|why| format!("{asked}, but {why}"))
-}
-
-/// How the allocator that the program does have is tuned.
-fn hint(asked: &Asked, served: &Served) -> String {
-    match (&asked.preload, &served.library, served.by.as_str()) {
-        (None, Some(library), "jemalloc") => {
-            format!(". Its own is tuned with --candidate preload={}:MALLOC_CONF=…", library.display())
-        }
-        _ => String::new(),
-    }
-}
-
-/// Whether the environment and the library that were asked for are there.
-enum Found {
-    Holds(String),
-    Fails(String),
-    Untold(String),
-}
-
-/// Weighs what was seen. The second is whether something was seen not to be as asked for.
-pub fn weigh(
-    asked: &Asked,
-    served: Option<&Served>,
-    arenas: Option<Counted>,
-    tunables: Option<&BTreeMap<String, String>>,
-) -> (Effect, bool) {
-    let Some(served) = served else {
-        let how = "it ended before it could be looked at".to_owned();
-        return (Effect { verified: asked.env.is_empty(), how }, false);
-    };
-    let mut found = vec![allocator(asked, served), environment(asked, served)];
-    if asked.allocator == "glibc" {
-        for (setting, value) in &asked.settings {
-            let value = setting.wire(value);
-            found.push(glibc(setting.key, &value, arenas, tunables.and_then(|all| all.get(setting.key))));
-        }
-    } else if asked.env.len() > 1 {
-        found.push(Found::Untold("the preloaded library cannot be asked for its settings".to_owned()));
-    }
-    let verified = found.iter().all(|found| matches!(found, Found::Holds(_)));
-    let disproved = found.iter().any(|found| matches!(found, Found::Fails(_)));
-    let mut words: Vec<String> = found
-        .into_iter()
-        .map(|found| match found {
-            Found::Holds(how) | Found::Fails(how) | Found::Untold(how) => how,
-        })
-        .collect();
-    words.extend(served.managed.map(str::to_owned));
-    (Effect { verified, how: words.join("; ") }, disproved)
-}
-
-fn allocator(asked: &Asked, served: &Served) -> Found {
-    let seen = format!("malloc is served by {}: {}", served.by, served.how);
-    let Some(library) = &asked.preload else {
-        return match served.by.as_str() {
-            "glibc" => Found::Holds(seen),
-            _ if asked.env.is_empty() => Found::Holds(format!("the program as it is; {seen}")),
-            _ => Found::Untold(seen),
-        };
-    };
-    // The loader maps what a link leads to.
-    let real = library.canonicalize().unwrap_or_else(|_| library.clone());
-    let mapped = |path: &&PathBuf| **path == real || **path == *library;
-    match served.files.iter().find(mapped) {
-        Some(path) => Found::Holds(format!("{} is mapped, before the C library", path.display())),
-        None => Found::Fails(format!("{} is not mapped in {}", library.display(), name(&served.executable))),
-    }
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().map_or_else(|| "the process".to_owned(), |name| name.to_string_lossy().into_owned())
-}
-
-fn environment(asked: &Asked, served: &Served) -> Found {
-    let Some(environment) = &served.environment else {
-        let set: Vec<String> = asked.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let with = if set.is_empty() { "nothing that steers malloc".to_owned() } else { set.join(" ") };
-        return Found::Holds(format!(
-            "it was started with {with} (it has since written over the place of its environment, as setproctitle \
-             does, or keeps it from being read)"
-        ));
-    };
-    for (name, value) in &asked.env {
-        if environment.get(name) != Some(value) {
-            return Found::Fails(format!(
-                "{name}={value} is not in the environment of {}",
-                served.executable.display()
-            ));
-        }
-    }
-    if asked.env.is_empty() {
-        return match environment.keys().find(|name| (asked.foreign)(name)) {
-            Some(name) => Found::Holds(format!("the program sets {name} for itself")),
-            None => Found::Holds("nothing in its environment steers malloc".to_owned()),
-        };
-    }
-    let pairs: Vec<String> = asked.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    Found::Holds(format!("its environment has {}", pairs.join(" ")))
-}
-
-fn glibc(key: &str, value: &str, arenas: Option<Counted>, listed: Option<&String>) -> Found {
-    let number = |text: &str| match text.strip_prefix("0x") {
-        Some(hex) => u64::from_str_radix(hex, 16).ok(),
-        None => text.parse::<u64>().ok(),
-    };
-    if let Some(effective) = listed
-        && number(effective) != number(value)
-    {
-        return Found::Fails(format!("asked for {key}={value}, ld.so reports {effective}"));
-    }
-    match (key, arenas, number(value)) {
-        ("arena_max", Some(Counted { arenas, exact: true }), Some(limit)) if u64::from(arenas) <= limit => {
-            Found::Holds(format!("{arenas} arenas are in its maps, limit {limit}"))
-        }
-        ("arena_max", Some(Counted { arenas, exact: true }), Some(limit)) => {
-            Found::Fails(format!("{arenas} arenas are in its maps, over the limit {limit}"))
-        }
-        (_, _, _) => match listed {
-            Some(effective) => Found::Holds(format!("ld.so reports {key}={effective}")),
-            None => Found::Untold(format!("whether {key}={value} took effect cannot be told from outside")),
-        },
-    }
 }

@@ -4,9 +4,11 @@
 //! * [`service`], [`batch`]: the two kinds of trial.
 //! * [`place`]: its port and directory; [`helper`]: setup, driver, stop and teardown, each under a launcher of
 //!   its own; [`ready`]: when it can be driven.
-//! * [`watch`], [`look`], [`exits`]: what is seen of its processes; [`served`]: what serves `malloc` in one; [`judge`]:
-//!   whether the candidate took effect.
-//! * [`figures`]: memory from what was seen; [`record`]: the line for the journal.
+//! * [`watch`] and [`watcher`], [`look`], [`exits`]: what is seen of its processes, within a [`budget`].
+//! * [`tally`], [`bounds`], [`memory`]: memory from what was seen; [`figures`]: throughput and latency from what was
+//!   printed; [`record`]: the line for the journal.
+//! * [`images`]: who did the work, and what is proven of each; [`served`]: what serves `malloc` in one; [`judge`]: what
+//!   a look says of the candidate; [`weigh`]: whether it was in force where the work was done.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,23 +21,33 @@ use super::leash::{self, Leash, Started};
 use super::libc_root::script;
 use super::noise;
 use crate::plan::program::Program;
+use images::Images;
 use look::Look;
 use place::Place;
 use served::{Behind, Elves};
 use watch::{Seen, Watch};
 
 pub mod batch;
+pub mod bounds;
+pub mod budget;
+pub mod complaints;
 pub mod exits;
 pub mod figures;
 pub mod helper;
+pub mod image;
+pub mod images;
 pub mod judge;
 pub mod look;
+pub mod memory;
 pub mod place;
 pub mod ready;
 pub mod record;
 pub mod served;
 pub mod service;
+pub mod tally;
 pub mod watch;
+pub mod watcher;
+pub mod weigh;
 
 /// How often a wait looks whether something has happened.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -88,6 +100,8 @@ pub struct Story {
     pub end: Option<Look>,
     /// Exact look after the idle wait.
     pub drained: Option<Look>,
+    /// What is proven of its processes.
+    pub images: Images,
     /// What was seen throughout.
     pub seen: Seen,
     /// Throughput and its unit.
@@ -125,6 +139,7 @@ pub fn play(around: &Around, spec: &TrialSpec, program: &Program, begin: Instant
         Behind { loader: footing.root.loader.clone(), program }
     });
     let elves = Elves::of(behind, spec.footing.as_ref().and_then(|footing| footing.seen_below()));
+    let images = Images::new(elves, begin, spec.asked.preload.is_none());
     let mut trial = Playing {
         around,
         spec,
@@ -132,8 +147,8 @@ pub fn play(around: &Around, spec: &TrialSpec, program: &Program, begin: Instant
         place: &place,
         begin,
         deadline: begin + spec.timeout,
-        story: Story::default(),
-        elves,
+        beforehand: judge::Beforehand::of(spec, None),
+        story: Story { images, ..Story::default() },
     };
     let outcome = trial.all();
     trial.story.broken = outcome.err();
@@ -154,7 +169,7 @@ struct Playing<'a> {
     /// When the work must be done.
     deadline: Instant,
     story: Story,
-    elves: Elves,
+    beforehand: judge::Beforehand,
 }
 
 impl Playing<'_> {
@@ -172,18 +187,14 @@ impl Playing<'_> {
             Started::Runs(leash) => leash,
             Started::Not(reason) => return Err(Broken::Failed(reason)),
         };
-        let watch =
-            Watch::start(leash.launcher(), self.begin, !self.program.is_service(), self.elves.clone());
-        let outcome = if self.program.is_service() {
-            self.serve(&mut leash, &watch)
-        } else {
-            self.run(&leash, &watch, begin)
-        };
+        let watch = Watch::start(leash.launcher(), self.begin, self.story.images.clone());
+        let outcome =
+            if self.program.is_service() { self.serve(&mut leash, &watch) } else { self.run(&leash, begin) };
         self.end(&mut leash, watch, outcome.as_ref().err());
         if !self.program.is_service() {
             self.account_for_batch(begin, before);
             outcome?;
-            return self.refuse_no_op(self.story.end.as_ref(), None);
+            return Ok(());
         }
         outcome
     }
@@ -282,6 +293,7 @@ impl Playing<'_> {
             }
         }
         self.story.ending = leash.wait().unwrap_or_default();
+        self.story.images.finish();
         self.story.seen = watch.finish();
         let ending = &self.story.ending;
         if self.program.is_service() && ending.stopped {

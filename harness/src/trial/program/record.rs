@@ -1,13 +1,13 @@
 //! What the story of a program's trial says, as a line for the journal. Pure.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Broken, Story, figures, judge};
+use super::image::Image;
+use super::{Broken, Story, judge, memory, weigh};
 use crate::format::series::{MAX_POINTS, Series};
 use crate::format::trial::{
-    Arenas, Cpu, Faults, Noise, OwnProgram, Printed, ProcessRow, Served, Status, Switches, Throughput,
-    TrialRecord,
+    Arenas, Cpu, Effect, Faults, Looking, Noise, OwnProgram, Printed, ProcessRow, Served, Status, Switches,
+    Throughput, TrialRecord,
 };
 use crate::trial::ending;
 use crate::trial::executor::TrialSpec;
@@ -21,27 +21,36 @@ const KEPT: usize = 64;
 /// What is known besides the story.
 #[derive(Clone, Debug, Default)]
 pub struct Besides {
-    /// What the loader lists under the candidate's environment.
-    pub tunables: Option<BTreeMap<String, String>>,
+    /// What is known of the candidate.
+    pub beforehand: judge::Beforehand,
+    /// All images, with what a search of their files found.
+    pub images: Vec<Image>,
+    /// What an allocator or the loader said against a setting.
+    pub complaint: Option<String>,
+    /// CPUs that a program may run on.
+    pub cpus: f64,
     /// Processes that the kernel killed for memory meanwhile: in the trial's control group, else on this host.
     pub oom_kills: u64,
 }
 
 /// Fills in what a story tells. `empty` is the line of a trial that was not begun.
 pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Besides) -> TrialRecord {
-    let look = story.end.as_ref().or(story.seen.look.as_ref());
-    let served = look.and_then(|look| look.served.as_ref());
-    let arenas =
-        [&story.end, &story.drained, &story.seen.look].into_iter().flatten().filter_map(|look| look.arenas);
-    let arenas = arenas.max_by_key(|counted| counted.arenas);
-    let (effect, disproved) = judge::weigh(&spec.asked, served, arenas, besides.tunables.as_ref());
+    let images = &besides.images;
+    let served = weigh::served(images);
+    let used = &story.ending.usage;
+    let total_s = Some(used.user_s + used.system_s).filter(|total_s| *total_s > 0.0);
+    let outcome = weigh::outcome(&spec.asked, &besides.beforehand, images, total_s, besides.cpus);
+    let mut effect = outcome.effect;
+    if let Some(said) = besides.complaint.as_ref().filter(|_| !spec.asked.env.is_empty()) {
+        effect = Effect { verified: false, how: format!("{}; but its output says: {said}", effect.how) };
+    }
     let (mut status, mut reason) = classify(spec, story, besides);
     let off =
         spec.footing.as_ref().zip(served).and_then(|(footing, served)| judge::off_footing(footing, served));
-    if let Some(off) = off.filter(|_| status == Status::Ok) {
-        (status, reason) = (Status::Unsupported, Some(off));
+    if let Some(why) = outcome.no_op.or(off).filter(|_| status == Status::Ok) {
+        (status, reason) = (Status::Unsupported, Some(why));
     }
-    if status == Status::Ok && disproved {
+    if status == Status::Ok && outcome.disproved {
         status = Status::Failed;
         reason = Some(format!("the candidate did not take effect: {}", effect.how));
     }
@@ -56,9 +65,8 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
         cpu: usage.map(|used| Cpu { user_s: used.user_s, system_s: used.system_s }),
         faults: usage.map(|used| Faults { minor: used.minor_faults, major: used.major_faults }),
         switches: usage.map(|used| Switches { voluntary: used.voluntary, involuntary: used.involuntary }),
-        rss: figures::rss(story),
-        arenas: arenas
-            .map(|counted| Arenas { limit: spec.asked.arena_limit(), observed: Some(counted.arenas) }),
+        rss: memory::rss(story),
+        arenas: weigh::arenas(images).map(|observed| Arenas { limit: spec.asked.arena_limit(), observed }),
         allocator: served.map(|served| Served {
             name: served.by.clone(),
             version: library_version(served),
@@ -160,9 +168,16 @@ fn own(story: &Story) -> OwnProgram {
         most_processes: story.seen.most,
         latency: story.latency.clone().map(|(value, unit)| Printed { value, unit }),
         stopped: story.stopped.clone(),
+        looking: Some(looking(story)),
         output: kept.collect(),
-        host_libc: story.seen.strangers.iter().take(KEPT).cloned().collect(),
+        host_libc: story.images.strangers().into_iter().take(KEPT).collect(),
     }
+}
+
+fn looking(story: &Story) -> Looking {
+    let used = &story.ending.usage;
+    let (cpu_s, trial_s) = (story.seen.cpu_s, used.user_s + used.system_s);
+    Looking { cpu_s, share: (trial_s > 0.0).then(|| cpu_s / trial_s) }
 }
 
 fn noise_of(story: &Story) -> Noise {
@@ -172,11 +187,10 @@ fn noise_of(story: &Story) -> Noise {
     noise::between(before, after, used.user_s + used.system_s + story.driver_cpu_s)
 }
 
-/// Memory over time, thinned; what the nearest exact look found shared is taken off.
+/// Memory over time, thinned.
 pub fn series(spec: &TrialSpec, story: &Story) -> Option<Series> {
-    let samples: Vec<Sample> = sampler::thinned(&story.seen.samples, MAX_POINTS);
+    let samples: Vec<Sample> = sampler::thinned(&memory::samples(story), MAX_POINTS);
     let short = |at_s: f64| (at_s * 1e4).round() / 1e4;
-    let shared = figures::shared(story);
     let (from, to) = story.work?;
     (!samples.is_empty()).then(|| Series {
         workload: spec.workload.clone(),
@@ -187,7 +201,7 @@ pub fn series(spec: &TrialSpec, story: &Story) -> Option<Series> {
         attempt: spec.attempt,
         twin: spec.twin,
         at_s: samples.iter().map(|s| short(s.at_s)).collect(),
-        rss: samples.iter().map(|s| s.rss.saturating_sub(shared(s.at_s))).collect(),
+        rss: samples.iter().map(|s| s.rss).collect(),
         live: None,
         phases: vec![("setup".to_owned(), short(from)), ("steady".to_owned(), short(to))],
     })

@@ -1,4 +1,5 @@
-//! What serves `malloc` in a process, as its maps, its executable and its environment tell.
+//! What serves `malloc` in a process: the first file in its loader's order that exports it. Names of files are only what it
+//! is called by.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,9 +7,10 @@ use std::path::{Path, PathBuf};
 use procfs::process::{MemoryMap, Process};
 
 use super::judge::Served;
-use crate::trial::elf;
+use crate::trial::elf::{self, Facts};
 use crate::trial::libc_root::seen;
 use crate::trial::libc_root::whole::as_inside;
+use crate::trial::loaded::{self, Loaded};
 
 /// A program that a loader was started to run: the process's executable is then the loader.
 #[derive(Clone, Debug)]
@@ -19,10 +21,10 @@ pub struct Behind {
     pub program: PathBuf,
 }
 
-/// Executables that were read, by path.
+/// Files that were read, by path.
 #[derive(Clone, Default)]
 pub struct Elves {
-    read: BTreeMap<PathBuf, elf::Facts>,
+    read: BTreeMap<PathBuf, Facts>,
     behind: Option<Behind>,
     /// The root that all processes of the trial run in.
     below: Option<PathBuf>,
@@ -45,18 +47,23 @@ impl Elves {
         self.behind.is_some() && exe().is_ok_and(|exe| !self.is_behind(&exe))
     }
 
-    /// The program that a process runs, and what its file says.
-    fn facts(&mut self, pid: i32, executable: PathBuf) -> (PathBuf, elf::Facts) {
-        let (program, file) = match &self.behind {
-            Some(behind) if behind.loader == executable => (behind.program.clone(), behind.program.clone()),
-            _ => (executable, PathBuf::from(format!("/proc/{pid}/exe"))),
+    /// What the file says that a process has mapped by this path.
+    fn facts(&mut self, pid: i32, path: &Path) -> Facts {
+        let read = || {
+            // As the process itself sees it, which may be in a root or a namespace of its own.
+            let rest = path.strip_prefix("/").unwrap_or(path);
+            let seen = Path::new("/proc").join(pid.to_string()).join("root").join(rest);
+            let exe = PathBuf::from(format!("/proc/{pid}/exe"));
+            // It may have been removed since.
+            let runs = || std::fs::read_link(&exe).is_ok_and(|runs| runs == path);
+            let read = elf::read(path).or_else(|_| elf::read(&seen));
+            read.or_else(|e| if runs() { elf::read(&exe) } else { Err(e) }).unwrap_or_default()
         };
-        let facts = self.read.entry(program.clone()).or_insert_with(|| elf::read(&file).unwrap_or_default());
-        (program, facts.clone())
+        self.read.entry(path.to_owned()).or_insert_with(read).clone()
     }
 }
 
-/// Allocators by the beginning of their libraries' file names.
+/// Allocators by the beginning of their libraries' file names, for what has no mark.
 const LIBRARIES: [(&str, &str); 8] = [
     ("libjemalloc", "jemalloc"),
     ("libmimalloc", "mimalloc"),
@@ -72,89 +79,121 @@ const LIBRARIES: [(&str, &str); 8] = [
 pub fn served(process: &Process, maps: &[MemoryMap], elves: &mut Elves) -> Served {
     let below = elves.below.clone();
     let files = seen::files(maps, below.as_deref());
-    let executable = process.exe().unwrap_or_default();
-    let on_footing =
-        elves.is_behind(&executable) || below.as_ref().is_some_and(|root| executable.starts_with(root));
-    let executable = below.map_or(executable.clone(), |root| as_inside(&executable, &root));
-    let (executable, facts) = elves.facts(process.pid, executable);
-    let name =
-        |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let environment: Option<BTreeMap<String, String>> = process.environ().ok().map(|all| {
-        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
-        all.into_iter().map(|(name, value)| (text(name), text(value))).collect()
-    });
-    let preloaded = environment.as_ref().and_then(|all| all.get("LD_PRELOAD")).map(PathBuf::from);
-    let library = library(&files, preloaded.as_deref());
-    let libc = seen::libc(&files);
-    let (by, how) = by(&facts, library.as_ref(), libc, &executable);
-    let managed = files.iter().map(name).find_map(|file| managed_heap(&file));
+    let runs = process.exe().unwrap_or_default();
+    let on_footing = elves.is_behind(&runs) || below.as_ref().is_some_and(|root| runs.starts_with(root));
+    let loaded = loaded::order(process, maps);
+    let program = loaded.as_ref().and_then(|loaded| loaded.files.first()).unwrap_or(&runs).clone();
+    let facts = elves.facts(process.pid, &program);
+    let source = source(process.pid, &facts, loaded.as_ref(), &files, elves);
+    let inside = |path: &Path| below.as_ref().map_or(path.to_owned(), |root| as_inside(path, root));
+    let executable = inside(&program);
+    let libc = seen::libc(&files).cloned();
+    let (by, how) = by(&facts, source.as_ref(), libc.as_deref(), &executable);
+    let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let managed = files.iter().filter_map(name).find_map(|file| managed_heap(&file));
     Served {
-        by: by.to_owned(),
+        by,
         how,
-        library: library.map(|(_, path)| path),
+        library: source
+            .filter(|(path, facts)| *path != program && !facts.libc)
+            .map(|(path, _)| inside(&path)),
+        order: loaded.iter().flat_map(|loaded| loaded.files.iter().map(|path| inside(path))).collect(),
+        settled: facts.is_static || loaded.is_some_and(|loaded| loaded.settled && loaded.files.len() > 1),
         loader: crate::trial::tunables::loader_of(process),
-        libc: libc.cloned(),
+        libc,
         on_footing,
         files,
         facts,
         executable,
+        file: program,
         secure: secure(process),
-        environment: environment.filter(|all| !overwritten(all)),
+        environment: environment(process),
         managed,
     }
 }
 
-/// Whether a program has written over the place of its environment, as `setproctitle` does to show a title:
-/// what stands there is then no environment.
-fn overwritten(environment: &BTreeMap<String, String>) -> bool {
+/// Its environment; `None` where it cannot be read, is empty, or is none any more: a program may write over its place, as
+/// `setproctitle` does to show a title.
+fn environment(process: &Process) -> Option<BTreeMap<String, String>> {
+    let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+    let all = process.environ().ok()?;
+    let all: BTreeMap<String, String> =
+        all.into_iter().map(|(name, value)| (text(name), text(value))).collect();
     let odd = |name: &String| name.is_empty() || name.contains(|c: char| c.is_control() || c == ' ');
-    // Every trial is started with a PATH, unless arenalab itself has none.
-    !environment.contains_key("PATH") || environment.keys().any(odd)
+    (!all.is_empty() && !all.keys().any(odd)).then_some(all)
 }
 
-/// The allocator's library among the mapped files: the one that is preloaded, else one that is known.
-fn library(files: &[PathBuf], preloaded: Option<&Path>) -> Option<(&'static str, PathBuf)> {
-    let allocator = |path: &Path| {
-        let file = path.file_name()?.to_string_lossy().into_owned();
-        LIBRARIES.iter().find(|(prefix, _)| file.starts_with(prefix)).map(|(_, allocator)| *allocator)
-    };
-    let real = preloaded.map(|path| path.canonicalize().unwrap_or_else(|_| path.to_owned()));
-    let first = files
-        .iter()
-        .find(|path| Some(path.as_path()) == real.as_deref() || Some(path.as_path()) == preloaded);
-    match first {
-        Some(path) => Some((allocator(path).unwrap_or("unknown"), path.clone())),
-        None => files.iter().find_map(|path| Some((allocator(path)?, path.clone()))),
+/// The file that serves `malloc`: the first in the loader's order that exports it. Where the order cannot be read, the
+/// program, else the only file besides the C library that exports it, else the C library.
+fn source(
+    pid: i32,
+    program: &Facts,
+    loaded: Option<&Loaded>,
+    files: &[PathBuf],
+    elves: &mut Elves,
+) -> Option<(PathBuf, Facts)> {
+    if program.is_static {
+        return None;
     }
+    let shared = |path: &&PathBuf| path.to_string_lossy().contains(".so");
+    let listed: Vec<PathBuf> = match loaded {
+        Some(loaded) => loaded.files.clone(),
+        None => files.iter().filter(shared).cloned().collect(),
+    };
+    let mut exporters = listed.into_iter().filter_map(|path| {
+        let facts = elves.facts(pid, &path);
+        (facts.own_malloc && !is_loader(&path)).then_some((path, facts))
+    });
+    if loaded.is_some() {
+        return exporters.next();
+    }
+    let all: Vec<(PathBuf, Facts)> = exporters.collect();
+    all.iter().find(|(_, facts)| !facts.glibc).or(all.first()).cloned()
+}
+
+/// The loader exports a `malloc` of its own for the time before the C library is there (up to glibc 2.30).
+fn is_loader(path: &Path) -> bool {
+    crate::trial::tunables::is_loader(path)
+}
+
+/// What the allocator of a file is called.
+fn called(path: &Path, facts: &Facts) -> &'static str {
+    let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let named =
+        || LIBRARIES.iter().find(|(prefix, _)| file.starts_with(prefix)).map(|(_, allocator)| *allocator);
+    facts.allocator.or_else(|| facts.glibc.then_some("glibc")).or_else(named).unwrap_or("unknown")
 }
 
 /// The allocator that serves `malloc`, and how that is known. A program's own definition comes first in the
 /// loader's search, then preloaded and linked libraries, then the C library (ld.so(8)).
 fn by(
-    facts: &elf::Facts,
-    library: Option<&(&'static str, PathBuf)>,
-    libc: Option<&PathBuf>,
+    facts: &Facts,
+    source: Option<&(PathBuf, Facts)>,
+    libc: Option<&Path>,
     executable: &Path,
-) -> (&'static str, String) {
-    let executable = executable.display();
+) -> (String, String) {
+    let shown = executable.display();
     let inside = facts.allocator.unwrap_or("its own");
-    match (library, libc) {
-        _ if facts.go => ("its own", format!("{executable} is a Go program, with Go's own heap")),
-        _ if facts.own_malloc => (inside, format!("{executable} defines malloc itself ({inside})")),
-        _ if facts.is_static && facts.allocator.is_some() => {
-            (inside, format!("{executable} is static, with {inside}"))
+    let (by, how) = match (source, libc) {
+        _ if facts.go => ("its own", format!("{shown} is a Go program, with Go's own heap")),
+        _ if facts.own_malloc => (inside, format!("{shown} defines malloc itself ({inside})")),
+        _ if facts.is_static => ("unknown", format!("{shown} is linked statically")),
+        _ if facts.allocator.is_some() => {
+            (inside, format!("{shown} carries {inside} under names of its own"))
         }
-        _ if facts.static_glibc => ("glibc", format!("{executable} is linked statically, with glibc")),
-        _ if facts.is_static => {
-            ("unknown", format!("{executable} is linked statically, with a malloc of its own"))
+        (Some((path, of)), _) if of.glibc => {
+            ("glibc", format!("no other allocator comes before {}", path.display()))
         }
-        (Some((name, path)), _) => (name, format!("{} is mapped", path.display())),
-        _ if facts.musl => ("musl", format!("{executable} runs on musl, with musl's malloc")),
+        (Some((_, of)), _) if of.libc && facts.musl => {
+            ("musl", format!("{shown} runs on musl, with musl's malloc"))
+        }
+        (Some((path, of)), _) => (called(path, of), format!("{} is mapped", path.display())),
         (None, Some(path)) => {
             ("glibc", format!("no other allocator's library is mapped than {}", path.display()))
         }
-        (None, None) => ("unknown", format!("{executable} has mapped no C library that is known")),
-    }
+        (None, None) => ("unknown", format!("{shown} has mapped no C library that is known")),
+    };
+    (by.to_owned(), how)
 }
 
 /// A runtime whose objects do not come from `malloc`, in a clause.

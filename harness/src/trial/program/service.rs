@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::look::{self, Look};
 use super::watch::Watch;
 use super::{Broken, GLANCE, Playing, crash, helper, ready};
 use crate::plan::program::{How, StopSignal};
@@ -14,17 +13,18 @@ impl Playing<'_> {
     /// A service: it becomes ready, is driven, stands idle, and is stopped.
     pub(super) fn serve(&mut self, leash: &mut Leash, watch: &Watch) -> Result<(), Broken> {
         self.await_ready(leash, watch)?;
-        let ready = self.look(leash);
-        if let Err(no_op) = self.refuse(ready.as_ref().and_then(|look| look.served.as_ref())) {
+        let ready = watch.look();
+        self.story.images.look();
+        if let Err(no_op) = self.refuse() {
             // What it was seen by is in its record.
             self.story.end = ready;
             return Err(no_op);
         }
         self.drive(leash, watch)?;
-        self.story.end = self.look(leash);
-        self.refuse(self.story.end.as_ref().and_then(|look| look.served.as_ref()))?;
+        self.story.end = watch.look();
+        self.story.images.look();
         self.stand_idle(leash, watch)?;
-        self.story.drained = self.look(leash);
+        self.story.drained = watch.look();
         self.stop(leash, watch)
     }
 
@@ -72,10 +72,6 @@ impl Playing<'_> {
             self.still_there(leash, watch, left.min(GLANCE))?;
         }
         Ok(())
-    }
-
-    fn look(&mut self, leash: &Leash) -> Option<Look> {
-        look::look(leash.launcher(), &mut self.elves, self.begin)
     }
 
     /// Asks the program to end, and waits until it has.

@@ -1,0 +1,155 @@
+//! One image: what a process runs between two execs. A proof is good for the image that it was read from, and for no
+//! other, so that each has its own, beside what it used of CPU and memory.
+
+use procfs::process::Process;
+
+use super::judge::Sight;
+
+/// What an exec changes: where the kernel put the program and its stack. Of a process that may not be looked at, only its
+/// name is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// When the process was started, in ticks since the host was.
+    pub started: u64,
+    place: Option<(u64, u64, u64)>,
+    name: String,
+}
+
+impl Mark {
+    /// Reads the mark of a process, and its short name. `None` where it is gone.
+    pub fn read(pid: i32) -> Option<(Self, String)> {
+        let stat = Process::new(pid).and_then(|process| process.stat()).ok()?;
+        if matches!(stat.state, 'Z' | 'X') {
+            return None;
+        }
+        // 0 and 1 stand for what may not be read (fs/proc/array.c).
+        let place = (stat.startstack > 1).then_some((stat.startcode, stat.endcode, stat.startstack));
+        // A process may change its name without an exec.
+        let name = if place.is_some() { String::new() } else { stat.comm.clone() };
+        Some((Self { started: stat.starttime, place, name }, stat.comm))
+    }
+
+    /// Whether another process with this mark is a copy made by fork, without an exec since.
+    pub fn is_copy_of(&self, other: &Self) -> bool {
+        self.place.is_some() && self.place == other.place
+    }
+}
+
+/// What is known of an image.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Its process.
+    pub pid: i32,
+    /// The process's short name.
+    pub command: String,
+    /// What tells it from the image before and after.
+    pub mark: Mark,
+    /// When it was first seen, seconds since the trial was started.
+    pub first_s: f64,
+    /// When it was last known to be still this image.
+    pub last_s: f64,
+    /// CPU seconds of its process that were used before it was first seen, by the image before.
+    pub before_s: f64,
+    /// CPU seconds of its process when it was last known to be still this image.
+    pub until_s: f64,
+    /// The largest anonymous memory that was seen, bytes.
+    pub peak: u64,
+    /// Its anonymous memory when that of all together was largest, bytes.
+    pub at_peak: u64,
+    /// The last good look; of a copy made by fork, its origin's, until there is one of its own.
+    pub sight: Option<Sight>,
+    /// Why it could not be looked at, where that is so; a clause.
+    pub blind: Option<&'static str>,
+    /// Whether it is over.
+    pub over: bool,
+    /// Seconds from when it was last known until it was known to be over.
+    pub gap_s: f64,
+    /// When it is to be looked at next.
+    pub due_s: f64,
+}
+
+impl Image {
+    /// One that is seen for the first time.
+    pub fn new(pid: i32, command: String, mark: Mark, now_s: f64, before_s: f64) -> Self {
+        Self {
+            pid,
+            command,
+            mark,
+            first_s: now_s,
+            last_s: now_s,
+            before_s,
+            until_s: before_s,
+            peak: 0,
+            at_peak: 0,
+            sight: None,
+            blind: None,
+            over: false,
+            gap_s: 0.0,
+            due_s: now_s,
+        }
+    }
+
+    /// CPU seconds that are known to be its own.
+    pub fn cpu_s(&self) -> f64 {
+        (self.until_s - self.before_s).max(0.0)
+    }
+
+    /// Takes a look, unless one from before is better: a late or poor look takes nothing away.
+    pub fn take(&mut self, sight: Sight) {
+        self.blind = None;
+        match &mut self.sight {
+            Some(known) if known.served.settled && !sight.served.settled => {}
+            Some(known) => {
+                let heap = sight.heap.or(known.heap.take());
+                let most = known.most_arenas.max(sight.most_arenas);
+                let environment = sight.served.environment.clone().or(known.served.environment.take());
+                *known = Sight { heap, most_arenas: most, ..sight };
+                known.served.environment = environment;
+            }
+            None => self.sight = Some(sight),
+        }
+    }
+
+    /// Whether nothing more is to be learnt soon.
+    pub fn is_conclusive(&self) -> bool {
+        self.sight.as_ref().is_some_and(Sight::is_conclusive)
+    }
+}
+
+/// CPU seconds that a process has used in its life, exactly; `None` where it is gone.
+pub fn cpu_s(pid: i32) -> Option<f64> {
+    // The clock of a process's CPU time: MAKE_PROCESS_CPUCLOCK in include/linux/posix-timers_types.h.
+    let clock = (!pid << 3) | 2;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one timespec, into one that is ours; any number may be asked for as a clock.
+    let done = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    (done == 0).then(|| time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exec_changes_the_mark_and_a_fork_does_not() {
+        let me = std::process::id().cast_signed();
+        let mine = Mark::read(me).unwrap().0;
+        assert_eq!(mine, Mark::read(me).unwrap().0);
+        let mut child = std::process::Command::new("/bin/sleep").arg("60").spawn().unwrap();
+        let other = Mark::read(child.id().cast_signed()).unwrap().0;
+        assert!(!other.is_copy_of(&mine));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(Mark::read(child.id().cast_signed()), None);
+    }
+
+    #[test]
+    fn the_cpu_time_of_a_process_grows_and_ends_with_it() {
+        let me = std::process::id().cast_signed();
+        let before = cpu_s(me).unwrap();
+        while cpu_s(me).unwrap() <= before {
+            std::hint::black_box((0..1000).sum::<u64>());
+        }
+        assert_eq!(cpu_s(i32::MAX - 1), None);
+    }
+}

@@ -1,0 +1,303 @@
+//! Who did the work of a trial, and what is proven of each. Shared by the thread that watches and the one that leads
+//! the trial.
+//!
+//! Each [`Image`] is looked at soon after it appears, at doubling times until the look tells all, and then again as it
+//! grows older, as a program may set its malloc at any time. Looks take at most one part in [`SHARE`] of the CPU time that
+//! the trial uses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use procfs::process::Process;
+
+use super::image::{Image, Mark, cpu_s};
+use super::judge::Sight;
+use super::served::{Elves, served};
+use crate::trial::heaps;
+use crate::trial::tree::Member;
+
+/// Looks take at most one part in so many of the trial's CPU time.
+const SHARE: f64 = 400.0;
+/// So much may be used for looks at once, seconds: the first ones come when little time has passed.
+const AT_ONCE_S: f64 = 0.005;
+/// When an image that told nothing is looked at again first, seconds.
+const AGAIN_S: f64 = 0.002;
+/// How much older an image is when it is looked at again.
+const OLDER: f64 = 1.25;
+/// The least time to that, seconds.
+const LATER_S: f64 = 0.05;
+/// Most images that are kept.
+const MOST: usize = 8192;
+/// An image is confirmed when it has used one part in so many of all CPU time since.
+const CONFIRM: f64 = 30.0;
+
+struct State {
+    begin: Instant,
+    elves: Elves,
+    heaps: bool,
+    images: Vec<Image>,
+    live: BTreeMap<i32, usize>,
+    strangers: BTreeSet<String>,
+    /// The largest anonymous memory of all together, bytes.
+    peak: u64,
+    looking: Duration,
+}
+
+/// A handle on what is proven of a trial's processes.
+#[derive(Clone)]
+pub struct Images(Arc<Mutex<State>>);
+
+impl Default for Images {
+    fn default() -> Self {
+        Self::new(Elves::default(), Instant::now(), false)
+    }
+}
+
+impl Images {
+    /// Nothing is proven yet. `heaps` for looks at glibc's heap as well, which no library in front of it needs.
+    pub fn new(elves: Elves, begin: Instant, heaps: bool) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            begin,
+            elves,
+            heaps,
+            images: Vec::new(),
+            live: BTreeMap::new(),
+            strangers: BTreeSet::new(),
+            peak: 0,
+            looking: Duration::ZERO,
+        })))
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes note of who is there.
+    pub fn rescan(&self, members: &[Member]) {
+        self.with(|state| {
+            state.bury(members);
+            for member in members {
+                state.confirm(member.pid, Some(member.parent));
+            }
+            state.note_strangers();
+            state.weigh();
+            state.look_at_due();
+        });
+    }
+
+    /// Does what is due between two rescans.
+    pub fn step(&self) {
+        self.with(|state| {
+            state.follow();
+            state.weigh();
+            state.look_at_due();
+        });
+    }
+
+    /// Looks now at those who are there.
+    pub fn look(&self) {
+        self.with(|state| {
+            state.weigh();
+            let live: Vec<usize> = state.live.values().copied().collect();
+            for index in live {
+                state.look_at(index);
+            }
+        });
+    }
+
+    /// Ends what is left, once the trial is over.
+    pub fn finish(&self) {
+        self.with(|state| state.bury(&[]));
+    }
+
+    /// All images that were seen, in order of appearance.
+    pub fn all(&self) -> Vec<Image> {
+        self.with(|state| state.images.clone())
+    }
+
+    /// CPU seconds that looks took.
+    pub fn looking_s(&self) -> f64 {
+        self.with(|state| state.looking.as_secs_f64())
+    }
+
+    /// Processes that ran on the host's C library, though the program was started on another, by name.
+    pub fn strangers(&self) -> BTreeSet<String> {
+        self.with(|state| state.strangers.clone())
+    }
+}
+
+impl State {
+    fn now_s(&self) -> f64 {
+        self.begin.elapsed().as_secs_f64()
+    }
+
+    /// Ends those that are gone.
+    fn bury(&mut self, members: &[Member]) {
+        let gone: Vec<i32> = self
+            .live
+            .keys()
+            .copied()
+            .filter(|pid| !members.iter().any(|member| member.pid == *pid))
+            .collect();
+        for pid in gone {
+            self.end(pid);
+        }
+    }
+
+    fn end(&mut self, pid: i32) {
+        let now_s = self.now_s();
+        if let Some(image) = self.live.remove(&pid).and_then(|index| self.images.get_mut(index)) {
+            image.over = true;
+            image.gap_s = now_s - image.last_s;
+        }
+    }
+
+    /// Sees which image a process is now, and that what it used is that image's.
+    fn confirm(&mut self, pid: i32, parent: Option<i32>) {
+        // First the time, then the mark: what was used by then was used by this image or by one before.
+        let used_s = cpu_s(pid).unwrap_or(0.0);
+        let Some((mark, command)) = Mark::read(pid) else { return self.end(pid) };
+        let now_s = self.now_s();
+        let known = self.live.get(&pid).copied();
+        let before = known.and_then(|index| self.images.get_mut(index));
+        let same_process = before.as_ref().is_some_and(|image| image.mark.started == mark.started);
+        match before {
+            Some(image) if image.mark == mark => {
+                (image.until_s, image.last_s, image.command) = (used_s.max(image.until_s), now_s, command);
+                return;
+            }
+            _ => self.end(pid),
+        }
+        if self.images.len() >= MOST {
+            return;
+        }
+        // What was used since the image before was last seen may be of either: it counts for none.
+        let mut image = Image::new(pid, command, mark, now_s, if same_process { used_s } else { 0.0 });
+        image.until_s = used_s;
+        let of_parent = parent.and_then(|parent| self.live.get(&parent)).copied();
+        // A copy has what its origin had, until it is looked at itself.
+        let origin = of_parent.map(|index| &self.images[index]).filter(|of| of.mark.is_copy_of(&image.mark));
+        image.sight = origin.and_then(|origin| origin.sight.clone());
+        self.live.insert(pid, self.images.len());
+        self.images.push(image);
+    }
+
+    /// Confirms those that have used much since they were confirmed last.
+    fn follow(&mut self) {
+        let total_s: f64 = self.images.iter().map(Image::cpu_s).sum();
+        let much_s = (total_s / CONFIRM).max(0.001);
+        let since = |(pid, index): (&i32, &usize)| match cpu_s(*pid) {
+            Some(used_s) if used_s - self.images[*index].until_s < much_s => None,
+            _ => Some(*pid),
+        };
+        let due: Vec<i32> = self.live.iter().filter_map(since).collect();
+        for pid in due {
+            self.confirm(pid, None);
+        }
+    }
+
+    fn note_strangers(&mut self) {
+        let strangers = self.live.iter().filter(|(pid, _)| self.elves.is_stranger(**pid));
+        let names: Vec<String> = strangers.map(|(_, index)| self.images[*index].command.clone()).collect();
+        self.strangers.extend(names);
+    }
+
+    /// Reads how much memory each has of its own.
+    fn weigh(&mut self) {
+        let sizes: Vec<(usize, u64)> =
+            self.live.iter().filter_map(|(pid, index)| Some((*index, anonymous(*pid)?))).collect();
+        let all: u64 = sizes.iter().map(|(_, size)| size).sum();
+        let largest = all > self.peak;
+        if largest {
+            self.peak = all;
+            self.images.iter_mut().for_each(|image| image.at_peak = 0);
+        }
+        for (index, size) in sizes {
+            let image = &mut self.images[index];
+            image.peak = image.peak.max(size);
+            if largest {
+                image.at_peak = size;
+            }
+        }
+    }
+
+    /// Looks at those who are due, first at those who have used most.
+    fn look_at_due(&mut self) {
+        let now_s = self.now_s();
+        let used_s: f64 = self.images.iter().map(Image::cpu_s).sum();
+        let mut due: Vec<usize> =
+            self.live.values().copied().filter(|index| self.images[*index].due_s <= now_s).collect();
+        let order = |index: &usize| (self.images[*index].sight.is_some(), -self.images[*index].cpu_s());
+        due.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
+        for index in due {
+            if self.looking.as_secs_f64() > AT_ONCE_S + used_s / SHARE {
+                return;
+            }
+            self.look_at(index);
+        }
+    }
+
+    /// Looks at an image, and sees that it was this one throughout.
+    fn look_at(&mut self, index: usize) {
+        let before = thread_cpu();
+        let image = &self.images[index];
+        let (pid, mark) = (image.pid, image.mark.clone());
+        let looked = look(pid, &mark, &mut self.elves, self.heaps, image.cpu_s());
+        self.looking += thread_cpu().saturating_sub(before);
+        let now_s = self.now_s();
+        let image = &mut self.images[index];
+        match looked {
+            Ok(sight) => image.take(sight),
+            Err(Some(why)) if image.sight.is_none() => image.blind = Some(why),
+            Err(_) => {}
+        }
+        let age = now_s - image.first_s;
+        image.due_s =
+            now_s + if image.is_conclusive() { LATER_S.max(age * (OLDER - 1.0)) } else { AGAIN_S.max(age) };
+    }
+}
+
+/// Memory of a process that is no file's and not shared, bytes.
+fn anonymous(pid: i32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let mut words = text.split(' ').skip(1).map_while(|word| word.trim().parse::<u64>().ok());
+    let (resident, shared) = (words.next()?, words.next()?);
+    Some(resident.saturating_sub(shared) * procfs::page_size())
+}
+
+/// One look. `Err` has why it may not be looked at, or nothing where it is gone or has become another image.
+fn look(
+    pid: i32,
+    mark: &Mark,
+    elves: &mut Elves,
+    heaps: bool,
+    used_s: f64,
+) -> Result<Sight, Option<&'static str>> {
+    let process = Process::new(pid).map_err(|_| None)?;
+    let maps = match process.maps() {
+        Ok(maps) if maps.0.is_empty() => return Err(None),
+        Ok(maps) => maps.0,
+        Err(procfs::ProcError::PermissionDenied(_)) => {
+            return Err(Some(
+                "it may not be looked at (another user's, with capabilities, or kept from being read)",
+            ));
+        }
+        Err(_) => return Err(None),
+    };
+    let served = served(&process, &maps, elves);
+    let may_be = matches!(served.by.as_str(), "glibc" | "unknown") && served.settled && heaps;
+    let heap = may_be.then(|| heaps::look(&process, &maps, served.by == "glibc")).flatten();
+    let size = anonymous(pid).unwrap_or(0);
+    if Mark::read(pid).is_none_or(|(now, _)| now != *mark) {
+        return Err(None);
+    }
+    let most_arenas = heap.as_ref().map_or(0, |heap| heap.arenas);
+    Ok(Sight { served, heap, most_arenas, size, used_s, inside: None })
+}
+
+/// CPU time of this thread: what looking costs, also on a host that is busy with other things.
+fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+}
