@@ -76,7 +76,9 @@ impl Tally {
 pub fn judge(trials: &[TrialRecord], cpus: u32, libc: Option<&str>, accepted: bool) -> HostState {
     let scenarios = tallies(trials, cpus, libc);
     let mut all = Tally::default();
-    scenarios.values().for_each(|tally| all.add(tally));
+    for tally in scenarios.values() {
+        all.add(tally);
+    }
     let worst = scenarios.iter().filter(|(_, tally)| tally.busy());
     let worst = worst.max_by(|a, b| a.1.share().unwrap_or(0.0).total_cmp(&b.1.share().unwrap_or(0.0)));
     let why = match worst {

@@ -94,8 +94,10 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    /// Adds a trial of so many seconds and threads (0: not known). `cpus` are the host's, for records that do not tell.
+    /// Adds a trial of so many threads (0: not known). The seconds and the host's CPUs are for records whose noise does not
+    /// tell over how long and of how many it is.
     pub fn add(&mut self, noise: &Noise, seconds: f64, threads: u32, cpus: u32) {
+        let seconds = noise.seconds.unwrap_or(seconds);
         if !(seconds.is_finite() && seconds > 0.0) {
             return;
         }
@@ -189,5 +191,7 @@ mod tests {
         assert_eq!(Rule::default().disturbed(&tick, 0.02, 1, 2), None);
         let pinned = Noise { foreign_cpu_s: Some(1.0), cpus: Some(2), ..Noise::default() };
         assert!(Rule::default().disturbed(&pinned, 1.0, 1, 64).is_some(), "half of the two that it may use");
+        let longer = Noise { seconds: Some(20.0), ..pinned };
+        assert_eq!(Rule::default().disturbed(&longer, 1.0, 1, 64), None, "it was taken over a longer time");
     }
 }

@@ -408,4 +408,8 @@ pub struct Noise {
     /// all CPUs of the host.
     #[serde(default)]
     pub cpus: Option<u32>,
+    /// Seconds over which the figures were taken: the counted work, and what little lies around it. `null` in older
+    /// records.
+    #[serde(default)]
+    pub seconds: Option<f64>,
 }

@@ -141,6 +141,8 @@ pub struct Ending {
     pub wall_s: f64,
     /// CPU, faults and switches of the process and all its descendants.
     pub usage: Usage,
+    /// CPU seconds of the launcher itself: neither the trial's nor others'.
+    pub own_cpu_s: f64,
 }
 
 /// What processes used in their lives (`RUSAGE_CHILDREN`).
@@ -217,7 +219,9 @@ pub fn main() -> std::io::Result<()> {
     let mut ending = attend(&job, pid, &woken, begin);
     ending.strays = if ending.alone { 0 } else { end_descendants(pid, &woken) };
     (ending.max_rss, ending.usage) = usage(libc::RUSAGE_CHILDREN);
-    ending.least_max_rss = least.unwrap_or_else(|| usage(libc::RUSAGE_SELF).0);
+    let (own_max_rss, own) = usage(libc::RUSAGE_SELF);
+    ending.least_max_rss = least.unwrap_or(own_max_rss);
+    ending.own_cpu_s = own.user_s + own.system_s;
     if let Some(scratch) = job.scratch.filter(|_| ending.abandoned) {
         // The harness removes it as well, where it lives.
         let _ = std::fs::remove_dir_all(scratch);

@@ -39,9 +39,10 @@ pub fn between(begin: &Mark, end: &Mark, trial_cpu_s: f64) -> Noise {
     let used = begin.cpu.zip(end.cpu).map(|(a, b)| b.since(a));
     Noise {
         psi_cpu_some_pct: psi_us.filter(|_| wall > 0.0).map(|us| (us / 1e4 / wall).min(100.0)),
-        steal_s: used.map(|used| used.stolen_s()),
+        steal_s: used.map(CpuTimes::stolen_s),
         foreign_cpu_s: used.map(|used| (used.busy_s() - trial_cpu_s - own).max(0.0)),
         cpus: used.map(|used| used.cpus),
+        seconds: Some(wall),
     }
 }
 
@@ -49,13 +50,13 @@ pub fn between(begin: &Mark, end: &Mark, trial_cpu_s: f64) -> Noise {
 mod tests {
     use super::*;
 
-    fn at(at: Instant, psi_us: Option<u64>, cpu: Option<CpuTimes>, own_ms: u64) -> Mark {
-        Mark { at, psi_us, cpu, own: Duration::from_millis(own_ms) }
+    fn at(at: Instant, psi_us: Option<u64>, cpu: impl Into<Option<CpuTimes>>, own_ms: u64) -> Mark {
+        Mark { at, psi_us, cpu: cpu.into(), own: Duration::from_millis(own_ms) }
     }
 
     /// On two CPUs, 100 ticks a second.
-    fn ticks(busy: u64, stolen: u64) -> Option<CpuTimes> {
-        Some(CpuTimes { busy, stolen, cpus: 2, ticks_per_s: 100 })
+    fn ticks(busy: u64, stolen: u64) -> CpuTimes {
+        CpuTimes { busy, stolen, cpus: 2, ticks_per_s: 100 }
     }
 
     #[test]
@@ -65,7 +66,7 @@ mod tests {
         let b = at(begin + Duration::from_secs(2), Some(1_001_000), ticks(1400, 125), 600);
         let noise = between(&a, &b, 3.0);
         assert_eq!(noise.psi_cpu_some_pct, Some(50.0));
-        assert_eq!((noise.steal_s, noise.cpus), (Some(0.25), Some(2)));
+        assert_eq!((noise.steal_s, noise.cpus, noise.seconds), (Some(0.25), Some(2), Some(2.0)));
         assert!((noise.foreign_cpu_s.unwrap() - 0.9).abs() < 1e-9);
     }
 

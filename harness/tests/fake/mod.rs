@@ -79,6 +79,7 @@ pub fn finished(spec: &TrialSpec) -> TrialRecord {
             steal_s: Some(0.01),
             foreign_cpu_s: Some(0.02),
             cpus: Some(2),
+            seconds: None,
         },
         started_at: "2026-11-22T01:02:03.456789012Z".to_owned(),
         elapsed_s: 1.567_89,

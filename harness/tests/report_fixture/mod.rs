@@ -197,6 +197,7 @@ fn trial(
             steal_s: Some(0.0),
             foreign_cpu_s: Some(0.1),
             cpus: Some(2),
+            seconds: None,
         },
         started_at: "2026-11-22T10:00:00Z".into(),
         elapsed_s: 3.2,

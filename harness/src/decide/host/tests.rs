@@ -60,7 +60,8 @@ fn only_finished_trials_of_the_last_run_of_a_round_count() {
 #[test]
 fn short_trials_are_judged_together() {
     // Of trials of 50 ms one in eight catches a burst of a tick's counting: nothing, seen over a second.
-    let quiet = |i: u32| trial(i / 8, i % 8, if i % 8 == 0 { 0.03 } else { 0.0 }, &json!({"wall_s": 0.05}));
+    let quiet =
+        |i: u32| trial(i / 8, i % 8, if i.is_multiple_of(8) { 0.03 } else { 0.0 }, &json!({"wall_s": 0.05}));
     let state = judged(&(0..80).map(quiet).collect::<Vec<_>>());
     assert_eq!((state.disturbed_share, state.trials), (Some(0.0), 80));
     // Others on both CPUs are seen all the same, also where the whole campaign takes less than a second.

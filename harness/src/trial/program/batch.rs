@@ -32,6 +32,7 @@ impl Playing<'_> {
         let ending = &self.story.ending;
         self.story.work = Some((from, from + ending.wall_s));
         self.story.noise = Some((before, noise::mark()));
+        self.story.driver_cpu_s = ending.own_cpu_s;
         if ending.code == Some(0) {
             self.story.wall_s = Some(ending.wall_s);
             self.story.usage = Some(ending.usage);

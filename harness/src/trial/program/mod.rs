@@ -92,7 +92,7 @@ pub struct Story {
     pub wall_s: Option<f64>,
     /// CPU, faults and switches of the counted work.
     pub usage: Option<Usage>,
-    /// The driver's CPU seconds.
+    /// CPU seconds of the driver and of launchers: not the program's, and no disturbance.
     pub driver_cpu_s: f64,
     /// The host's counters at both ends of the counted work.
     pub noise: Option<(noise::Mark, noise::Mark)>,

@@ -60,7 +60,7 @@ impl Playing<'_> {
         self.story.noise = Some((before, noise::mark()));
         self.story.usage = Some(between(&used, &tree::usage(&tree::below(leash.launcher()))));
         self.story.wall_s = Some(ending.wall_s);
-        self.story.driver_cpu_s = ending.usage.user_s + ending.usage.system_s;
+        self.story.driver_cpu_s = ending.usage.user_s + ending.usage.system_s + ending.own_cpu_s;
         watch.rescan();
         self.still_there(leash, watch, Duration::ZERO)
     }
