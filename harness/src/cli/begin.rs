@@ -96,7 +96,7 @@ fn create(
     }
     let manifest = prepare::manifest(Ingredients {
         plan,
-        command: std::env::args().collect(),
+        command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
         created_at: jiff::Timestamp::now().to_string(),
         strategy: strategy.to_owned(),
         host,

@@ -61,7 +61,7 @@ impl Ran {
         let statuses: BTreeMap<String, u64> =
             self.counts.iter().map(|(status, count)| (name(status), *count)).collect();
         serde_json::json!({
-            "campaign": self.dir,
+            "campaign": self.dir.to_string_lossy(),
             "complete": self.complete,
             "trials": self.counts.values().sum::<u64>(),
             "statuses": statuses,
@@ -147,6 +147,7 @@ pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<Ran, Cl
     let executable = PathBuf::from(LAUNCHER);
     let mut executor =
         RealExecutor::new(executable, manifest.host.name.clone(), stop.flag.clone(), environment(around))
+            .passing_on(odd(around))
             .keeping_output_in(store.dir.join(OUTPUT));
     if !show.quiet {
         introduce(&manifest, &store, finished(&past), &notes);
@@ -181,6 +182,12 @@ pub fn environment(around: &Surroundings) -> BTreeMap<String, String> {
     let text =
         |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     around.scrubbed().into_iter().filter_map(text).collect()
+}
+
+/// The variables of that environment that are no text.
+fn odd(around: &Surroundings) -> Vec<(OsString, OsString)> {
+    let is_odd = |(name, value): &(OsString, OsString)| name.to_str().is_none() || value.to_str().is_none();
+    around.scrubbed().into_iter().filter(is_odd).collect()
 }
 
 fn programs(manifest: &Manifest, around: &Surroundings) -> Result<BTreeMap<String, PathBuf>, CliError> {

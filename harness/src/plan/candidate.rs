@@ -223,6 +223,17 @@ impl Candidate {
         })
     }
 
+    /// What is not known of it under a version of the C library, in sentences; it is measured all the same.
+    pub fn unverified_under(&self, libc: Version) -> Vec<String> {
+        let of = |(setting, value): (&Setting, &Value)| match value {
+            Value::Number(number) => knowledge::glibc::unverified(setting, *number, libc),
+            _ => None,
+        };
+        let here =
+            if self.allocator == Allocator::Glibc { self.known_settings().collect() } else { Vec::new() };
+        here.into_iter().filter_map(|(setting, value)| of((setting, value))).collect()
+    }
+
     /// What a reader of its results must know, in sentences; empty for most.
     pub fn caveats(&self) -> Vec<String> {
         let fixed: Vec<_> = (self.known_settings())

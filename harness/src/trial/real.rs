@@ -1,6 +1,7 @@
 //! The executor of real trials.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::ending::Told;
 use super::executor::{Asked, Executor, Trial, TrialSpec};
 use super::group::Group;
-use super::launcher::{CONTROL_FD, Job};
+use super::launcher::{CONTROL_FD, Job, with};
 use super::leash::Started;
 use super::program::record::Besides;
 use super::program::{self, Around};
@@ -34,6 +35,8 @@ pub struct RealExecutor {
     stop: Arc<AtomicBool>,
     /// The environment that every trial starts from.
     environment: BTreeMap<String, String>,
+    /// What of it is no text, which passes as it is.
+    odd: Vec<(OsString, OsString)>,
     /// What a loader listed, by itself and the environment that it was asked under.
     listed: BTreeMap<(PathBuf, BTreeMap<String, String>), BTreeMap<String, String>>,
     /// The programs as they were when first run.
@@ -58,6 +61,7 @@ impl RealExecutor {
             host,
             stop,
             environment,
+            odd: Vec::new(),
             listed: BTreeMap::new(),
             stamps: BTreeMap::new(),
             keep: None,
@@ -69,6 +73,12 @@ impl RealExecutor {
     #[must_use]
     pub fn keeping_output_in(self, directory: PathBuf) -> Self {
         Self { keep: Some(directory), ..self }
+    }
+
+    /// Passes variables on that are no text.
+    #[must_use]
+    pub fn passing_on(self, odd: Vec<(OsString, OsString)>) -> Self {
+        Self { odd, ..self }
     }
 
     fn job(&self, spec: &TrialSpec, group: Option<&Group>) -> Result<Job, String> {
@@ -85,7 +95,7 @@ impl RealExecutor {
         Ok(Job {
             program,
             args,
-            env: env.into_iter().collect(),
+            env: with(env, &self.odd),
             timeout_ms: (spec.timeout + spec.idle).as_millis() as u64,
             grace_ms: GRACE.as_millis() as u64,
             join: group.map(Group::procs).into_iter().collect(),
@@ -152,6 +162,7 @@ impl RealExecutor {
         let around = Around {
             executable: &self.executable,
             environment: &self.environment,
+            odd: &self.odd,
             stop: &self.stop,
             keep: self.keep.as_deref(),
             join: group.map(Group::procs).into_iter().collect(),

@@ -3,6 +3,7 @@
 use super::look::Look;
 use super::{Broken, Playing, Story};
 use crate::format::trial::Rss;
+use crate::plan::program::number::Wanted;
 use crate::plan::program::{Figure, From, Throughput, read};
 use crate::trial::sampler::{self, Sample};
 
@@ -62,7 +63,8 @@ impl Playing<'_> {
             Some(Err(error)) => return Err(failed(error.to_string())),
             None => String::new(),
         };
-        read::positive(&text, &figure.find, figure.take).map_err(failed)
+        let wanted = if what == "latency" { Wanted::time(&figure.unit) } else { Wanted::rate(&figure.unit) };
+        read::positive(&text, &figure.find, figure.take, wanted).map_err(failed)
     }
 }
 

@@ -9,12 +9,13 @@
 //! * [`figures`]: memory from what was seen; [`record`]: the line for the journal.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::executor::TrialSpec;
-use super::launcher::{Ending, Job, Usage};
+use super::launcher::{self, Ending, Job, Usage};
 use super::leash::{self, Leash, Started};
 use super::libc_root::script;
 use super::noise;
@@ -46,6 +47,8 @@ pub struct Around<'a> {
     pub executable: &'a Path,
     /// The environment that every trial starts from.
     pub environment: &'a BTreeMap<String, String>,
+    /// What of it is no text, which passes as it is.
+    pub odd: &'a [(OsString, OsString)],
     /// Set when the harness is asked to stop.
     pub stop: &'a AtomicBool,
     /// Where what is printed is kept; nowhere for tests of single parts.
@@ -209,7 +212,7 @@ impl Playing<'_> {
             program,
             arg0,
             args,
-            env: env.into_iter().collect(),
+            env: launcher::with(env, self.around.odd),
             timeout_ms: (self.left() + self.spec.idle + self.program.stop.grace).as_millis() as u64,
             grace_ms: self.program.stop.grace.as_millis() as u64,
             directory: self.directory(),
