@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::store::Campaign;
-use super::{mechanism, plateau, search};
+use super::{first_round, mechanism, plateau, search};
 use crate::decide::choose::choose;
 use crate::decide::from_trials::from_trials;
 use crate::decide::question::Question;
@@ -71,7 +71,17 @@ pub(super) fn repeated(trials: &[TrialRecord]) -> Option<String> {
         1 => ("1 round was".to_owned(), "its"),
         count => (format!("{count} rounds were"), "their"),
     };
-    Some(format!("{rounds} run again because the host was disturbed meanwhile; {whose} last run counts"))
+    let first = || trials.iter().filter(|trial| (trial.round, trial.attempt) == (0, 0));
+    // The baseline alone has a twin.
+    let baseline = first().find(|trial| trial.twin).map(|twin| &twin.candidate);
+    let failed = again.iter().any(|(round, _)| *round == 0)
+        && baseline.is_some_and(|baseline| first_round::baseline_failed(first(), baseline));
+    let why = if failed {
+        "because the baseline had failed, or the host was disturbed meanwhile"
+    } else {
+        "because the host was disturbed meanwhile"
+    };
+    Some(format!("{rounds} run again {why}; {whose} last run counts"))
 }
 
 /// Adds to each standing what was seen of its mechanism.

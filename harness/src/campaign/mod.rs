@@ -1,6 +1,7 @@
 //! Schedule, journal and resume; drives trials for a strategy.
 
 pub mod decision;
+mod first_round;
 #[cfg(test)]
 mod fixture;
 pub mod journal;

@@ -183,7 +183,12 @@ pub fn setup<'a>(manifest: &'a Manifest, programs: &BTreeMap<String, PathBuf>) -
             }
         }
     }
-    Ok(Setup { manifest, templates, rule: Rule { again: 1, ..Rule::default() } })
+    Ok(Setup {
+        manifest,
+        templates,
+        rule: Rule { again: 1, ..Rule::default() },
+        keep_going: plan.measure.keep_going,
+    })
 }
 
 #[allow(clippy::too_many_arguments)]

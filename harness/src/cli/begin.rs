@@ -125,13 +125,16 @@ fn resume(
     above: Draft,
     strategy: fn(&Plan) -> Strategy,
 ) -> Result<(Store, Campaign), CliError> {
-    let (store, campaign) = store::resume(dir)?;
+    let (store, mut campaign) = store::resume(dir)?;
     let usage = |e: PlanError| CliError::Usage(e.to_string());
     let manifest = &campaign.manifest;
     let begun = from_toml::draft(&manifest.plan, "the campaign's plan").map_err(usage)?;
     let own = begun.clone().complete().map_err(usage)?;
     let asked = given.into_plan_between(above, begun).map_err(usage)?;
-    if asked != own {
+    // Whether it goes on without a baseline decides about no trial that was run.
+    let mut comparable = own.clone();
+    comparable.measure.keep_going = asked.measure.keep_going;
+    if asked != comparable {
         return Err(CliError::Usage(format!(
             "{} holds a campaign with another plan; go on with it by --resume --out alone, or name another \
              directory",
@@ -146,6 +149,9 @@ fn resume(
         )));
     }
     same_host(manifest)?;
+    if asked != own {
+        campaign.manifest.plan = asked.to_toml();
+    }
     Ok((store, campaign))
 }
 

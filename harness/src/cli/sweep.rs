@@ -8,7 +8,7 @@ use super::say;
 use super::surroundings::Surroundings;
 use crate::decide::strategy::FullGrid;
 use crate::format::manifest::Manifest;
-use crate::plan::{Draft, Strategy};
+use crate::plan::{Draft, Strategy, shell};
 
 /// Runs the subcommand.
 pub fn run(args: SweepArgs, around: &Surroundings) -> Result<u8, CliError> {
@@ -31,6 +31,7 @@ pub fn run(args: SweepArgs, around: &Surroundings) -> Result<u8, CliError> {
     } else if ran.complete {
         say::out(&dir.to_string());
         if !show.quiet {
+            let dir = shell::path(&ran.dir);
             say::err(&format!("next: arenalab choose {dir}; arenalab report {dir}"));
         }
     }

@@ -70,6 +70,8 @@ pub struct Draft {
     pub time_budget: Option<Option<Duration>>,
     /// Gain of RSS that is not worth further search.
     pub tolerance: Option<f64>,
+    /// Whether it goes on where the baseline fails in all its runs of the first round.
+    pub keep_going: Option<bool>,
 }
 
 /// What candidates are made of. The three are one group: where any of them is given on the command line,
@@ -109,6 +111,7 @@ impl Draft {
             strategy: self.strategy.or(below.strategy),
             time_budget: self.time_budget.or(below.time_budget),
             tolerance: self.tolerance.or(below.tolerance),
+            keep_going: self.keep_going.or(below.keep_going),
         }
     }
 
@@ -155,6 +158,7 @@ impl Draft {
                 seed: self.seed.unwrap_or(DEFAULT_SEED),
                 strategy: self.strategy.unwrap_or_default(),
                 time_budget: self.time_budget.flatten(),
+                keep_going: self.keep_going.unwrap_or_default(),
             },
             choose: Choose {
                 constraints: Constraints {

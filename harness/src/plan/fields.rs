@@ -135,16 +135,28 @@ pub fn idle(text: &str) -> Result<Duration, String> {
     duration("idle", text, Duration::ZERO)
 }
 
+fn switch(name: &str, text: &str) -> Result<bool, String> {
+    match text.trim() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(format!("{name} is {}, but must be true or false", quote(other))),
+    }
+}
+
 /// A switch.
 ///
 /// # Errors
 /// What it takes.
 pub fn trim(text: &str) -> Result<bool, String> {
-    match text.trim() {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        other => Err(format!("trim is {}, but must be true or false", quote(other))),
-    }
+    switch("trim", text)
+}
+
+/// A switch.
+///
+/// # Errors
+/// What it takes.
+pub fn keep_going(text: &str) -> Result<bool, String> {
+    switch("keep_going", text)
 }
 
 /// The time limit of a trial: [`SHORTEST_TIMEOUT`] to [`LONGEST`].
