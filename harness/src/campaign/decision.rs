@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::store::Campaign;
-use super::{first_round, mechanism, plateau, search};
+use super::{first_round, mechanism, plateau, search, shipping};
 use crate::decide::choose::choose;
 use crate::decide::from_trials::from_trials;
 use crate::decide::question::Question;
 use crate::format::decision::{Decision, Ratio, ScenarioDecision, Verdict};
 use crate::format::manifest::Manifest;
 use crate::format::trial::{Status, TrialRecord};
-use crate::plan::{Candidate, apply, pretend};
+use crate::plan::pretend;
 
 /// The ratio of the baseline to itself.
 const ITSELF: Ratio = Ratio { estimate: 1.0, low: 1.0, high: 1.0 };
@@ -46,9 +46,7 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
     for scenario in &mut decision.scenarios {
         explain(scenario, &campaign.trials);
     }
-    // From the candidate's own words, never from variables that stand in a file.
-    let chosen = decision.choice.as_ref().and_then(|name| name.parse::<Candidate>().ok());
-    decision.apply = chosen.map(|candidate| apply::lines(candidate.allocator().name(), &candidate.env()));
+    decision.apply = decision.choice.as_deref().and_then(|name| shipping::lines(&campaign.manifest, name));
     if decision.verdict == Verdict::KeepBaseline {
         // The choice is what it is compared with.
         decision.throughput_ratio = Some(ITSELF);

@@ -13,6 +13,7 @@ pub mod rehearsal;
 pub mod run;
 pub mod schedule;
 pub mod search;
+mod shipping;
 pub mod standing;
 pub mod steps;
 pub mod store;

@@ -114,8 +114,9 @@ pub fn part(around: &Surroundings, part: &Part, plan: Option<&Plan>) -> Result<F
                 let hint = "; to measure a program without it, name the allocators with --allocators glibc";
                 CliError::Failed(format!("{missing}{hint}"))
             })?;
-            let binary =
+            let mut binary =
                 fingerprint::of_file(&path, &format!("{allocator}, preloaded")).map_err(CliError::Failed)?;
+            binary.path = Some(path.to_string_lossy().into_owned());
             Ok(Found { path, binary, libc_version: None })
         }
         Part::Program(name, executable) => {

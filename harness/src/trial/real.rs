@@ -20,6 +20,7 @@ use super::session::{Broken, Session, Story};
 use super::{leash, pretend_cpus, tunables};
 
 use crate::format::trial::{Status, TrialRecord};
+use crate::knowledge::scrub;
 use crate::plan::Program;
 
 /// Time from TERM to KILL for a trial that is over its limit.
@@ -83,7 +84,7 @@ impl RealExecutor {
 
     fn job(&self, spec: &TrialSpec, group: Option<&Group>) -> Result<Job, String> {
         let mut env = self.environment.clone();
-        env.extend(spec.asked.env.clone());
+        scrub::merge(&mut env, &spec.asked.env);
         let mut args = spec.args.clone();
         args.extend(["--seed".to_owned(), spec.seed.to_string()]);
         args.extend(["--control-fd".to_owned(), CONTROL_FD.to_string()]);
@@ -228,7 +229,8 @@ impl RealExecutor {
 fn shared(spec: &TrialSpec) -> Vec<PathBuf> {
     let footing = spec.footing.as_ref();
     let alone = |library: &PathBuf| library.is_file() && !footing.is_some_and(|footing| footing.has(library));
-    let preloaded = spec.asked.env.get("LD_PRELOAD").map(PathBuf::from).filter(alone);
+    let preloaded = spec.asked.env.get("LD_PRELOAD").into_iter().flat_map(|value| scrub::preloads(value));
+    let preloaded = preloaded.map(PathBuf::from).filter(alone);
     [spec.program.clone()].into_iter().chain(preloaded).collect()
 }
 

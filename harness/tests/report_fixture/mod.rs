@@ -425,6 +425,7 @@ fn manifest(shape: &Shape) -> Manifest {
             .collect(),
         candidates,
         baseline: shape.candidates[0].clone(),
+        dropped_env: Vec::new(),
         pretended_cpus: None,
     }
 }

@@ -165,7 +165,7 @@ fn environment(asked: &Asked, served: &Served) -> Found {
         ));
     };
     for (name, value) in &asked.env {
-        if environment.get(name) != Some(value) {
+        if !environment.get(name).is_some_and(|there| crate::knowledge::scrub::carries(name, value, there)) {
             return Found::Fails(format!(
                 "{name}={value} is not in the environment of {}",
                 served.executable.display()

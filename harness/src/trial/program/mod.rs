@@ -19,6 +19,7 @@ use super::launcher::{self, Ending, Job, Usage};
 use super::leash::{self, Leash, Started};
 use super::libc_root::script;
 use super::noise;
+use crate::knowledge::scrub;
 use crate::plan::program::Program;
 use look::Look;
 use place::Place;
@@ -193,7 +194,7 @@ impl Playing<'_> {
 
     fn job(&mut self) -> Result<Job, Broken> {
         let mut env = self.environment();
-        env.extend(self.spec.asked.env.clone());
+        scrub::merge(&mut env, &self.spec.asked.env);
         let (found, words) = self.command(&self.program.command);
         let whole = self.spec.footing.as_ref().is_some_and(|footing| footing.whole);
         let mut program = if self.program.shell && !whole { found } else { self.spec.program.clone() };
