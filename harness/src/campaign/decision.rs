@@ -9,7 +9,7 @@ use crate::decide::from_trials::from_trials;
 use crate::decide::question::Question;
 use crate::format::decision::{Decision, Ratio, ScenarioDecision, Verdict};
 use crate::format::manifest::Manifest;
-use crate::format::trial::{Status, TrialRecord};
+use crate::format::trial::{Printed, Status, TrialRecord};
 use crate::plan::pretend;
 
 /// The ratio of the baseline to itself.
@@ -82,6 +82,18 @@ pub(super) fn repeated(trials: &[TrialRecord]) -> Option<String> {
     Some(format!("{rounds} run again {why}; {whose} last run counts"))
 }
 
+/// The latency that was printed, geometric mean over the trials that finished.
+fn printed_latency(trials: &[&TrialRecord]) -> Option<Printed> {
+    let finished = trials.iter().filter(|trial| trial.status == Status::Ok);
+    let printed: Vec<&Printed> = finished
+        .filter_map(|trial| trial.program.as_ref()?.latency.as_ref())
+        .filter(|p| p.value > 0.0)
+        .collect();
+    let unit = printed.first()?.unit.clone();
+    let logs: f64 = printed.iter().map(|printed| printed.value.ln()).sum();
+    Some(Printed { value: (logs / printed.len() as f64).exp(), unit })
+}
+
 /// Adds to each standing what was seen of its mechanism.
 fn explain(scenario: &mut ScenarioDecision, trials: &[TrialRecord]) {
     // Of a round that was run again the last run counts.
@@ -98,6 +110,9 @@ fn explain(scenario: &mut ScenarioDecision, trials: &[TrialRecord]) {
     let last_runs_of = |candidate: &str| -> Option<Vec<&TrialRecord>> {
         Some(last_runs.get(candidate)?.values().copied().collect())
     };
+    for standing in &mut scenario.standings {
+        standing.latency = last_runs_of(&standing.candidate).and_then(|runs| printed_latency(&runs));
+    }
     let Some(baseline) = scenario.standings.first().map(|standing| standing.candidate.clone()) else {
         return;
     };

@@ -264,6 +264,7 @@ fn scenario(workload: &str, threads: u32, shape: &Shape) -> ScenarioDecision {
                 throughput_ratio: Some(rate_ratio),
                 rss_ratio: Some(rss_ratio),
                 p99_ratio: Some(ratio(1.02, 0.05)),
+                latency: None,
                 throughput_verdict: compared(rate_ratio, true),
                 rss_verdict: compared(rss_ratio, false),
                 resolvable: Some(0.031),
