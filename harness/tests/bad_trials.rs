@@ -18,7 +18,17 @@ fn misbehave(dir: &Path, workload: &str, more: &[&str]) -> (Vec<Value>, String) 
     let mark = mark(dir);
     let (name, value) = mark.split_once('=').unwrap();
     let mut command = arenalab();
-    command.args(["sweep", workload, "--threads", "1", "--rounds", "1", "--allocators", "glibc"]);
+    command.args([
+        "sweep",
+        workload,
+        "--keep-going",
+        "--threads",
+        "1",
+        "--rounds",
+        "1",
+        "--allocators",
+        "glibc",
+    ]);
     command.args(["--arena-max", "default", "--out", text(dir)]).args(more).env(name, value);
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", both(&output));

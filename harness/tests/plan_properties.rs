@@ -78,6 +78,7 @@ fn any_measure() -> impl Strategy<Value = Measure> {
     (1..100_000u32, objective, 0..day, 10_000..day, 0..=i64::MAX as u64, search).prop_map(
         |(rounds, objective, idle, timeout, seed, (strategy, budget))| Measure {
             trim: seed % 2 == 0,
+            keep_going: seed % 5 == 0,
             strategy,
             time_budget: budget.map(Duration::from_micros),
             rounds,

@@ -294,3 +294,40 @@ fn a_memory_limit_is_a_row_with_a_reason_or_a_clear_refusal() {
     all_are(&rows, "oom", "memory limit of 64MiB");
     assert!(rows[0]["memory_group"]["peak"].as_u64().is_some_and(|peak| peak <= 64 << 20), "{}", rows[0]);
 }
+
+#[test]
+fn a_latency_of_a_plan_stands_in_every_table_in_the_plan_s_unit() {
+    let (_parent, dir) = fresh();
+    let args = [
+        "--rounds",
+        "2",
+        "--candidate",
+        "glibc:arena_max=1",
+        "--latency-regex",
+        "p99 ([0-9.]+)",
+        "--latency-unit",
+        "us",
+        "--",
+        "sh",
+        "-c",
+        "echo p99 1.25ms",
+    ];
+    for row in rows(&dir, &args) {
+        assert_eq!(row["program"]["latency"]["value"], 1250.0, "{row}");
+    }
+    let said = |args: &[&str]| String::from_utf8(arenalab().args(args).output().unwrap().stdout).unwrap();
+    let decision: Value = serde_json::from_str(&said(&["choose", "--json", text(&dir)])).unwrap();
+    for standing in decision["scenarios"][0]["standings"].as_array().unwrap() {
+        assert_eq!(standing["latency"]["unit"], "us", "{standing}");
+        assert!((standing["latency"]["value"].as_f64().unwrap() - 1250.0).abs() < 1e-6, "{standing}");
+    }
+    let shown = said(&["choose", text(&dir)]);
+    assert!(shown.contains("printed latency") && shown.matches("1250.0 us").count() == 2, "{shown}");
+    said(&["report", text(&dir)]);
+    for file in ["index.html", "report.md"] {
+        let report = std::fs::read_to_string(dir.join("report").join(file)).unwrap();
+        assert!(report.contains("printed latency") && report.contains("1250.0 us"), "{file}");
+    }
+    let exported = said(&["export", text(&dir)]);
+    assert!(exported.contains("latency_unit") && exported.contains("1250"), "{exported}");
+}

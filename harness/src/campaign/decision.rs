@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::store::Campaign;
-use super::{mechanism, plateau, search};
+use super::{first_round, mechanism, plateau, search, shipping};
 use crate::decide::choose::choose;
 use crate::decide::from_trials::from_trials;
 use crate::decide::host;
 use crate::decide::question::Question;
 use crate::format::decision::{Decision, HostState, Ratio, ScenarioDecision, Verdict};
 use crate::format::manifest::Manifest;
-use crate::format::trial::{Status, TrialRecord};
-use crate::plan::{Candidate, apply, pretend};
+use crate::format::trial::{Printed, Status, TrialRecord};
+use crate::plan::pretend;
 
 /// The ratio of the baseline to itself.
 const ITSELF: Ratio = Ratio { estimate: 1.0, low: 1.0, high: 1.0 };
@@ -52,9 +52,7 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
         explain(scenario, &campaign.trials);
     }
     paid(&mut decision, &campaign.manifest, question);
-    // From the candidate's own words, never from variables that stand in a file.
-    let chosen = decision.choice.as_ref().and_then(|name| name.parse::<Candidate>().ok());
-    decision.apply = chosen.map(|candidate| apply::lines(candidate.allocator().name(), &candidate.env()));
+    decision.apply = decision.choice.as_deref().and_then(|name| shipping::lines(&campaign.manifest, name));
     if decision.verdict == Verdict::KeepBaseline {
         // The choice is what it is compared with.
         decision.throughput_ratio = Some(ITSELF);
@@ -111,7 +109,29 @@ pub(super) fn repeated(trials: &[TrialRecord]) -> Option<String> {
         1 => ("1 round was".to_owned(), "its"),
         count => (format!("{count} rounds were"), "their"),
     };
-    Some(format!("{rounds} run again because the host was disturbed meanwhile; {whose} last run counts"))
+    let first = || trials.iter().filter(|trial| (trial.round, trial.attempt) == (0, 0));
+    // The baseline alone has a twin.
+    let baseline = first().find(|trial| trial.twin).map(|twin| &twin.candidate);
+    let failed = again.iter().any(|(round, _)| *round == 0)
+        && baseline.is_some_and(|baseline| first_round::baseline_failed(first(), baseline));
+    let why = if failed {
+        "because the baseline had failed, or the host was disturbed meanwhile"
+    } else {
+        "because the host was disturbed meanwhile"
+    };
+    Some(format!("{rounds} run again {why}; {whose} last run counts"))
+}
+
+/// The latency that was printed, geometric mean over the trials that finished.
+fn printed_latency(trials: &[&TrialRecord]) -> Option<Printed> {
+    let finished = trials.iter().filter(|trial| trial.status == Status::Ok);
+    let printed: Vec<&Printed> = finished
+        .filter_map(|trial| trial.program.as_ref()?.latency.as_ref())
+        .filter(|p| p.value > 0.0)
+        .collect();
+    let unit = printed.first()?.unit.clone();
+    let logs: f64 = printed.iter().map(|printed| printed.value.ln()).sum();
+    Some(Printed { value: (logs / printed.len() as f64).exp(), unit })
 }
 
 /// Adds to each standing what was seen of its mechanism.
@@ -130,6 +150,9 @@ fn explain(scenario: &mut ScenarioDecision, trials: &[TrialRecord]) {
     let last_runs_of = |candidate: &str| -> Option<Vec<&TrialRecord>> {
         Some(last_runs.get(candidate)?.values().copied().collect())
     };
+    for standing in &mut scenario.standings {
+        standing.latency = last_runs_of(&standing.candidate).and_then(|runs| printed_latency(&runs));
+    }
     let Some(baseline) = scenario.standings.first().map(|standing| standing.candidate.clone()) else {
         return;
     };

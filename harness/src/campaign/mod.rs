@@ -3,6 +3,7 @@
 mod budget;
 pub mod comparison;
 pub mod decision;
+mod first_round;
 #[cfg(test)]
 mod fixture;
 pub mod journal;
@@ -15,6 +16,7 @@ pub mod rehearsal;
 pub mod run;
 pub mod schedule;
 pub mod search;
+mod shipping;
 pub mod standing;
 pub mod steps;
 pub mod store;

@@ -36,6 +36,8 @@ pub struct Ingredients {
     pub libcs: Vec<Libc>,
     /// What was found out for CPUs that are pretended.
     pub pretence: Option<Pretence>,
+    /// What was taken out of the environment.
+    pub dropped_env: Vec<String>,
 }
 
 /// The host's C library.
@@ -45,7 +47,8 @@ pub fn host_libc(version: Option<String>) -> Libc {
 
 /// Makes the manifest: candidates that cannot differ are merged.
 pub fn manifest(made_from: Ingredients) -> Manifest {
-    let Ingredients { plan, command, created_at, strategy, host, binaries, libcs, pretence } = made_from;
+    let Ingredients { plan, command, created_at, strategy, host, binaries, libcs, pretence, dropped_env } =
+        made_from;
     // Which C library a program of the user's runs on, how many threads it makes and what it sets for itself is
     // not known.
     let known = plan.workloads.iter().all(|workload| workload.program().is_none());
@@ -92,6 +95,7 @@ pub fn manifest(made_from: Ingredients) -> Manifest {
         baseline: baseline.to_string(),
         accept_busy_host: plan.choose.accept_busy_host,
         pretended_cpus,
+        dropped_env,
     }
 }
 
@@ -185,7 +189,12 @@ pub fn setup<'a>(manifest: &'a Manifest, programs: &BTreeMap<String, PathBuf>) -
             }
         }
     }
-    Ok(Setup { manifest, templates, rule: Rule { again: 1, ..Rule::default() } })
+    Ok(Setup {
+        manifest,
+        templates,
+        rule: Rule { again: 1, ..Rule::default() },
+        keep_going: plan.measure.keep_going,
+    })
 }
 
 #[allow(clippy::too_many_arguments)]

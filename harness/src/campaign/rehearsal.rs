@@ -2,7 +2,7 @@
 //! expect, and the lines to apply a setting.
 
 use super::store::Campaign;
-use super::{decision, mechanism, plateau};
+use super::{decision, mechanism, plateau, shipping};
 use crate::decide::from_trials::from_trials;
 use crate::decide::host;
 use crate::decide::question::Question;
@@ -12,7 +12,6 @@ use crate::format::predict::Host;
 use crate::format::rehearse::{Rehearsal, Step, StepScenario};
 use crate::format::trial::TrialRecord;
 use crate::knowledge::predict::{Side, predict};
-use crate::plan::{Candidate, apply};
 
 /// Rehearses the upgrade from each libc of a campaign to the next, finished or not. Without a second libc there are no
 /// steps.
@@ -26,9 +25,9 @@ pub fn of(campaign: &Campaign, question: &Question) -> Rehearsal {
     for (step, libcs) in rehearsal.steps.iter_mut().zip(manifest.libcs.windows(2)) {
         step.expected = expected(manifest, &libcs[0], &libcs[1]);
         if let Some(offer) = &mut step.setting {
-            offer.apply = lines(&offer.candidate);
+            offer.apply = shipping::lines(manifest, &offer.candidate);
         }
-        step.best.apply = step.best.choice.as_deref().and_then(lines);
+        step.best.apply = step.best.choice.as_deref().and_then(|name| shipping::lines(manifest, name));
         let names = (step.from.clone(), step.to.clone());
         for scenario in &mut step.scenarios {
             scenario.mechanism = seen(&campaign.trials, scenario, &names, &manifest.baseline);
@@ -36,11 +35,6 @@ pub fn of(campaign: &Campaign, question: &Question) -> Rehearsal {
     }
     rehearsal.warnings.extend(warnings(campaign, question, &rehearsal.steps));
     rehearsal
-}
-
-fn lines(candidate: &str) -> Option<crate::format::decision::Apply> {
-    let candidate: Candidate = candidate.parse().ok()?;
-    Some(apply::lines(candidate.allocator().name(), &candidate.env()))
 }
 
 /// What was seen of why the baseline differs between two libcs; empty where nothing was.

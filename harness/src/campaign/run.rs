@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::budget::Budget;
+use super::first_round;
 use super::schedule::{self, Slot};
 use super::steps::Steps;
 use super::store::Store;
@@ -20,6 +21,7 @@ use crate::format;
 use crate::format::decision::Eliminated;
 use crate::format::manifest::Manifest;
 use crate::format::trial::{Effect, Status, TrialRecord};
+use crate::plan::shell;
 use crate::trial::executor::{Executor, TrialSpec};
 use crate::trial::record;
 
@@ -31,6 +33,8 @@ pub struct Setup<'a> {
     pub templates: Vec<Vec<TrialSpec>>,
     /// Which rounds are run again.
     pub rule: Rule,
+    /// Whether it goes on where the baseline fails in all its runs of the first round.
+    pub keep_going: bool,
 }
 
 /// At most one round in so many is run again, none before that many: on a host that is always disturbed,
@@ -235,9 +239,24 @@ impl Run<'_> {
     fn round(&mut self, round: u32, request: &RoundRequest) -> Result<Part, String> {
         for attempt in 0.. {
             let from = self.seen.len();
+            let known = self.past.keys().filter(|key| (key.2, key.3) == (round, attempt)).count();
+            let again = self.past.keys().any(|key| (key.2, key.3) == (round, attempt + 1));
+            let further = self.past.keys().any(|key| key.2 > round);
             match self.attempt(round, attempt, request)? {
                 Part::Complete => {}
                 ended => return Ok(ended),
+            }
+            let baseline = &self.setup.manifest.baseline;
+            if round == 0
+                && (again || !(self.setup.keep_going || further))
+                && first_round::baseline_failed(&self.seen[from..], baseline)
+            {
+                // One that an earlier run ended with is tried again.
+                if again || known == self.seen.len() - from {
+                    continue;
+                }
+                let why = first_round::why(&self.seen[from..], baseline, &self.store.dir);
+                return Err(format!("{why}{}", self.how_to_mend()));
             }
             let allowed = attempt < self.setup.rule.again && self.repeated < round / REPEATED_OF;
             let Some(why) = self.disturbed(from).filter(|_| allowed && self.time_for_another(request)) else {
@@ -350,10 +369,18 @@ impl Run<'_> {
         format!("failed to write to {}: {error}. {}", path.display(), self.how_to_go_on())
     }
 
+    fn how_to_mend(&self) -> String {
+        format!(
+            "Mend the program, and try again with --resume --out {dir}; or go on in spite of it with --keep-going besides; \
+             where the plan is wrong, begin another campaign",
+            dir = shell::path(&self.store.dir)
+        )
+    }
+
     fn how_to_go_on(&self) -> String {
         format!(
             "The trials that finished are on disk; once this is mended, go on with --resume --out {}",
-            self.store.dir.display()
+            shell::path(&self.store.dir)
         )
     }
 }

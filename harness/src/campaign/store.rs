@@ -86,6 +86,16 @@ pub struct Store {
     _lock: File,
 }
 
+impl Store {
+    /// Writes the manifest anew, of a campaign in which nothing has been measured yet.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn replace_manifest(&self, manifest: &Manifest) -> Result<(), StoreError> {
+        write_whole(&self.dir.join(MANIFEST), manifest)
+    }
+}
+
 /// A campaign as read.
 #[derive(Debug)]
 pub struct Campaign {

@@ -8,11 +8,12 @@ use super::args::{OutArgs, PlanArgs};
 use super::exit::CliError;
 use super::say;
 use super::surroundings::Surroundings;
-use super::{libcs, run};
+use super::{libcs, preloads, run};
 use crate::campaign::prepare::{self, Ingredients};
 use crate::campaign::store::{self, Campaign, Store};
 use crate::format::manifest::Manifest;
-use crate::plan::{Draft, Plan, PlanError, Strategy, fields, from_toml};
+use crate::knowledge::nearest::quote;
+use crate::plan::{Candidate, Draft, Plan, PlanError, Strategy, fields, from_toml};
 use crate::trial::{group, host};
 use crate::units;
 
@@ -52,7 +53,33 @@ pub fn campaign(asked: Asked, around: &Surroundings) -> Result<(Store, Campaign)
     }
     let dir = out.out.clone().unwrap_or_else(|| default_dir(&plan));
     let strategy = fields::strategy_name(strategy(&plan));
-    create(&dir, plan, strategy, around, out.host_name.clone())
+    let begun = create(&dir, plan, strategy, around, out.host_name.clone())?;
+    if !quiet {
+        tell(&begun.1.manifest);
+    }
+    Ok(begun)
+}
+
+/// Tells what was taken out of the environment, and what is not known of candidates here.
+fn tell(manifest: &Manifest) {
+    if !manifest.dropped_env.is_empty() {
+        let dropped = manifest.dropped_env.iter().map(|pair| quote(pair)).collect::<Vec<_>>().join(", ");
+        say::err(&format!(
+            "taken out of your environment for the trials, as it steers an allocator: {dropped}; to measure it, name it as \
+             a candidate"
+        ));
+    }
+    let candidates = manifest.candidates.iter().filter_map(|entry| entry.candidate.parse::<Candidate>().ok());
+    let candidates: Vec<Candidate> = candidates.collect();
+    for libc in &manifest.libcs {
+        let Some(version) = libc.version.as_deref().and_then(|version| version.parse().ok()) else {
+            continue;
+        };
+        let notes = candidates
+            .iter()
+            .flat_map(|of| of.unverified_under(version).into_iter().map(move |note| (of, note)));
+        notes.for_each(|(of, note)| say::err(&format!("{of} on libc {}: {note}", libc.name)));
+    }
 }
 
 fn enough_libcs(there: usize, least: usize) -> Result<(), CliError> {
@@ -86,6 +113,12 @@ fn create(
         binaries.insert(part.key(), found.binary);
         programs.insert(part.key(), found.path);
     }
+    let of_user: Vec<PathBuf> = programs
+        .iter()
+        .filter(|(key, _)| key.starts_with("program:"))
+        .map(|(_, path): (&String, &PathBuf)| path.clone())
+        .collect();
+    preloads::check(&plan, &of_user, around)?;
     let libcs = libcs::entries(&plan, libc_version.as_ref())?;
     refuse_without_group(&plan)?;
     let pretence = plan.measure.cpus.map(|cpus| run::pretence(around, cpus));
@@ -98,13 +131,14 @@ fn create(
     }
     let manifest = prepare::manifest(Ingredients {
         plan,
-        command: std::env::args().collect(),
+        command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
         created_at: jiff::Timestamp::now().to_string(),
         strategy: strategy.to_owned(),
         host,
         binaries,
         libcs,
         pretence,
+        dropped_env: around.steering(),
     });
     libcs::check(&manifest, &programs, &run::environment(around))?;
     let store = store::create(dir, &manifest)?;
@@ -137,7 +171,10 @@ fn resume(
     let wanted = (asked.measure.rounds, asked.measure.time_budget);
     let changed = wanted != (own.measure.rounds, own.measure.time_budget);
     (asked.measure.rounds, asked.measure.time_budget) = (own.measure.rounds, own.measure.time_budget);
-    if asked != own {
+    // Whether it goes on without a baseline decides about no trial that was run.
+    let mut comparable = own.clone();
+    comparable.measure.keep_going = asked.measure.keep_going;
+    if asked != comparable {
         return Err(CliError::Usage(format!(
             "{} holds a campaign with another plan; go on with it by --resume --out alone, or name another \
              directory",
@@ -152,8 +189,11 @@ fn resume(
         )));
     }
     same_host(manifest)?;
+    if asked != own {
+        campaign.manifest.plan = asked.to_toml();
+    }
     if changed {
-        extend(&mut store, &mut campaign, &own, wanted)?;
+        extend(&mut store, &mut campaign, &asked, wanted)?;
     }
     Ok((store, campaign))
 }

@@ -23,6 +23,7 @@ mod libcs;
 mod list;
 mod man;
 mod predict;
+mod preloads;
 mod progress;
 mod rehearse;
 mod report;

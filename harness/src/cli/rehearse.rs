@@ -11,7 +11,7 @@ use super::sweep;
 use crate::campaign::{decision, rehearsal, store};
 use crate::decide::strategy::FullGrid;
 use crate::format::rehearse::{Rehearsal, StepVerdict};
-use crate::plan::{Draft, Strategy};
+use crate::plan::{Draft, Strategy, shell};
 use crate::report;
 
 /// Rounds where nothing else is said: two versions of one allocator differ by less than two allocators.
@@ -46,7 +46,7 @@ pub fn run(args: RehearseArgs, around: &Surroundings) -> Result<u8, CliError> {
     } else {
         let (width, colour) = (choose::terminal_width(), choose::colour());
         say::out(report::rehearsal_terminal(&rehearsal, width, colour).trim_end());
-        let dir = ran.dir.display();
+        let dir = shell::path(&ran.dir);
         say::err(&format!("next: arenalab report {dir}; arenalab compare {dir} --libc BEFORE,AFTER"));
     }
     Ok(code(&rehearsal))

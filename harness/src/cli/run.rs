@@ -20,7 +20,7 @@ use crate::format::manifest::{Binary, Libc, LibcRun, Manifest};
 use crate::format::trial::{Status, TrialRecord};
 use crate::knowledge::arena_limit::Counts;
 use crate::knowledge::nearest::quote;
-use crate::plan::Plan;
+use crate::plan::{Plan, shell};
 use crate::trial::companions::{self, Missing};
 use crate::trial::fingerprint;
 use crate::trial::pretend_cpus;
@@ -61,7 +61,7 @@ impl Ran {
         let statuses: BTreeMap<String, u64> =
             self.counts.iter().map(|(status, count)| (name(status), *count)).collect();
         serde_json::json!({
-            "campaign": self.dir,
+            "campaign": self.dir.to_string_lossy(),
             "complete": self.complete,
             "trials": self.counts.values().sum::<u64>(),
             "statuses": statuses,
@@ -114,8 +114,9 @@ pub fn part(around: &Surroundings, part: &Part, plan: Option<&Plan>) -> Result<F
                 let hint = "; to measure a program without it, name the allocators with --allocators glibc";
                 CliError::Failed(format!("{missing}{hint}"))
             })?;
-            let binary =
+            let mut binary =
                 fingerprint::of_file(&path, &format!("{allocator}, preloaded")).map_err(CliError::Failed)?;
+            binary.path = Some(path.to_string_lossy().into_owned());
             Ok(Found { path, binary, libc_version: None })
         }
         Part::Program(name, executable) => {
@@ -139,14 +140,20 @@ pub fn part(around: &Surroundings, part: &Part, plan: Option<&Plan>) -> Result<F
 /// When the tool or the system fails; what finished is on disk.
 pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<Ran, CliError> {
     let Running { mut store, campaign, show, total, around } = running;
-    let Campaign { manifest, trials: past, notes, .. } = campaign;
+    let Campaign { mut manifest, trials: past, notes, .. } = campaign;
     let stop = Stop::install().map_err(|e| CliError::Failed(format!("failed to handle signals: {e}")))?;
-    let programs = programs(&manifest, around)?;
+    let measured = past.iter().any(|trial| trial.status == Status::Ok);
+    let begun = manifest.binaries.clone();
+    let programs = programs(&mut manifest, measured, around)?;
+    if manifest.binaries != begun {
+        store.replace_manifest(&manifest)?;
+    }
     let mut setup = prepare::setup(&manifest, &programs).map_err(CliError::Usage)?;
     libcs::equip(&mut setup, &environment(around))?;
     let executable = PathBuf::from(LAUNCHER);
     let mut executor =
         RealExecutor::new(executable, manifest.host.name.clone(), stop.flag.clone(), environment(around))
+            .passing_on(odd(around))
             .keeping_output_in(store.dir.join(OUTPUT));
     if !show.quiet {
         introduce(&manifest, &store, finished(&past), &notes);
@@ -170,7 +177,7 @@ pub fn campaign(running: Running, strategy: &mut dyn Strategy) -> Result<Ran, Cl
         progress.finish(&format!(
             "stopped; what finished is on disk. Go on with: arenalab {} --resume --out {}",
             manifest.command.get(1).map_or("sweep", String::as_str),
-            store.dir.display()
+            shell::path(&store.dir)
         ));
     }
     Ok(Ran { dir: store.dir, complete: ended == Ended::Complete, stopped: stop.exit_code(), counts })
@@ -183,7 +190,19 @@ pub fn environment(around: &Surroundings) -> BTreeMap<String, String> {
     around.scrubbed().into_iter().filter_map(text).collect()
 }
 
-fn programs(manifest: &Manifest, around: &Surroundings) -> Result<BTreeMap<String, PathBuf>, CliError> {
+/// The variables of that environment that are no text.
+fn odd(around: &Surroundings) -> Vec<(OsString, OsString)> {
+    let is_odd = |(name, value): &(OsString, OsString)| name.to_str().is_none() || value.to_str().is_none();
+    around.scrubbed().into_iter().filter(is_odd).collect()
+}
+
+/// The files of a campaign, which must be those that it began with where something was `measured`; where nothing was yet,
+/// a program that was mended is taken.
+fn programs(
+    manifest: &mut Manifest,
+    measured: bool,
+    around: &Surroundings,
+) -> Result<BTreeMap<String, PathBuf>, CliError> {
     let plan =
         Plan::from_toml(&manifest.plan, "the campaign's plan").map_err(|e| CliError::Usage(e.to_string()))?;
     let mut programs = BTreeMap::new();
@@ -191,11 +210,12 @@ fn programs(manifest: &Manifest, around: &Surroundings) -> Result<BTreeMap<Strin
         let found = part(around, &needed, Some(&plan))?;
         let key = needed.key();
         same_host_libc(&manifest.libcs, found.libc_version.as_ref())?;
-        if manifest.binaries.get(&key).is_some_and(|known| known.sha256 != found.binary.sha256) {
+        if manifest.binaries.get(&key).is_some_and(|known| known.sha256 != found.binary.sha256) && measured {
             return Err(CliError::Usage(format!(
                 "{key} is not the file that this campaign began with; trials of two builds must not be mixed"
             )));
         }
+        manifest.binaries.insert(key.clone(), found.binary);
         programs.insert(key, found.path);
     }
     Ok(programs)

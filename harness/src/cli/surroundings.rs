@@ -26,15 +26,18 @@ impl Surroundings {
         }
     }
 
-    /// The environment that every trial starts from: nothing in it steers an allocator.
+    /// The environment that every trial starts from: nothing in it steers an allocator, but for what a preloaded library
+    /// may bring.
     pub fn scrubbed(&self) -> Vec<(OsString, OsString)> {
         scrub::scrubbed(self.variables.clone())
     }
 
-    /// The variables that steer an allocator, as `NAME=value`.
+    /// What steers an allocator and is taken out, as `NAME=value`.
     pub fn steering(&self) -> Vec<String> {
-        let text = |text: &OsString| text.to_string_lossy().into_owned();
-        let steering = self.variables.iter().filter(|(name, _)| scrub::is_scrubbed(&text(name)));
-        steering.map(|(name, value)| format!("{}={}", text(name), text(value))).collect()
+        let taken = |(name, value): &(OsString, OsString)| {
+            let value = scrub::part(name, value).1?;
+            Some(format!("{}={}", name.to_string_lossy(), value.to_string_lossy()))
+        };
+        self.variables.iter().filter_map(taken).collect()
     }
 }

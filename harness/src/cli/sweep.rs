@@ -13,7 +13,7 @@ use crate::decide::host;
 use crate::decide::strategy::FullGrid;
 use crate::format::decision::HostState;
 use crate::format::manifest::Manifest;
-use crate::plan::{Draft, Strategy};
+use crate::plan::{Draft, Strategy, shell};
 
 /// Runs the subcommand.
 pub fn run(args: SweepArgs, around: &Surroundings) -> Result<u8, CliError> {
@@ -41,6 +41,7 @@ pub fn run(args: SweepArgs, around: &Surroundings) -> Result<u8, CliError> {
         }
         say::out(&dir.to_string());
         if !show.quiet {
+            let dir = shell::path(&ran.dir);
             say::err(&format!("next: arenalab choose {dir}; arenalab report {dir}"));
         }
     }

@@ -221,6 +221,7 @@ pub(super) fn standings(
             throughput_ratio: plain(&examined.throughput),
             rss_ratio: plain(&examined.rss),
             p99_ratio: plain(&examined.p99),
+            latency: None,
             throughput_verdict: verdict(&examined.throughput, Good::More),
             rss_verdict: verdict(&examined.rss, Good::Less),
             resolvable: examined

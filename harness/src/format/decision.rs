@@ -16,6 +16,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::units::LARGEST_FACTOR;
 
+use super::trial::Printed;
+
 /// The declared RSS figure, least is best.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -185,6 +187,10 @@ pub struct Standing {
     pub rss_ratio: Option<Ratio>,
     /// Against the baseline, 99th percentile of malloc latency.
     pub p99_ratio: Option<Ratio>,
+    /// The latency that a program of the user's or its driver printed, geometric mean over rounds, in the plan's unit;
+    /// `p99_ratio` is then of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Printed>,
     /// Verdict on throughput: more is better.
     pub throughput_verdict: Comparison,
     /// Verdict on the objective's RSS: less is better.

@@ -57,6 +57,9 @@ pub struct Manifest {
     /// Whether words are given of a busy host as well (`--accept-busy-host`); absent where not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub accept_busy_host: bool,
+    /// What was taken out of the environment, as it steers an allocator: `NAME=value`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped_env: Vec<String>,
     /// The host that is pretended; absent where none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pretended_cpus: Option<PretendedCpus>,
@@ -174,6 +177,9 @@ pub struct Host {
 pub struct Binary {
     /// File name.
     pub file: String,
+    /// Where it was, of a library that was preloaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// SHA-256 of its content, in hex.
     pub sha256: String,
     /// The allocator that it says it has, with its version.

@@ -91,10 +91,11 @@ pub const SETTINGS: &[Setting] = &[
     variable(
         "mmap_threshold",
         Kind::Bytes { step: 1 },
-        (0, 32 << 20),
+        (0, 1 << 40),
         Unset::Depends("128KiB, raised up to 32MiB as mapped chunks are freed"),
         "MALLOC_MMAP_THRESHOLD_",
-        "requests from this size on are mapped one by one. Also stops the dynamic thresholds",
+        "requests from this size on are mapped one by one; above 32MiB not known to be heeded before 2.36. Also \
+         stops the dynamic thresholds",
     ),
     Setting {
         passing: Passing::Tunable("glibc.malloc.mxfast"),
@@ -161,7 +162,7 @@ pub const SETTINGS: &[Setting] = &[
     variable(
         "top_pad",
         Kind::Bytes { step: 1 },
-        (0, 1 << 30),
+        (0, 1 << 40),
         Unset::Number(128 << 10),
         "MALLOC_TOP_PAD_",
         "slack that is taken with each growth and kept at each trim. Also stops the dynamic thresholds",
@@ -196,4 +197,42 @@ pub fn without_effect(setting: &Setting, value: i64, version: Version) -> Option
         return Some(format!("tcache_count above 127 is not honoured before glibc 2.30, this is {version}"));
     }
     None
+}
+
+/// The largest `mmap_threshold` that every version takes: half of the largest heap of an arena (`HEAP_MAX_SIZE`,
+/// malloc/arena.c, on 64-bit hosts). mallopt(3) says that larger ones are refused.
+const MMAP_THRESHOLD_OF_OLD: i64 = 32 << 20;
+
+/// The first version that was seen to heed a larger one (1 GiB, with a request of 100 MB then not mapped).
+const LARGE_MMAP_THRESHOLD: Version = Version::new(2, 36);
+
+/// What is not known of a setting in a version, in a sentence, if so: it is measured all the same.
+pub fn unverified(setting: &Setting, value: i64, version: Version) -> Option<String> {
+    let large = setting.key == "mmap_threshold" && value > MMAP_THRESHOLD_OF_OLD;
+    (large && version < LARGE_MMAP_THRESHOLD).then(|| {
+        format!(
+            "mmap_threshold={} is above 32MiB, which mallopt(3) gives as the most: glibc from {LARGE_MMAP_THRESHOLD} on \
+             heeds it, of {version} this is not verified",
+            setting.spell(&super::Value::Number(value))
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Value, find};
+    use super::*;
+
+    #[test]
+    fn a_large_mmap_threshold_is_taken_and_told_where_it_is_not_verified() {
+        let setting = find("glibc", "mmap_threshold").unwrap();
+        for (text, bytes) in [("64MiB", 64 << 20), ("1GiB", 1 << 30)] {
+            assert_eq!(setting.parse(text), Ok(Value::Number(bytes)));
+            let said = unverified(setting, bytes, Version::new(2, 35)).unwrap();
+            assert!(said.contains(text) && said.contains("of 2.35 this is not verified"), "{said}");
+            assert_eq!(unverified(setting, bytes, Version::new(2, 36)), None);
+        }
+        assert_eq!(unverified(setting, 32 << 20, Version::new(2, 17)), None);
+        assert_eq!(unverified(find("glibc", "trim_threshold").unwrap(), 1 << 30, Version::new(2, 17)), None);
+    }
 }

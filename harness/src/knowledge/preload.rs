@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use super::{glibc, jemalloc, scrub};
+
 /// Allocators by what their libraries' names begin with: upstream's (`libjemalloc.so.2`,
 /// `libtcmalloc_minimal.so.4`) and those of this workspace.
 const NAMES: [(&str, &str); 6] = [
@@ -69,6 +71,51 @@ pub fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The allocator that alone reads a variable, where that is known.
+fn reader(name: &str, value: &str) -> Option<&'static str> {
+    let of_glibc =
+        |setting: &super::Setting| matches!(setting.passing, super::Passing::Variable(own) if own == name);
+    match name {
+        "GLIBC_TUNABLES" => value.split(':').all(scrub::is_tunable_of_ours).then_some("glibc"),
+        "MALLOC_CHECK_" => Some("glibc"),
+        "MALLOC_CONF" | "_RJEM_MALLOC_CONF" | "JE_MALLOC_CONF" => Some("jemalloc"),
+        _ if glibc::SETTINGS.iter().any(of_glibc) => Some("glibc"),
+        _ if name.to_ascii_uppercase().starts_with("MIMALLOC_") => Some("mimalloc"),
+        _ if name.starts_with("TCMALLOC_") => Some("tcmalloc"),
+        _ => None,
+    }
+}
+
+/// Checks a variable that is given to a preloaded library, known as an allocator or as `preload`.
+///
+/// # Errors
+/// One clause: another allocator reads it, or it has what no jemalloc knows.
+pub fn check_variable(library: &Path, known_as: &str, name: &str, value: &str) -> Result<(), String> {
+    match reader(name, value) {
+        Some(reader) if known_as != "preload" && reader != known_as => Err(format!(
+            "{name} is read by {reader}'s malloc alone, and this library is {known_as}: it would change nothing"
+        )),
+        Some("jemalloc") if known_as == "jemalloc" => {
+            let file =
+                library.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            jemalloc::check_conf(name, value, file.starts_with("libarenalab_"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What one who measures a preloaded library with a variable should know, in a clause.
+pub fn caveat(known_as: &str, name: &str, value: &str) -> Option<String> {
+    match (known_as, reader(name, value)) {
+        ("preload", Some("glibc")) => Some(format!(
+            "{name} is read by glibc's malloc, whose place the library takes: without a library that looks at it as well it \
+             changes nothing"
+        )),
+        ("jemalloc", Some("jemalloc")) => jemalloc::caveat(value),
+        _ => None,
+    }
+}
+
 /// Whether this can be the name of a variable: a letter or underscore, then letters, digits, underscores.
 pub fn is_name(name: &str) -> bool {
     let mut chars = name.chars();
@@ -79,6 +126,31 @@ pub fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_of_another_allocator_is_refused_with_the_reason() {
+        let jemalloc = Path::new("/x/libjemalloc.so.2");
+        let check = |known_as, name, value| check_variable(jemalloc, known_as, name, value);
+        let why = check("jemalloc", "MALLOC_ARENA_MAX", "2").unwrap_err();
+        assert!(why.contains("read by glibc's malloc alone, and this library is jemalloc"), "{why}");
+        for (known_as, name, value) in [
+            ("jemalloc", "GLIBC_TUNABLES", "glibc.malloc.arena_max=2"),
+            ("jemalloc", "MIMALLOC_PURGE_DELAY", "0"),
+            ("mimalloc", "MALLOC_CONF", "narenas:1"),
+            ("tcmalloc", "MALLOC_TRIM_THRESHOLD_", "1"),
+        ] {
+            assert!(check(known_as, name, value).is_err(), "{known_as} {name}");
+        }
+        assert_eq!(check("jemalloc", "GLIBC_TUNABLES", "glibc.pthread.rseq=0"), Ok(()));
+        assert_eq!(
+            (check("preload", "MALLOC_ARENA_MAX", "2"), check("jemalloc", "OTHER", "2")),
+            (Ok(()), Ok(()))
+        );
+        assert!(
+            caveat("preload", "MALLOC_ARENA_MAX", "2").unwrap().contains("whose place the library takes")
+        );
+        assert_eq!(caveat("preload", "OTHER", "2"), None);
+    }
 
     #[test]
     fn libraries_are_recognised_by_their_names() {

@@ -4,6 +4,30 @@ use std::collections::BTreeMap;
 
 use crate::format::decision::Apply;
 use crate::knowledge::nearest::quote;
+use crate::knowledge::preload;
+
+/// The lines for a candidate that was measured in a program of the user's, into which `library` was preloaded; without
+/// one, or with a library whose place is not known, as [`lines`].
+pub fn lines_of_program(allocator: &str, env: &BTreeMap<String, String>, library: Option<&str>) -> Apply {
+    let Some(library) = library.filter(|_| !env.contains_key("LD_PRELOAD")) else {
+        return lines(allocator, env);
+    };
+    let mut env = env.clone();
+    env.insert("LD_PRELOAD".to_owned(), library.to_owned());
+    if allocator == "jemalloc"
+        && let Some(conf) = env.remove("MALLOC_CONF")
+    {
+        env.insert(preload::JEMALLOC_CONF.to_owned(), conf);
+    }
+    let mut apply = lines("preload", &env);
+    let note = apply.note.take().unwrap_or_default();
+    apply.note = Some(format!(
+        "{note} The library is the one that was measured: install it where you like, and name that path. A distribution's \
+         lib{allocator}.so is another build, which may be far faster or slower (docs/candidates.md): measure it with \
+         --candidate preload=PATH before you ship it."
+    ));
+    apply
+}
 
 /// A variable and its value.
 type Pair<'a> = (&'a String, &'a String);
@@ -132,6 +156,22 @@ mod tests {
         assert_eq!(apply.env, ["LD_PRELOAD=/usr/lib/libtcmalloc.so.4"]);
         let note = apply.note.unwrap();
         assert!(note.starts_with("LD_PRELOAD must be") && !note.contains("libpreload"), "{note}");
+    }
+
+    #[test]
+    fn what_was_preloaded_into_a_program_is_the_line_to_ship() {
+        let conf = env(&[("MALLOC_CONF", "narenas:4")]);
+        let apply = lines_of_program("jemalloc", &conf, Some("/opt/lib/libarenalab_jemalloc.so"));
+        assert_eq!(apply.env, ["LD_PRELOAD=/opt/lib/libarenalab_jemalloc.so", "MALLOC_CONF=narenas:4"]);
+        for lines in [&apply.systemd, &apply.shell, &apply.kubernetes] {
+            assert!(
+                lines.contains("LD_PRELOAD") && lines.contains("/opt/lib/libarenalab_jemalloc.so"),
+                "{lines}"
+            );
+        }
+        let note = apply.note.unwrap();
+        assert!(note.contains("the one that was measured") && note.contains("another build"), "{note}");
+        assert_eq!(lines_of_program("glibc", &env(&[]), None), lines("glibc", &env(&[])));
     }
 
     #[test]

@@ -45,6 +45,14 @@ impl Allocator {
         }
     }
 
+    /// The library of one that is preloaded; an empty path else.
+    fn library(&self) -> &Path {
+        match self {
+            Self::Preload(path) => path,
+            _ => Path::new(""),
+        }
+    }
+
     /// The workload binary that it runs in: `glibc` for a preloaded library.
     pub const fn binary(&self) -> &'static str {
         match self {
@@ -223,6 +231,17 @@ impl Candidate {
         })
     }
 
+    /// What is not known of it under a version of the C library, in sentences; it is measured all the same.
+    pub fn unverified_under(&self, libc: Version) -> Vec<String> {
+        let of = |(setting, value): (&Setting, &Value)| match value {
+            Value::Number(number) => knowledge::glibc::unverified(setting, *number, libc),
+            _ => None,
+        };
+        let here =
+            if self.allocator == Allocator::Glibc { self.known_settings().collect() } else { Vec::new() };
+        here.into_iter().filter_map(|(setting, value)| of((setting, value))).collect()
+    }
+
     /// What a reader of its results must know, in sentences; empty for most.
     pub fn caveats(&self) -> Vec<String> {
         let fixed: Vec<_> = (self.known_settings())
@@ -231,14 +250,24 @@ impl Candidate {
                 self.allocator == Allocator::Glibc && knowledge::glibc::STATIC_THRESHOLDS.contains(key)
             })
             .collect();
+        let mut caveats: Vec<String> = (self.settings.iter())
+            .filter_map(|(name, value)| match (&self.allocator, value) {
+                (Allocator::Preload(_), Value::Text(text)) => {
+                    preload::caveat(self.allocator.known_as(), name, text)
+                }
+                _ => None,
+            })
+            .map(|caveat| format!("{self}: {caveat}"))
+            .collect();
         if fixed.is_empty() {
-            return Vec::new();
+            return caveats;
         }
-        vec![format!(
+        caveats.push(format!(
             "{self}: giving {} also stops glibc from adapting mmap_threshold and trim_threshold (malloc/malloc.c, \
              no_dyn_threshold), so it differs from glibc in two ways",
             fixed.join(" and ")
-        )]
+        ));
+        caveats
     }
 
     fn spelt_settings(&self) -> String {
@@ -317,6 +346,7 @@ fn read_setting(allocator: &Allocator, key: &str, value: &str) -> Result<Value, 
     let variable = known_as == "preload" || !key.contains(|c: char| c.is_ascii_lowercase());
     if matches!(allocator, Allocator::Preload(_)) && variable {
         preload::check_name(key)?;
+        preload::check_variable(allocator.library(), known_as, key, value)?;
         return Ok(Value::Text(value.to_owned()));
     }
     Err(unknown_key(known_as, key))

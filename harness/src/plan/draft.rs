@@ -72,6 +72,8 @@ pub struct Draft {
     pub tolerance: Option<f64>,
     /// Whether words are given of a busy host as well.
     pub accept_busy_host: Option<bool>,
+    /// Whether it goes on where the baseline fails in all its runs of the first round.
+    pub keep_going: Option<bool>,
 }
 
 /// What candidates are made of. The three are one group: where any of them is given on the command line,
@@ -112,6 +114,7 @@ impl Draft {
             time_budget: self.time_budget.or(below.time_budget),
             tolerance: self.tolerance.or(below.tolerance),
             accept_busy_host: self.accept_busy_host.or(below.accept_busy_host),
+            keep_going: self.keep_going.or(below.keep_going),
         }
     }
 
@@ -158,6 +161,7 @@ impl Draft {
                 seed: self.seed.unwrap_or(DEFAULT_SEED),
                 strategy: self.strategy.unwrap_or_default(),
                 time_budget: self.time_budget.flatten(),
+                keep_going: self.keep_going.unwrap_or_default(),
             },
             choose: Choose {
                 constraints: Constraints {

@@ -135,6 +135,14 @@ pub fn idle(text: &str) -> Result<Duration, String> {
     duration("idle", text, Duration::ZERO)
 }
 
+fn switch(name: &str, text: &str) -> Result<bool, String> {
+    match text.trim() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(format!("{name} is {}, but must be true or false", quote(other))),
+    }
+}
+
 /// A switch.
 ///
 /// # Errors
@@ -151,12 +159,12 @@ pub fn accept_busy_host(text: &str) -> Result<bool, String> {
     switch("accept_busy_host", text)
 }
 
-fn switch(key: &str, text: &str) -> Result<bool, String> {
-    match text.trim() {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        other => Err(format!("{key} is {}, but must be true or false", quote(other))),
-    }
+/// A switch.
+///
+/// # Errors
+/// What it takes.
+pub fn keep_going(text: &str) -> Result<bool, String> {
+    switch("keep_going", text)
 }
 
 /// The time limit of a trial: [`SHORTEST_TIMEOUT`] to [`LONGEST`].

@@ -18,9 +18,10 @@ mod program;
 
 const SECTIONS: [&str; 4] = ["choose", "measure", "sweep", "workload"];
 const SWEEP: [&str; 6] = ["allocators", "arena_max", "baseline", "candidates", "libcs", "threads"];
-const MEASURE: [&str; 10] = [
+const MEASURE: [&str; 11] = [
     "cpus",
     "idle",
+    "keep_going",
     "memory_limit",
     "objective",
     "rounds",
@@ -299,6 +300,7 @@ fn measure(draft: &mut Draft, key: &str, items: &Items) -> Result<(), Wrong> {
         "idle" => draft.idle = items.one(key, fields::idle)?,
         "memory_limit" => draft.memory_limit = items.one(key, fields::memory_limit)?,
         "cpus" => draft.cpus = items.one(key, fields::cpus)?,
+        "keep_going" => draft.keep_going = items.one(key, fields::keep_going)?,
         "trim" => draft.trim = items.one(key, fields::trim)?,
         "timeout" => draft.timeout = items.one(key, fields::timeout)?,
         "strategy" => draft.strategy = items.one(key, fields::strategy)?,

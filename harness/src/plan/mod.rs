@@ -22,6 +22,7 @@ pub mod from_toml;
 pub mod libc;
 pub mod pretend;
 pub mod program;
+pub mod shell;
 pub mod to_toml;
 pub mod workload;
 
@@ -88,6 +89,8 @@ pub struct Measure {
     pub strategy: Strategy,
     /// Time after which `tune` begins no further round.
     pub time_budget: Option<Duration>,
+    /// Whether it goes on where the baseline fails in all its runs of the first round.
+    pub keep_going: bool,
 }
 
 /// What must hold.

@@ -101,6 +101,9 @@ fn write_measure(out: &mut String, measure: &Measure) {
     if let Some(cpus) = measure.cpus {
         entry(out, "cpus", cpus, "of the host that is pretended");
     }
+    if measure.keep_going {
+        entry(out, "keep_going", true, "also where the baseline fails in all runs of the first round");
+    }
     let strategy = quoted(fields::strategy_name(measure.strategy));
     entry(out, "strategy", strategy, "of tune: screen-and-confirm, race or full-grid");
     let budget = measure.time_budget.map_or_else(|| "none".to_owned(), canonical_duration);

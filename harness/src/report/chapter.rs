@@ -34,6 +34,10 @@ pub struct Chapter {
     pub rows: Vec<Line>,
     /// Whether any row has a latency ratio.
     pub has_p99: bool,
+    /// What the latency is: `p99 of malloc`, or the one that was printed.
+    pub latency: &'static str,
+    /// Whether it was printed, so that each row has its level.
+    pub has_latency: bool,
     /// Counts, effect, noise.
     pub trust: Vec<Fact>,
     /// What did not finish: status, candidate, reason, count, line of the first such trial.
@@ -82,6 +86,8 @@ pub struct Line {
     pub throughput: Cell,
     /// Against the baseline.
     pub throughput_ratio: Cell,
+    /// Latency that was printed.
+    pub latency: Cell,
     /// Latency against the baseline.
     pub p99_ratio: Cell,
     /// Smallest loss that could have been seen.
@@ -134,6 +140,8 @@ fn chapter(decision: &Decision, scenario: &ScenarioDecision, evidence: &HashMap<
         trusted: scenario.twin.is_none_or(|t| t.trustworthy),
         figures: Vec::new(),
         has_p99: scenario.standings.iter().any(|s| s.p99_ratio.is_some()),
+        latency: words::latency(scenario),
+        has_latency: words::has_latency(scenario),
         rows,
         trust: own.map(trust).unwrap_or_default(),
         unfinished: own.map(unfinished).unwrap_or_default(),
@@ -217,6 +225,11 @@ fn line(decision: &Decision, scenario: &ScenarioDecision, standing: &Standing) -
             standing,
             few.throughput_ratio.filter(|_| !is_baseline).map(|r| (words::change(r), r)),
         ),
+        latency: Cell {
+            text: standing.latency.as_ref().map_or("–".to_owned(), words::printed),
+            value: standing.latency.as_ref().map(|printed| printed.value),
+            ..Cell::default()
+        },
         p99_ratio: ratio_cell(standing.p99_ratio.as_ref().filter(|_| !is_baseline)),
         resolvable: Cell {
             text: standing.resolvable.map_or("–".to_owned(), words::share),

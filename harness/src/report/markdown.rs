@@ -281,6 +281,11 @@ fn evidence(out: &mut String, chapter: &Chapter, level: usize) {
         "constraints hold",
     ];
     table(out, head, chapter.rows.iter().map(row));
+    if chapter.has_latency {
+        let latency =
+            |line: &Line| [code(&line.candidate), text(&line.latency.text), text(&line.p99_ratio.text)];
+        table(out, ["candidate", chapter.latency, "against baseline"], chapter.rows.iter().map(latency));
+    }
     if !chapter.unfinished.is_empty() {
         let rows = chapter
             .unfinished

@@ -145,6 +145,9 @@ fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, 
         let more = format!("and {candidates} not measured (why: --json, report)");
         let _ = write!(out, "\n    {}", wrapped(&more, width - 4));
     }
+    if words::has_latency(scenario) {
+        let _ = write!(out, "\n{}", latencies(decision, scenario));
+    }
     if let Some(knee) = &scenario.knee {
         let _ = write!(out, "\n{}", wrapped(&words::knee(knee), width));
     }
@@ -161,6 +164,29 @@ fn columns(width: u16) -> &'static [usize] {
         w if w < ROOM_FOR_BARS => &[0, 1, 2, 4, 5, 6],
         _ => &[0, 1, 2, 3, 4, 5, 6],
     }
+}
+
+/// The latency that a program printed, and its change.
+fn latencies(decision: &Decision, scenario: &ScenarioDecision) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
+    table.set_header(["", "candidate", words::latency(scenario), "Δ"]);
+    for standing in scenario.standings.iter().filter(|standing| standing.latency.is_some()) {
+        let change = standing.p99_ratio.filter(|_| standing.candidate != decision.baseline);
+        table.add_row([
+            String::new(),
+            words::clean(&standing.candidate),
+            standing.latency.as_ref().map_or_else(String::new, words::printed),
+            change.map_or("–".to_owned(), |ratio| words::ratio(&ratio)),
+        ]);
+    }
+    for index in [2, 3] {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let lines: Vec<String> = table.to_string().lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n")
 }
 
 /// What memory buys, on a host with so many bytes of it.

@@ -36,7 +36,7 @@ pub struct Row {
     pub rss: String,
     /// Work per second.
     pub rate: String,
-    /// 99th percentile of malloc.
+    /// 99th percentile of malloc; of a program of the user's the latency that was printed.
     pub p99: String,
     /// Whether its setting was seen to be in force.
     pub verified: bool,
@@ -87,6 +87,7 @@ fn row(line: usize, trial: &TrialRecord, objective: Objective) -> Row {
         Objective::Drained => rss.drained,
     });
     let p99 = trial.latency_ns.as_ref().and_then(|l| l.malloc.as_ref()).map(|q| q.p99);
+    let p99 = p99.or_else(|| trial.program.as_ref()?.latency_ns());
     let again = if trial.attempt > 0 { format!(", run {}", trial.attempt + 1) } else { String::new() };
     let twin = if trial.twin { ", twin" } else { "" };
     let status = words::status(trial.status);

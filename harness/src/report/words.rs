@@ -7,7 +7,7 @@ use crate::format::decision::{
 };
 use crate::format::manifest::Scenario;
 use crate::format::rehearse::{Step, StepVerdict};
-use crate::format::trial::Status;
+use crate::format::trial::{Printed, Status};
 use crate::statistics::FEWEST_VALUES;
 use crate::units;
 
@@ -443,6 +443,22 @@ pub fn slug(text: &str) -> String {
         }
     }
     slug.trim_matches('-').to_owned()
+}
+
+/// Whether a program of the user's printed a latency.
+pub fn has_latency(scenario: &ScenarioDecision) -> bool {
+    scenario.standings.iter().any(|standing| standing.latency.is_some())
+}
+
+/// What the latency of a scenario is.
+pub fn latency(scenario: &ScenarioDecision) -> &'static str {
+    if has_latency(scenario) { "printed latency" } else { "p99 of malloc" }
+}
+
+/// A latency that was printed, in the plan's unit.
+pub fn printed(latency: &Printed) -> String {
+    let digits = if latency.value < 10.0 { 3 } else { 1 };
+    format!("{:.digits$} {}", latency.value, clean(&latency.unit))
 }
 
 #[cfg(test)]

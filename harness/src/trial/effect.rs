@@ -6,8 +6,8 @@ use arenalab_wire::message::Identity;
 
 use super::executor::Asked;
 use crate::format::trial::Effect;
-use crate::knowledge::Setting;
 use crate::knowledge::value::Value;
+use crate::knowledge::{Setting, scrub};
 
 /// What was seen of a running process.
 #[derive(Clone, Debug, Default)]
@@ -88,13 +88,15 @@ fn environment(asked: &Asked, seen: &Seen) -> Found {
         return Found::Untold("its environment could not be read".to_owned());
     };
     for (name, value) in &asked.env {
-        if environment.get(name) != Some(value) {
+        if !environment.get(name).is_some_and(|there| scrub::carries(name, value, there)) {
             return Found::Fails(format!("{name}={value} is not in its environment"));
         }
     }
-    let foreign = environment.keys().find(|name| (asked.foreign)(name) && !asked.env.contains_key(*name));
-    match foreign {
-        Some(name) => Found::Fails(format!("{name} is in its environment, but was not asked for")),
+    let is_foreign = |(name, value): &(&String, &String)| {
+        (asked.foreign)(name) && scrub::steers(name, value) && !asked.env.contains_key(*name)
+    };
+    match environment.iter().find(is_foreign) {
+        Some((name, _)) => Found::Fails(format!("{name} is in its environment, but was not asked for")),
         None if asked.env.is_empty() => Found::Holds("nothing in its environment steers malloc".to_owned()),
         None => {
             let pairs: Vec<String> =
@@ -245,6 +247,19 @@ mod tests {
             &seen(&[("MALLOC_PERTURB_", "1")], Some(1)),
         );
         assert!(weighed.disproved && weighed.effect.how.contains("MALLOC_PERTURB_"));
+    }
+
+    #[test]
+    fn what_the_program_needs_besides_is_no_fault() {
+        let env = [("LD_PRELOAD", "/x.so")];
+        let merged = [("LD_PRELOAD", "/x.so:/user.so"), ("GLIBC_TUNABLES", "glibc.pthread.rseq=0")];
+        let plain = asked("preload", &[], &env);
+        let weighed = weigh(&plain, &identity("unknown", &[]), &seen(&merged, None));
+        assert!(weighed.effect.verified, "{weighed:?}");
+        let steered = [("GLIBC_TUNABLES", "glibc.malloc.perturb=1")];
+        assert!(
+            weigh(&asked("glibc", &[], &[]), &identity("glibc", &[]), &seen(&steered, Some(1))).disproved
+        );
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub fn take(path: &Path, environment: &BTreeMap<String, String>) -> Result<Finge
 pub fn of_file(path: &Path, allocator: &str) -> Result<Binary, String> {
     let sha256 = hash(path).map_err(|e| format!("failed to read {}: {e}", path.display()))?;
     let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    Ok(Binary { file, sha256, allocator: allocator.to_owned(), build: toolchain::read(path) })
+    Ok(Binary { file, path: None, sha256, allocator: allocator.to_owned(), build: toolchain::read(path) })
 }
 
 fn hash(path: &Path) -> std::io::Result<String> {

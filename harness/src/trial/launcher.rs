@@ -9,7 +9,8 @@
 //! a line is a [`Word`], and whose end means that the harness is gone. [`Report`]s, a line each, go to its
 //! standard output.
 
-use std::ffi::CString;
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsString};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
@@ -29,6 +30,7 @@ use super::libc_root::whole::Inside;
 use super::pretend_cpus;
 use output::Kept;
 
+pub mod bytes;
 pub mod floor;
 pub mod output;
 
@@ -45,33 +47,44 @@ pub const REFUSED: &str = "failed to run inside";
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Job {
     /// The executable.
+    #[serde(with = "bytes")]
     pub program: PathBuf,
     /// What it is told that it is called; its path where nothing is said.
     pub arg0: Option<String>,
     /// Its arguments.
     pub args: Vec<String>,
     /// Its whole environment.
-    pub env: Vec<(String, String)>,
+    pub env: Vec<(OsString, OsString)>,
     /// Milliseconds until TERM.
     pub timeout_ms: u64,
     /// Milliseconds from TERM to KILL.
     pub grace_ms: u64,
     /// Its working directory; the launcher's where nothing is said.
+    #[serde(with = "bytes")]
     pub directory: Option<PathBuf>,
     /// A file for what it prints, kept within bounds.
+    #[serde(with = "bytes")]
     pub output: Option<PathBuf>,
     /// Whether it lasts as long as any process of it does: a service may leave its first process.
     pub whole: bool,
     /// Whether a signal to stop is for its whole process group, as a shell hands none on.
     pub stop_group: bool,
     /// A directory that is removed with the trial where the harness is gone and cannot do it.
+    #[serde(with = "bytes")]
     pub scratch: Option<PathBuf>,
     /// Control groups that it is put into: their `cgroup.procs`.
+    #[serde(with = "bytes")]
     pub join: Vec<PathBuf>,
     /// A root that it runs in; program and directory are then paths in there.
     pub inside: Option<Inside>,
     /// CPUs that it is to read as online ([`pretend_cpus`]).
     pub cpus: Option<u32>,
+}
+
+/// A job's environment: variables that are text, and those that are not.
+pub fn with(env: BTreeMap<String, String>, odd: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
+    let text = env.into_iter().map(|(name, value)| (name.into(), value.into()));
+    text.chain(odd.iter().cloned()).collect()
 }
 
 /// What the harness says to a launcher that has started its job.
@@ -187,9 +200,10 @@ pub fn main() -> std::io::Result<()> {
     let job: Job = serde_json::from_str(&line)?;
 
     if let Some(cpus) = job.cpus {
-        let temporary = job.env.iter().find(|(name, _)| name == "TMPDIR").map_or("/tmp", |(_, value)| value);
+        let temporary = job.env.iter().find(|(name, _)| name == "TMPDIR");
+        let temporary = temporary.map_or_else(|| Path::new("/tmp"), |(_, value)| Path::new(value));
         // Before the first thread: a user namespace is for a process that has but one.
-        if let Err(reason) = pretend_cpus::enter(cpus, Path::new(temporary)) {
+        if let Err(reason) = pretend_cpus::enter(cpus, temporary) {
             return say(&Report::NotStarted { reason: format!("failed to pretend {cpus} CPUs: {reason}") });
         }
     }

@@ -55,17 +55,22 @@ fn start(executable: &Path, job: &Job, control: Option<OwnedFd>) -> Result<Start
     let (mut launcher, mut reports) = start_launcher(executable, control)
         .map_err(|e| format!("failed to start the launcher {}: {e}", executable.display()))?;
     let mut input = launcher.stdin.take();
-    let sent = send_job(input.as_mut(), job);
-    match (sent, next_report(&mut reports)) {
-        (Ok(()), Some(Report::Started { pid })) => Ok(Started::Runs(Leash { launcher, reports, input, pid })),
-        (Ok(()), Some(Report::NotStarted { reason })) => {
+    if let Err(error) = send_job(input.as_mut(), job) {
+        // One that heard but half would wait for the rest: it must not be asked anything any more.
+        let _ = launcher.kill();
+        drop(input);
+        let _ = launcher.wait();
+        return Err(format!("failed to tell the launcher what to run: {error}"));
+    }
+    match next_report(&mut reports) {
+        Some(Report::Started { pid }) => Ok(Started::Runs(Leash { launcher, reports, input, pid })),
+        Some(Report::NotStarted { reason }) => {
             let _ = launcher.wait();
             Ok(Started::Not(reason))
         }
-        (sent, _) => {
+        Some(Report::Ended(_)) | None => {
             let _ = launcher.kill();
-            let status = launcher.wait().map_or_else(|e| e.to_string(), |s| s.to_string());
-            let why = sent.err().map_or(status, |e| e.to_string());
+            let why = launcher.wait().map_or_else(|e| e.to_string(), |s| s.to_string());
             Err(format!("the launcher ended before the trial began: {why}"))
         }
     }
@@ -179,5 +184,47 @@ impl Drop for Leash {
     fn drop(&mut self) {
         self.let_go();
         let _ = self.launcher.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stand-in for a launcher: it reads nothing and does not end by itself.
+    fn deaf() -> tempfile::TempDir {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deaf");
+        std::fs::write(&path, "#!/bin/sh\nexec 0</dev/null\nexec sleep 600\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        dir
+    }
+
+    #[test]
+    fn a_job_that_cannot_be_sent_is_an_error_at_once() {
+        let dir = deaf();
+        // More than a pipe holds: the write fails as soon as nobody can read it.
+        let job = Job { args: vec!["x".repeat(1 << 20)], ..Job::default() };
+        let Err(why) = start_program(&dir.path().join("deaf"), &job) else { panic!("it was started") };
+        assert!(why.starts_with("failed to tell the launcher what to run: "), "{why}");
+    }
+
+    #[test]
+    fn paths_and_variables_that_are_no_text_cross_as_they_are() {
+        use std::ffi::OsString;
+        use std::os::unix::ffi::OsStringExt;
+        let odd = OsString::from_vec(vec![b'/', 0xe9]);
+        let job = Job {
+            program: odd.clone().into(),
+            env: vec![(odd.clone(), odd.clone())],
+            directory: Some(odd.clone().into()),
+            output: Some(odd.clone().into()),
+            scratch: Some(odd.clone().into()),
+            join: vec![odd.clone().into()],
+            ..Job::default()
+        };
+        let back: Job = serde_json::from_slice(&serde_json::to_vec(&job).unwrap()).unwrap();
+        assert_eq!(format!("{back:?}"), format!("{job:?}"));
     }
 }

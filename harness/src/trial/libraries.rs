@@ -4,6 +4,8 @@
 //! The linker's directories are read from `/etc/ld.so.conf`, as ldconfig(8) does; a library is asked what it
 //! is by a small program that runs under it, and never loaded into this one.
 
+pub mod check;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

@@ -72,7 +72,7 @@ pub fn possible(executable: &Path, cpus: u32, temporary: &str) -> Result<(), Str
     let job = Job {
         program: "/bin/sh".into(),
         args: vec!["-c".to_owned(), script],
-        env: vec![("TMPDIR".to_owned(), temporary.to_owned())],
+        env: vec![("TMPDIR".into(), temporary.into())],
         timeout_ms: 10_000,
         grace_ms: 1_000,
         cpus: Some(cpus),

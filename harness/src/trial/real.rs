@@ -1,6 +1,7 @@
 //! The executor of real trials.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use super::elf::deep::Inside;
 use super::ending::Told;
 use super::executor::{Asked, Executor, Trial, TrialSpec};
 use super::group::Group;
-use super::launcher::{CONTROL_FD, Job};
+use super::launcher::{CONTROL_FD, Job, with};
 use super::leash::Started;
 use super::program::judge::Beforehand;
 use super::program::record::Besides;
@@ -21,6 +22,7 @@ use super::session::{Broken, Session, Story};
 use super::{elf, leash, pretend_cpus, tunables};
 
 use crate::format::trial::{Status, TrialRecord};
+use crate::knowledge::scrub;
 use crate::plan::Program;
 
 /// Time from TERM to KILL for a trial that is over its limit.
@@ -36,6 +38,8 @@ pub struct RealExecutor {
     stop: Arc<AtomicBool>,
     /// The environment that every trial starts from.
     environment: BTreeMap<String, String>,
+    /// What of it is no text, which passes as it is.
+    odd: Vec<(OsString, OsString)>,
     /// What a loader listed, by itself and the environment that it was asked under.
     listed: BTreeMap<(PathBuf, BTreeMap<String, String>), BTreeMap<String, String>>,
     /// The programs as they were when first run.
@@ -62,6 +66,7 @@ impl RealExecutor {
             host,
             stop,
             environment,
+            odd: Vec::new(),
             listed: BTreeMap::new(),
             stamps: BTreeMap::new(),
             keep: None,
@@ -76,9 +81,15 @@ impl RealExecutor {
         Self { keep: Some(directory), ..self }
     }
 
+    /// Passes variables on that are no text.
+    #[must_use]
+    pub fn passing_on(self, odd: Vec<(OsString, OsString)>) -> Self {
+        Self { odd, ..self }
+    }
+
     fn job(&self, spec: &TrialSpec, group: Option<&Group>) -> Result<Job, String> {
         let mut env = self.environment.clone();
-        env.extend(spec.asked.env.clone());
+        scrub::merge(&mut env, &spec.asked.env);
         let mut args = spec.args.clone();
         args.extend(["--seed".to_owned(), spec.seed.to_string()]);
         args.extend(["--control-fd".to_owned(), CONTROL_FD.to_string()]);
@@ -90,7 +101,7 @@ impl RealExecutor {
         Ok(Job {
             program,
             args,
-            env: env.into_iter().collect(),
+            env: with(env, &self.odd),
             timeout_ms: (spec.timeout + spec.idle).as_millis() as u64,
             grace_ms: GRACE.as_millis() as u64,
             join: group.map(Group::procs).into_iter().collect(),
@@ -157,6 +168,7 @@ impl RealExecutor {
         let around = Around {
             executable: &self.executable,
             environment: &self.environment,
+            odd: &self.odd,
             stop: &self.stop,
             keep: self.keep.as_deref(),
             join: group.map(Group::procs).into_iter().collect(),
@@ -238,7 +250,8 @@ impl RealExecutor {
 fn shared(spec: &TrialSpec) -> Vec<PathBuf> {
     let footing = spec.footing.as_ref();
     let alone = |library: &PathBuf| library.is_file() && !footing.is_some_and(|footing| footing.has(library));
-    let preloaded = spec.asked.env.get("LD_PRELOAD").map(PathBuf::from).filter(alone);
+    let preloaded = spec.asked.env.get("LD_PRELOAD").into_iter().flat_map(|value| scrub::preloads(value));
+    let preloaded = preloaded.map(PathBuf::from).filter(alone);
     [spec.program.clone()].into_iter().chain(preloaded).collect()
 }
 

@@ -14,12 +14,12 @@ pub fn write(dir: &Path, name: &str, content: &str) -> PathBuf {
     path
 }
 
-/// Sweeps with a mark in the environment of all processes.
+/// Sweeps with a mark in the environment of all processes, to the end whatever becomes of the trials.
 pub fn sweep(dir: &Path, args: &[&str]) -> (Output, String) {
     let mark = format!("ARENALAB_TEST_MARK={}", dir.display());
     let (name, value) = mark.split_once('=').unwrap();
     let mut command = arenalab();
-    command.arg("sweep").args(["--out", text(dir)]).args(args).env(name, value);
+    command.args(["sweep", "--keep-going", "--out", text(dir)]).args(args).env(name, value);
     (command.output().unwrap(), mark)
 }
 

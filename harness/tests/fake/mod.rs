@@ -25,6 +25,7 @@ pub fn manifest(plan: &str) -> Manifest {
         binaries: BTreeMap::new(),
         libcs: vec![prepare::host_libc(None)],
         pretence: None,
+        dropped_env: Vec::new(),
     })
 }
 

@@ -274,6 +274,7 @@ fn scenario(workload: &str, threads: u32, shape: &Shape) -> ScenarioDecision {
                 throughput_ratio: Some(rate_ratio),
                 rss_ratio: Some(rss_ratio),
                 p99_ratio: Some(ratio(1.02, 0.05)),
+                latency: None,
                 throughput_verdict: compared(rate_ratio, true),
                 rss_verdict: compared(rss_ratio, false),
                 resolvable: Some(0.031),
@@ -429,6 +430,7 @@ fn manifest(shape: &Shape) -> Manifest {
             "glibc".to_owned(),
             Binary {
                 file: "arenalab-workload-glibc".into(),
+                path: None,
                 sha256: "0123456789abcdef".repeat(4),
                 allocator: "glibc 2.36".into(),
                 build: None,
@@ -442,6 +444,7 @@ fn manifest(shape: &Shape) -> Manifest {
             .collect(),
         candidates,
         baseline: shape.candidates[0].clone(),
+        dropped_env: Vec::new(),
         pretended_cpus: None,
     }
 }

@@ -86,6 +86,9 @@ pub struct PlanArgs {
     /// once more
     #[arg(long)]
     pub trim: bool,
+    /// Go on where the baseline fails in all its runs of the first round; else the campaign stops there, with exit 1
+    #[arg(long)]
+    pub keep_going: bool,
     /// What must hold.
     #[command(flatten)]
     pub choice: ChoiceArgs,
@@ -154,6 +157,7 @@ impl PlanArgs {
             rounds: read(self.rounds.as_ref(), "rounds", fields::rounds)?,
             seed: read(self.seed.as_ref(), "seed", fields::seed)?,
             trim: self.trim.then_some(true),
+            keep_going: self.keep_going.then_some(true),
             idle: read(self.idle.as_ref(), "idle", fields::idle)?,
             timeout: read(self.timeout.as_ref(), "timeout", fields::timeout)?,
             cpus: read(self.cpus.as_ref(), "cpus", fields::cpus)?,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub mod fill;
+pub mod number;
 pub mod read;
 pub mod said;
 mod write;
@@ -234,7 +235,7 @@ impl Program {
 
     /// Whether the plan's thread counts reach it.
     pub fn uses_threads(&self) -> bool {
-        self.texts().any(|text| text.contains("{threads}"))
+        self.texts().any(|text| fill::has(text, "threads"))
     }
 
     /// Every text that may hold placeholders.

@@ -2,6 +2,7 @@
 
 use regex::Regex;
 
+use super::number::{self, Found, Wanted};
 use super::{Find, Take};
 use crate::knowledge::nearest::quote;
 
@@ -9,10 +10,10 @@ use crate::knowledge::nearest::quote;
 ///
 /// # Errors
 /// One clause: it is not there, or is no such number.
-pub fn number(text: &str, find: &Find, take: Take) -> Result<f64, String> {
+pub fn number(text: &str, find: &Find, take: Take, wanted: Wanted) -> Result<f64, String> {
     let value = match find {
-        Find::Regex(pattern) => taken(&by_regex(text, pattern)?, take),
-        Find::Json(pointer) => by_pointer(text, pointer)?,
+        Find::Regex(pattern) => taken(&by_regex(text, pattern, wanted)?, take),
+        Find::Json(pointer) => by_pointer(text, pointer, wanted)?,
     };
     if !value.is_finite() {
         return Err(format!("the number read, {value}, is not finite"));
@@ -27,26 +28,36 @@ pub fn number(text: &str, find: &Find, take: Take) -> Result<f64, String> {
 ///
 /// # Errors
 /// As [`number`].
-pub fn positive(text: &str, find: &Find, take: Take) -> Result<f64, String> {
-    match number(text, find, take)? {
+pub fn positive(text: &str, find: &Find, take: Take, wanted: Wanted) -> Result<f64, String> {
+    match number(text, find, take, wanted)? {
         0.0 => Err("the number read is 0".to_owned()),
         value => Ok(value),
     }
 }
 
-fn by_regex(text: &str, pattern: &str) -> Result<Vec<f64>, String> {
+fn by_regex(text: &str, pattern: &str, wanted: Wanted) -> Result<Vec<f64>, String> {
     let regex = Regex::new(pattern).map_err(|_| format!("{} is no regular expression", quote(pattern)))?;
     let group = usize::from(regex.captures_len() > 1);
-    let found: Vec<&str> =
-        regex.captures_iter(text).filter_map(|all| all.get(group)).map(|found| found.as_str()).collect();
+    let found = regex.captures_iter(text).filter_map(|all| {
+        let (whole, number) = (all.get(0)?, all.get(group)?);
+        Some(Found {
+            text,
+            number: (number.start(), number.end()),
+            whole: (whole.start(), whole.end()),
+            pattern,
+        })
+    });
+    let found: Vec<Found> = found.collect();
     if found.is_empty() {
         return Err(format!("nothing in it matches {}", quote(pattern)));
     }
-    found.into_iter().map(|text| parse(text.trim())).collect()
+    found.iter().map(|found| number::read(found, wanted)).collect()
 }
 
-fn parse(text: &str) -> Result<f64, String> {
-    text.parse().map_err(|_| format!("{} is no number", quote(text)))
+/// A text that is a number as a whole.
+fn parse(text: &str, wanted: Wanted) -> Result<f64, String> {
+    let all = (0, text.len());
+    number::read(&Found { text, number: all, whole: all, pattern: "" }, wanted)
 }
 
 fn taken(numbers: &[f64], take: Take) -> f64 {
@@ -59,7 +70,7 @@ fn taken(numbers: &[f64], take: Take) -> f64 {
     }
 }
 
-fn by_pointer(text: &str, pointer: &str) -> Result<f64, String> {
+fn by_pointer(text: &str, pointer: &str, wanted: Wanted) -> Result<f64, String> {
     let document = document(text).ok_or("there is no JSON document in it")?;
     let value =
         document.pointer(pointer).ok_or_else(|| format!("its JSON has nothing at {}", quote(pointer)))?;
@@ -67,7 +78,7 @@ fn by_pointer(text: &str, pointer: &str) -> Result<f64, String> {
         serde_json::Value::Number(number) => {
             number.as_f64().ok_or_else(|| format!("{number} is out of range"))
         }
-        serde_json::Value::String(text) => parse(text.trim()),
+        serde_json::Value::String(text) => parse(text.trim(), wanted),
         other => Err(format!("{} is no number", quote(&other.to_string()))),
     }
 }
@@ -86,11 +97,11 @@ mod tests {
     use super::*;
 
     fn regex(text: &str, pattern: &str, take: Take) -> Result<f64, String> {
-        number(text, &Find::Regex(pattern.to_owned()), take)
+        number(text, &Find::Regex(pattern.to_owned()), take, Wanted::rate("x"))
     }
 
     fn pointer(text: &str, pointer: &str) -> Result<f64, String> {
-        number(text, &Find::Json(pointer.to_owned()), Take::Last)
+        number(text, &Find::Json(pointer.to_owned()), Take::Last, Wanted::time("ms"))
     }
 
     const PRINTED: &str = "SET: 100.5 requests per second\nGET: 200.5 requests per second\n";
@@ -115,7 +126,7 @@ mod tests {
             assert!(regex(text, ".+", Take::Last).unwrap_err().contains(why), "{text}");
         }
         assert_eq!(
-            positive("0", &Find::Regex(".".to_owned()), Take::Last),
+            positive("0", &Find::Regex(".".to_owned()), Take::Last, Wanted::rate("x")),
             Err("the number read is 0".to_owned())
         );
     }
@@ -124,6 +135,8 @@ mod tests {
     fn a_pointer_reads_numbers_and_numbers_in_text() {
         assert_eq!(pointer("{\"a\": {\"p99\": 1.5}}", "/a/p99"), Ok(1.5));
         assert_eq!(pointer("heading\n{\"rate\": \"12\"}\n", "/rate"), Ok(12.0));
+        assert_eq!(pointer("{\"p99\": \"845.00us\"}", "/p99"), Ok(0.845));
+        assert!(pointer("{\"p99\": \"8x\"}", "/p99").is_err());
         assert_eq!(pointer("heading\n{\n\"rate\": 3\n}\n", "/rate"), Ok(3.0));
         assert!(pointer("{\"a\": null}", "/a").unwrap_err().contains("is no number"));
         assert!(pointer("{}", "/a").unwrap_err().contains("has nothing at"));

@@ -147,8 +147,8 @@ fn hold_together(program: &Program) -> Result<(), Wrong> {
         let what = "there is nothing to do once it is ready; name a driver, the load generator of a service";
         return Err(wrong("ready")(what.to_owned()));
     }
-    for name in program.env.keys() {
-        variable(name).map_err(wrong("env"))?;
+    for (name, value) in &program.env {
+        variable(name, value).map_err(wrong("env"))?;
     }
     if program.env.len() > MOST_WORDS {
         return Err(wrong("env")(format!("more than {MOST_WORDS} variables")));
@@ -176,17 +176,27 @@ fn name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn variable(name: &str) -> Result<(), String> {
+fn variable(name: &str, value: &str) -> Result<(), String> {
     if !preload::is_name(name) {
         return Err(format!("{} is no name of an environment variable", quote(name)));
     }
-    if scrub::is_scrubbed(name) {
+    if !scrub::steers(name, value) {
+        return Ok(());
+    }
+    if let Some(item) =
+        value.split(':').find(|item| name == "GLIBC_TUNABLES" && scrub::is_tunable_of_ours(item))
+    {
+        let key = item.trim_start_matches("glibc.malloc.");
         return Err(format!(
-            "{name} steers the allocator, which is for a candidate to do: glibc:KEY=VALUE, jemalloc:KEY=VALUE, or \
-             preload=/path/lib.so:{name}=VALUE"
+            "{} in {name} steers the allocator, which is for a candidate to do, such as --candidate glibc:{key}; tunables \
+             other than glibc.malloc and glibc.mem may stay",
+            quote(item)
         ));
     }
-    Ok(())
+    Err(format!(
+        "{name} steers the allocator, which is for a candidate to do: glibc:KEY=VALUE, jemalloc:KEY=VALUE, or \
+         preload=/path/lib.so:{name}=VALUE"
+    ))
 }
 
 fn command(said: Words, shell: bool) -> Result<Vec<String>, String> {

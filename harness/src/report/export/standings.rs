@@ -87,9 +87,18 @@ pub const COLUMNS: &[Cell] = &[
     (column("throughput_verdict", "better, worse, equivalent, undecided"), |_, _, c| {
         words::comparison(c.throughput_verdict).into()
     }),
-    (column("p99_ratio", "99th percentile of malloc over the baseline's"), |_, _, c| {
-        ratio(c.p99_ratio, |r| r.estimate)
-    }),
+    (
+        column("latency", "latency that a program printed, in latency_unit, geometric mean over rounds"),
+        |_, _, c| c.latency.as_ref().map(|l| l.value).into(),
+    ),
+    (column("latency_unit", "its unit"), |_, _, c| c.latency.as_ref().map(|l| &l.unit).into()),
+    (
+        column(
+            "p99_ratio",
+            "99th percentile of malloc, of a program the printed latency, over the baseline's",
+        ),
+        |_, _, c| ratio(c.p99_ratio, |r| r.estimate),
+    ),
     (column("p99_ratio_low", "its lower bound"), |_, _, c| ratio(c.p99_ratio, |r| r.low)),
     (column("p99_ratio_high", "its upper bound"), |_, _, c| ratio(c.p99_ratio, |r| r.high)),
     (

@@ -94,6 +94,12 @@ pub const COLUMNS: &[Cell] = &[
     (column("malloc_max_ns", "its largest sample"), |_, _, t| malloc(t, |q| q.max)),
     (column("free_p50_ns", "median time of a freeing call"), |_, _, t| free(t, |q| q.p50)),
     (column("free_p99_ns", "its 99th percentile"), |_, _, t| free(t, |q| q.p99)),
+    (column("latency", "latency that the program or its driver printed, in latency_unit"), |_, _, t| {
+        t.program.as_ref().and_then(|p| p.latency.as_ref()).map(|l| l.value).into()
+    }),
+    (column("latency_unit", "its unit"), |_, _, t| {
+        t.program.as_ref().and_then(|p| p.latency.as_ref()).map(|l| &l.unit).into()
+    }),
     (column("cpu_user_s", "CPU seconds in user mode"), |_, _, t| t.cpu.map(|c| c.user_s).into()),
     (column("cpu_system_s", "CPU seconds in the kernel"), |_, _, t| t.cpu.map(|c| c.system_s).into()),
     (column("faults_minor", "page faults without I/O"), |_, _, t| t.faults.map(|f| f.minor).into()),

@@ -15,6 +15,7 @@ use rustix::mount::{MountFlags, mount, mount_bind_recursive, mount_remount};
 use serde::{Deserialize, Serialize};
 
 use super::inside;
+use crate::trial::launcher::bytes;
 use crate::trial::namespace::leave_the_others;
 
 /// What the kernel gives, and is the host's inside as well.
@@ -27,10 +28,13 @@ const USUAL: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inside {
     /// The root's directory.
+    #[serde(with = "bytes")]
     pub dir: PathBuf,
     /// An empty directory to mount it over; nobody else sees what is there.
+    #[serde(with = "bytes")]
     pub at: PathBuf,
     /// Files and directories of the host that are there under the same path.
+    #[serde(with = "bytes")]
     pub shared: Vec<PathBuf>,
 }
 

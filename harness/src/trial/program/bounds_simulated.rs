@@ -63,7 +63,9 @@ impl Tree {
             Step::Shrink(which, pages) => {
                 let pid = self.pid(which);
                 let anon = &mut self.processes.get_mut(&pid).unwrap().anon;
-                (0..pages).for_each(|_| drop(anon.pop_last()));
+                for _ in 0..pages {
+                    anon.pop_last();
+                }
             }
             // A copy on write: as large as before, but nobody else's.
             Step::Write(which, pages) => {

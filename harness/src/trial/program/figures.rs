@@ -1,6 +1,7 @@
 //! A program's figures from what was printed.
 
 use super::{Broken, Playing};
+use crate::plan::program::number::Wanted;
 use crate::plan::program::{Figure, From, Throughput, read};
 
 /// The most that is read of what was printed, bytes.
@@ -59,7 +60,8 @@ impl Playing<'_> {
             Some(Err(error)) => return Err(failed(error.to_string())),
             None => String::new(),
         };
-        read::positive(&text, &figure.find, figure.take).map_err(failed)
+        let wanted = if what == "latency" { Wanted::time(&figure.unit) } else { Wanted::rate(&figure.unit) };
+        read::positive(&text, &figure.find, figure.take, wanted).map_err(failed)
     }
 }
 

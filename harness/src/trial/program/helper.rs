@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Broken, GLANCE, Playing};
 use crate::trial::ending;
-use crate::trial::launcher::{Ending, Job};
+use crate::trial::launcher::{self, Ending, Job};
 use crate::trial::leash::{self, Started};
 
 /// Time from TERM to KILL for a helper.
@@ -71,7 +71,7 @@ impl Playing<'_> {
             program,
             arg0: words.first().cloned(),
             args: words.into_iter().skip(1).collect(),
-            env: self.environment().into_iter().collect(),
+            env: launcher::with(self.environment(), self.around.odd),
             timeout_ms: limit.as_millis() as u64,
             grace_ms: GRACE.as_millis() as u64,
             directory: self.directory(),

@@ -11,15 +11,17 @@
 //!   a look says of the candidate; [`weigh`]: whether it was in force where the work was done.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::executor::TrialSpec;
-use super::launcher::{Ending, Job, Usage};
+use super::launcher::{self, Ending, Job, Usage};
 use super::leash::{self, Leash, Started};
 use super::libc_root::script;
 use super::noise;
+use crate::knowledge::scrub;
 use crate::plan::program::Program;
 use images::Images;
 use look::Look;
@@ -58,6 +60,8 @@ pub struct Around<'a> {
     pub executable: &'a Path,
     /// The environment that every trial starts from.
     pub environment: &'a BTreeMap<String, String>,
+    /// What of it is no text, which passes as it is.
+    pub odd: &'a [(OsString, OsString)],
     /// Set when the harness is asked to stop.
     pub stop: &'a AtomicBool,
     /// Where what is printed is kept; nowhere for tests of single parts.
@@ -201,7 +205,7 @@ impl Playing<'_> {
 
     fn job(&mut self) -> Result<Job, Broken> {
         let mut env = self.environment();
-        env.extend(self.spec.asked.env.clone());
+        scrub::merge(&mut env, &self.spec.asked.env);
         let (found, words) = self.command(&self.program.command);
         let whole = self.spec.footing.as_ref().is_some_and(|footing| footing.whole);
         let mut program = if self.program.shell && !whole { found } else { self.spec.program.clone() };
@@ -220,7 +224,7 @@ impl Playing<'_> {
             program,
             arg0,
             args,
-            env: env.into_iter().collect(),
+            env: launcher::with(env, self.around.odd),
             timeout_ms: (self.left() + self.spec.idle + self.program.stop.grace).as_millis() as u64,
             grace_ms: self.program.stop.grace.as_millis() as u64,
             directory: self.directory(),
