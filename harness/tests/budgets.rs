@@ -33,7 +33,8 @@ impl Clocked {
 
     /// A number from -1 to 1 that looks like chance, the same in every run.
     fn sway(&self, salt: u64) -> f64 {
-        let mut x = (self.ran as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt.wrapping_mul(0xff51_afd7_ed55_8ccd);
+        let mut x = (self.ran as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            ^ salt.wrapping_mul(0xff51_afd7_ed55_8ccd);
         x = (x ^ (x >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         (x >> 11) as f64 / (1u64 << 52) as f64 - 1.0
     }
@@ -85,8 +86,8 @@ fn go_on(dir: &Path, clocked: &mut Clocked) -> Decision {
     let mut strategy = search::strategy(&manifest, &question).unwrap();
     let setup = prepare::setup(&manifest, &fake::programs()).unwrap();
     let stop = AtomicBool::new(false);
-    let ended =
-        run::run(&setup, strategy.as_mut(), clocked, &mut store, campaign.trials, &stop, &mut |_| ()).unwrap();
+    let ended = run::run(&setup, strategy.as_mut(), clocked, &mut store, campaign.trials, &stop, &mut |_| ())
+        .unwrap();
     assert_eq!(ended, Ended::Complete);
     drop(store);
     decision::decide(&store::read(dir).unwrap(), &question)
@@ -114,7 +115,10 @@ fn a_campaign_ends_within_one_trial_of_its_budget_and_uses_it_while_anything_is_
                 assert_eq!(decision.verdict, Verdict::Undecided, "{what}: noise decides nothing");
                 assert!(took >= budget - clocked.longest_s, "{what}: {}", decision.reason);
                 let next = decision.next.unwrap_or_default();
-                assert!(next.contains("--resume --time-budget") || next.contains("No length"), "{what}: {next}");
+                assert!(
+                    next.contains("--resume --time-budget") || next.contains("No length"),
+                    "{what}: {next}"
+                );
                 // Nothing more is run without a larger budget, and nothing else is decided.
                 let rows_before = rows(&dir).len();
                 let again = go_on(&dir, &mut clocked);
@@ -170,7 +174,10 @@ fn a_larger_budget_goes_on_where_the_smaller_ended() {
             assert!(clocked.ran > ran, "{strategy}: {}", second.reason);
             let until = campaign.manifest.extended[0].until_round;
             let added = &after[before.len()..];
-            assert!(added.iter().all(|row| row.round >= until), "{strategy}: added to rounds that were looked at");
+            assert!(
+                added.iter().all(|row| row.round >= until),
+                "{strategy}: added to rounds that were looked at"
+            );
             let spent: f64 = after.iter().map(|row| row.elapsed_s).sum();
             assert!(spent <= 300.0 + clocked.longest_s, "{strategy}");
             if second.verdict == Verdict::Undecided {

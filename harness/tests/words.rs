@@ -34,7 +34,8 @@ fn campaign(truths: &[Truth], rounds: u32, noise: f64, phase: f64) -> Observatio
         }))
     };
     let round = |index| RoundData { index, cells: (0..arms).map(|arm| cell(index, arm)).collect() };
-    let name = |arm: usize| if arm == 0 || arm == truths.len() { "glibc".to_owned() } else { format!("c{arm}") };
+    let name =
+        |arm: usize| if arm == 0 || arm == truths.len() { "glibc".to_owned() } else { format!("c{arm}") };
     Observations {
         arms: (0..arms).map(|arm| Arm { name: name(arm), rung: None }).collect(),
         baseline: 0,
@@ -80,7 +81,10 @@ fn must_be_true(decision: &Decision, question: &Question) -> Result<(), TestCase
         Verdict::KeepBaseline => {
             prop_assert!(decision.undecided.is_empty(), "kept while {:?} is open", decision.undecided);
             let by = |by| decision.eliminated.iter().filter(|out| out.by == Some(by)).collect::<Vec<_>>();
-            prop_assert!(by(OutBy::SetAside).is_empty() && by(OutBy::Beaten).is_empty(), "kept without a test");
+            prop_assert!(
+                by(OutBy::SetAside).is_empty() && by(OutBy::Beaten).is_empty(),
+                "kept without a test"
+            );
             for out in by(OutBy::Test) {
                 prop_assert!(rounds(&out.candidate) >= 4, "{out:?} after {} rounds", rounds(&out.candidate));
                 prop_assert!(out.bound.is_some());
@@ -102,12 +106,22 @@ fn must_be_true(decision: &Decision, question: &Question) -> Result<(), TestCase
         let is_baseline = standing.candidate == decision.baseline;
         if standing.rounds < 4 && !is_baseline {
             prop_assert_eq!(words, [Comparison::Undecided; 2]);
-            prop_assert!(standing.rss_ratio.is_none() && standing.rss.is_none(), "an interval of {} rounds", standing.rounds);
+            prop_assert!(
+                standing.rss_ratio.is_none() && standing.rss.is_none(),
+                "an interval of {} rounds",
+                standing.rounds
+            );
             prop_assert!(standing.feasible != Feasible::Yes);
         }
     }
     for open in decision.undecided.iter().filter(|open| rounds(&open.candidate) < 5) {
-        prop_assert_eq!(open.minutes_needed, None, "{} after {} rounds", &open.candidate, rounds(&open.candidate));
+        prop_assert_eq!(
+            open.minutes_needed,
+            None,
+            "{} after {} rounds",
+            &open.candidate,
+            rounds(&open.candidate)
+        );
     }
     let code = exit::of_verdict(decision.verdict);
     let expected = match decision.verdict {
@@ -175,7 +189,8 @@ const WAYS: &[Way] = {
 #[test]
 fn every_way_to_an_answer_says_confidence_only_where_its_test_was_made() {
     for (name, truths, rounds, noise, max_rss, expected) in WAYS {
-        let constraints = Constraints { max_throughput_loss: Some(0.05), max_p99_loss: None, max_rss: *max_rss };
+        let constraints =
+            Constraints { max_throughput_loss: Some(0.05), max_p99_loss: None, max_rss: *max_rss };
         let question = Question { constraints, ..Question::default() };
         for (strategy, expected) in NAMES.iter().zip(expected) {
             let decision = decide(strategy, &campaign(truths, *rounds, *noise, 0.0), &question);
@@ -202,7 +217,8 @@ fn a_host_that_is_not_to_be_trusted_ends_undecided() {
 
 #[test]
 fn what_is_beyond_a_factor_of_ten_is_told_in_words() {
-    let decision = decide("full-grid", &campaign(&[SAME, Truth(50.0, 0.01, true)], 30, 0.01, 0.0), &Question::default());
+    let decision =
+        decide("full-grid", &campaign(&[SAME, Truth(50.0, 0.01, true)], 30, 0.01, 0.0), &Question::default());
     let text = said(&decision);
     assert!(text.contains("over 10 times") && text.contains("less than a tenth"), "{text}");
     assert!(!text.contains("4900") && !text.contains("99.0 %"), "{text}");

@@ -64,7 +64,9 @@ impl Budget {
     /// Seconds that a trial will probably take; `None` before the first has ended.
     fn predicted(&self, place: Place) -> Option<f64> {
         let mean = |mean: Option<&Mean>| mean.copied().and_then(Mean::get);
-        mean(self.places.get(&place)).or_else(|| mean(self.scenarios.get(&place.0))).or_else(|| self.all.get())
+        mean(self.places.get(&place))
+            .or_else(|| mean(self.scenarios.get(&place.0)))
+            .or_else(|| self.all.get())
     }
 
     /// Seconds left; `None` without a budget.

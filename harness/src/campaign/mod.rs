@@ -1,12 +1,12 @@
 //! Schedule, journal and resume; drives trials for a strategy.
 
 mod budget;
-mod next;
 pub mod decision;
 #[cfg(test)]
 mod fixture;
 pub mod journal;
 pub mod mechanism;
+mod next;
 mod plateau;
 pub mod prepare;
 pub mod pretence;

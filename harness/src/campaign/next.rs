@@ -20,12 +20,8 @@ pub(super) fn next(campaign: &Campaign, decision: &Decision) -> Option<String> {
     let known = decision.undecided.iter().filter_map(|open| open.rounds_needed).max();
     // Of what has too few rounds nobody knows; they need five before anything can be told.
     let least = FEWEST_TO_FORECAST as u32;
-    let fewest = decision
-        .undecided
-        .iter()
-        .filter_map(|open| rounds_of(decision, &open.candidate))
-        .min()
-        .unwrap_or(0);
+    let fewest =
+        decision.undecided.iter().filter_map(|open| rounds_of(decision, &open.candidate)).min().unwrap_or(0);
     let first = least.saturating_sub(fewest);
     let rounds = known.unwrap_or(0).max(first);
     if rounds == 0 {

@@ -131,19 +131,8 @@ pub fn run(
     let extended = setup.manifest.extended.last().map_or(0, |extended| extended.until_round);
     let frozen = store.closed.unwrap_or(0).max(extended);
     let (past, seen) = (by_key(setup, past), Vec::new());
-    let mut run = Run {
-        setup,
-        executor,
-        store,
-        stop,
-        on,
-        past,
-        seen,
-        repeated: 0,
-        budget,
-        out_of_time: false,
-        frozen,
-    };
+    let mut run =
+        Run { setup, executor, store, stop, on, past, seen, repeated: 0, budget, out_of_time: false, frozen };
     let ended = run.all_rounds(strategy);
     // Space that was reserved for rows to come. Where it cannot be given back, nothing is lost.
     let _ = run.store.trials.finish();

@@ -135,7 +135,8 @@ pub fn resume(dir: &Path) -> Result<(Store, Campaign), StoreError> {
     let until = manifest.extended.last().map_or(0, |extended| extended.until_round);
     store.closed =
         steps.lines.last().filter(|step| step.out_of_time && step.round > until).map(|step| step.round);
-    if store.last_step == Some(until) && until > 0 && steps.lines.last().is_some_and(|s| s.stopped.is_some()) {
+    if store.last_step == Some(until) && until > 0 && steps.lines.last().is_some_and(|s| s.stopped.is_some())
+    {
         store.last_step = Some(until - 1);
     }
     let campaign = assemble(manifest, trials, series, steps);

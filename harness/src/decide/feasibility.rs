@@ -1,10 +1,10 @@
 //! Whether a candidate is shown to meet the constraints.
 
 use crate::format::decision::Feasible;
-use crate::statistics::{FEWEST_TO_FORECAST, Interval};
 use crate::statistics::estimator::Estimator;
 use crate::statistics::power::{POWER, rounds_needed};
 use crate::statistics::summary::Summary;
+use crate::statistics::{FEWEST_TO_FORECAST, Interval};
 
 use super::words;
 

@@ -228,7 +228,12 @@ fn distrusted(view: &View, contenders: &[Contender]) -> Settled {
             eliminated.push(broken(candidate, check));
         } else {
             let why = "the baseline differs from its own twin, so differences here are not the candidate's";
-            undecided.push(Unsettled { candidate, why: why.to_owned(), minutes_needed: None, rounds_needed: None });
+            undecided.push(Unsettled {
+                candidate,
+                why: why.to_owned(),
+                minutes_needed: None,
+                rounds_needed: None,
+            });
         }
     }
     Settled { undecided, eliminated, ..nothing(words::DISTRUST) }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::format::decision::{Comparison, Estimates, Feasible, Level, Ratio, Standing, Twin};
 use crate::format::manifest::Scenario;
-use crate::statistics::{FEWEST_VALUES, Interval};
 use crate::statistics::estimator::Estimator;
 use crate::statistics::power::resolvable;
 use crate::statistics::summary::Summary;
+use crate::statistics::{FEWEST_VALUES, Interval};
 
 use super::cost;
 use super::feasibility::{Bounds, Check, Limit, Tails};

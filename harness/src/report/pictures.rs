@@ -156,7 +156,10 @@ fn finding(decision: &Decision, scenario: &ScenarioDecision) -> String {
             alone.map_or("No figures".to_owned(), |text| format!("Here alone {text}"))
         }
         Verdict::KeepBaseline => {
-            format!("No candidate saves more than the tolerance against {}", words::titled(&decision.baseline))
+            format!(
+                "No candidate saves more than the tolerance against {}",
+                words::titled(&decision.baseline)
+            )
         }
     }
 }

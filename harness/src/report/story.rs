@@ -129,7 +129,11 @@ pub fn tell(input: &Input, prefix: &str, figures: Vec<Figure>) -> Story {
         tone: tone(decision),
         headline,
         otherwise,
-        reason: [Some(words::clean(&decision.reason)), words::next(decision)].into_iter().flatten().collect::<Vec<_>>().join(". "),
+        reason: [Some(words::clean(&decision.reason)), words::next(decision)]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(". "),
         warnings: decision.warnings.iter().map(|w| words::clean(w)).collect(),
         facts: facts(decision),
         apply: decision.apply.clone(),

@@ -206,7 +206,8 @@ fn table_row(decision: &Decision, standing: &Standing, most: f64, width: usize) 
     let rate = rate.map_or("–".to_owned(), |rate| units::format_rate(rate, ""));
     let bar = rss_of(standing).map_or(String::new(), |rss| bar(rss / most, width));
     // Of too few rounds the estimate alone is told, and no word.
-    let few = |ratio: Option<f64>| ratio.map_or("–".to_owned(), |ratio| format!("~ {}", words::change(ratio)));
+    let few =
+        |ratio: Option<f64>| ratio.map_or("–".to_owned(), |ratio| format!("~ {}", words::change(ratio)));
     let few = |ratio: fn(&Estimates) -> Option<f64>| few(standing.estimates.as_ref().and_then(ratio));
     let change = |told: Option<&Ratio>, verdict, ratio| match told {
         None if !is_baseline => Cell::new(few(ratio)),
@@ -225,7 +226,7 @@ fn table_row(decision: &Decision, standing: &Standing, most: f64, width: usize) 
 
 /// RSS, with an interval or without.
 fn rss_of(standing: &Standing) -> Option<f64> {
-    standing.rss.map(|level| level.estimate).or(standing.estimates?.rss)
+    standing.rss.map(|level| level.estimate).or_else(|| standing.estimates.and_then(|few| few.rss))
 }
 
 pub(super) fn judged(ratio: Option<&Ratio>, verdict: Comparison, is_baseline: bool) -> Cell {

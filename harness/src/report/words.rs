@@ -333,7 +333,11 @@ fn verdict_sentence(decision: &Decision) -> String {
         Verdict::KeepBaseline => format!(
             "Keep {}: there is nothing to compare it with{}.",
             decision.baseline,
-            if decision.eliminated.is_empty() { "" } else { ", since no other candidate finished its trials" }
+            if decision.eliminated.is_empty() {
+                ""
+            } else {
+                ", since no other candidate finished its trials"
+            }
         ),
         Verdict::NoneFeasible => format!(
             "Ship none of these: no candidate, the baseline included, meets the constraints ({}).",

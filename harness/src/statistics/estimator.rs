@@ -8,9 +8,9 @@
 
 use std::collections::HashMap;
 
-use super::{FEWEST_VALUES, Interval};
 use super::bootstrap::Resamples;
 use super::summary::{Summary, t_quantile};
+use super::{FEWEST_VALUES, Interval};
 
 /// From this many values on, intervals are bootstrapped.
 pub const BOOTSTRAP_FROM: usize = 15;

@@ -1,8 +1,8 @@
 //! Two samples that were not measured together.
 
-use super::{FEWEST_VALUES, Interval};
 use super::power::POWER;
 use super::summary::{Summary, t_quantile_real};
+use super::{FEWEST_VALUES, Interval};
 
 /// The difference of two means.
 #[derive(Clone, Copy, Debug, PartialEq)]

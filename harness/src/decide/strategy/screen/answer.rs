@@ -109,9 +109,8 @@ pub(super) fn decide(
     }
     let mut settled = settle(seen, question, course, &ground, why);
     if settled.verdict == Verdict::Chosen {
-        let is_finalist = |out: &&Eliminated| {
-            course.plan.finalists.iter().any(|arm| seen.arms[*arm].name == out.candidate)
-        };
+        let is_finalist =
+            |out: &&Eliminated| course.plan.finalists.iter().any(|arm| seen.arms[*arm].name == out.candidate);
         settled.eliminated.splice(0..0, out.iter().filter(|out| !is_finalist(out)).cloned());
     }
     assemble(seen, &mut ground, settled)

@@ -132,7 +132,9 @@ impl Confirmed {
             return Some("every finalist is settled".to_owned());
         }
         if running == 0 {
-            return Some("none of the finalists is likely to pass and to save more than the tolerance".to_owned());
+            return Some(
+                "none of the finalists is likely to pass and to save more than the tolerance".to_owned(),
+            );
         }
         if done >= plan.last() {
             return Some("the last planned look is done".to_owned());

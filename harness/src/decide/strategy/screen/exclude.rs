@@ -91,7 +91,8 @@ fn one(seen: &Observations, question: &Question, keeps: bool, arm: usize) -> Res
 
 /// The rounds of a scenario that an arm and the baseline were in.
 fn with(scenario: &ScenarioData, arm: usize, baseline: usize) -> ScenarioData {
-    let measured = |round: &RoundData, arm: usize| matches!(round.cells.get(arm), Some(Some(Cell::Measured(_))));
+    let measured =
+        |round: &RoundData, arm: usize| matches!(round.cells.get(arm), Some(Some(Cell::Measured(_))));
     let rounds = scenario.rounds.iter().filter(|round| measured(round, arm) && measured(round, baseline));
     ScenarioData { rounds: rounds.cloned().collect(), ..scenario.clone() }
 }

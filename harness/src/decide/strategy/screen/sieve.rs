@@ -108,7 +108,12 @@ fn dropped(seen: &Observations, arm: usize, why: String, (bound, by): (Option<f6
 
 fn set_aside_words(seen: &Observations, standings: &[Standing], arm: usize, rounds: usize) -> Eliminated {
     let Some(standing) = standings.iter().find(|s| s.arm == arm) else {
-        return dropped(seen, arm, format!("its figures were not measured in {rounds} rounds"), (None, OutBy::SetAside));
+        return dropped(
+            seen,
+            arm,
+            format!("its figures were not measured in {rounds} rounds"),
+            (None, OutBy::SetAside),
+        );
     };
     let tightest = standing.slacks.iter().map(|s| s.belief).min_by(|a, b| a.mean.total_cmp(&b.mean));
     let reach = tightest.map(|b| (b.mean + 2.0 * b.variance.sqrt()).exp());
