@@ -176,12 +176,12 @@ pub fn format_share(share: f64) -> String {
 /// there says that the data are too few.
 pub const LARGEST_FACTOR: f64 = 10.0;
 
-/// A ratio as a change for people: 0.95 is `-5.0 %`, 1.2 is `+20.0 %`. What lies beyond [`LARGEST_FACTOR`] is told in words.
+/// A ratio as a change for people: 0.95 is `-5.0 %`, 1.2 is `+20.0 %`. From [`LARGEST_FACTOR`] on it is told in words.
 pub fn format_change(ratio: f64) -> String {
-    if ratio > LARGEST_FACTOR {
+    if ratio >= LARGEST_FACTOR {
         return "over 10 times".to_owned();
     }
-    if ratio < 1.0 / LARGEST_FACTOR {
+    if ratio <= 1.0 / LARGEST_FACTOR {
         return "less than a tenth".to_owned();
     }
     format!("{:+.1} %", (ratio - 1.0) * 100.0)

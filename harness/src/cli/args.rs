@@ -210,6 +210,9 @@ pub struct RehearseArgs {
     /// What is measured.
     #[command(flatten)]
     pub plan: PlanArgs,
+    /// End after this time of measuring, with a unit, 1s to 24h, or none [default: none]
+    #[arg(long, value_name = "TIME")]
+    pub time_budget: Option<String>,
     /// Where it goes.
     #[command(flatten)]
     pub out: OutArgs,

@@ -11,7 +11,7 @@ use super::sweep;
 use crate::campaign::{decision, rehearsal, store};
 use crate::decide::strategy::FullGrid;
 use crate::format::rehearse::{Rehearsal, StepVerdict};
-use crate::plan::{Draft, Strategy, shell};
+use crate::plan::{Draft, Strategy, fields, shell};
 use crate::report;
 
 /// Rounds where nothing else is said: two versions of one allocator differ by less than two allocators.
@@ -19,10 +19,12 @@ const ROUNDS: u32 = 20;
 
 /// Runs the subcommand.
 pub fn run(args: RehearseArgs, around: &Surroundings) -> Result<u8, CliError> {
-    let RehearseArgs { plan, out, show } = args;
+    let RehearseArgs { plan, time_budget, out, show } = args;
     let below = Draft { rounds: Some(ROUNDS), ..Draft::default() };
     let strategy = |_: &_| Strategy::FullGrid;
-    let (above, quiet) = (Draft::default(), show.quiet);
+    let time_budget = time_budget.as_deref().map(fields::time_budget).transpose();
+    let time_budget = time_budget.map_err(|e| CliError::Usage(format!("--time-budget: {e}")))?;
+    let (above, quiet) = (Draft { time_budget, ..Draft::default() }, show.quiet);
     let asked = Asked { plan, above, below, out: &out, strategy, least_libcs: 2, quiet };
     let (store, campaign) = begin::campaign(asked, around)?;
     let question = decision::question_of(&campaign.manifest);

@@ -80,12 +80,12 @@ pub struct Ratio {
     #[serde(serialize_with = "within_ten", deserialize_with = "or_far_above")]
     #[schemars(with = "Option<f64>")]
     pub estimate: f64,
-    /// Lower bound; `null` where it lies below a tenth, or above ten times: the data do not tell where.
-    #[serde(serialize_with = "within_ten", deserialize_with = "or_far_below")]
+    /// Lower bound; `null` where it lies below a tenth, since the data do not tell where; 10 where it lies above.
+    #[serde(serialize_with = "low_within_ten", deserialize_with = "or_far_below")]
     #[schemars(with = "Option<f64>")]
     pub low: f64,
-    /// Upper bound; `null` where it lies above ten times, or below a tenth: the data do not tell where.
-    #[serde(serialize_with = "within_ten", deserialize_with = "or_far_above")]
+    /// Upper bound; `null` where it lies above ten times, since the data do not tell where; 0.1 where it lies below.
+    #[serde(serialize_with = "high_within_ten", deserialize_with = "or_far_above")]
     #[schemars(with = "Option<f64>")]
     pub high: f64,
 }
@@ -94,6 +94,16 @@ impl Ratio {
     /// What is told of a figure as a number: nothing beyond a factor of ten.
     pub fn told(value: f64) -> Option<f64> {
         (1.0 / LARGEST_FACTOR..=LARGEST_FACTOR).contains(&value).then_some(value)
+    }
+
+    /// What is told of the lower bound.
+    pub fn told_low(&self) -> Option<f64> {
+        Self::told(self.low.min(LARGEST_FACTOR))
+    }
+
+    /// What is told of the upper bound.
+    pub fn told_high(&self) -> Option<f64> {
+        Self::told(self.high.max(1.0 / LARGEST_FACTOR))
     }
 
     /// The same, with what lies beyond a factor of ten brought to that: for drawings.
@@ -107,6 +117,16 @@ impl Ratio {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn within_ten<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
     Ratio::told(*value).serialize(to)
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn low_within_ten<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+    Ratio::told(value.min(LARGEST_FACTOR)).serialize(to)
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn high_within_ten<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+    Ratio::told(value.max(1.0 / LARGEST_FACTOR)).serialize(to)
 }
 
 fn or_far_above<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {

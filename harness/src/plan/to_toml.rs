@@ -107,7 +107,7 @@ fn write_measure(out: &mut String, measure: &Measure) {
     let strategy = quoted(fields::strategy_name(measure.strategy));
     entry(out, "strategy", strategy, "of tune: screen-and-confirm, race or full-grid");
     let budget = measure.time_budget.map_or_else(|| "none".to_owned(), canonical_duration);
-    entry(out, "time_budget", quoted(budget), "of tune: no round is begun after it");
+    entry(out, "time_budget", quoted(budget), "of tune and rehearse: the end of measuring");
     entry(out, "seed", measure.seed, "the same seed gives the same orders and workloads");
 }
 

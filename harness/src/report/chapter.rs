@@ -244,7 +244,7 @@ fn line(decision: &Decision, scenario: &ScenarioDecision, standing: &Standing) -
 /// A ratio with its interval.
 pub fn ratio_cell(ratio: Option<&Ratio>) -> Cell {
     let Some(r) = ratio else { return cell(None) };
-    let [value, low, high] = [r.estimate, r.low, r.high].map(Ratio::told);
+    let (value, low, high) = (Ratio::told(r.estimate), r.told_low(), r.told_high());
     Cell { text: words::ratio(r), value, low, high, ..Cell::default() }
 }
 

@@ -256,7 +256,7 @@ fn table_row(decision: &Decision, standing: &Standing, most: f64, width: usize) 
 
 /// RSS, with an interval or without.
 fn rss_of(standing: &Standing) -> Option<f64> {
-    standing.rss.map(|level| level.estimate).or(standing.estimates?.rss)
+    standing.rss.map(|level| level.estimate).or_else(|| standing.estimates.and_then(|few| few.rss))
 }
 
 pub(super) fn judged(ratio: Option<&Ratio>, verdict: Comparison, is_baseline: bool) -> Cell {

@@ -104,7 +104,10 @@ pub struct SearchArgs {
     /// How tune asks for rounds: screen-and-confirm, race or full-grid [default: screen-and-confirm]
     #[arg(long, value_name = "NAME")]
     pub strategy: Option<String>,
-    /// Begin no round after this time of measuring, with a unit, 1s to 24h, or none [default: none]
+    /// End within one trial's time of this time of measuring, with a unit, 1s to 24h, or none [default: none]
+    ///
+    /// It is used while anything is open. A campaign that it ended is undecided (exit 4) unless its test was made; go on
+    /// with --resume and a larger one.
     #[arg(long, value_name = "TIME")]
     pub time_budget: Option<String>,
     /// The gain of RSS that is not worth further search, 0% to below 50% [default: 2%]

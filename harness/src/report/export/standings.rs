@@ -24,8 +24,8 @@ fn level(level: Option<Level>, pick: fn(Level) -> f64) -> Value {
     level.map(pick).into()
 }
 
-fn ratio(ratio: Option<Ratio>, pick: fn(Ratio) -> f64) -> Value {
-    ratio.map(pick).and_then(Ratio::told).into()
+fn ratio(ratio: Option<Ratio>, pick: fn(&Ratio) -> Option<f64>) -> Value {
+    ratio.as_ref().and_then(pick).into()
 }
 
 /// An estimate, also where there is no interval beside it.
@@ -74,16 +74,18 @@ pub const COLUMNS: &[Cell] = &[
     (column("rss_ratio", "RSS over the baseline's, within rounds; 0.9 is 10 % less"), |_, _, c| {
         or_few(c.rss_ratio.and_then(|r| Ratio::told(r.estimate)), c, |few| few.rss_ratio)
     }),
-    (column("rss_ratio_low", "its lower bound"), |_, _, c| ratio(c.rss_ratio, |r| r.low)),
-    (column("rss_ratio_high", "its upper bound"), |_, _, c| ratio(c.rss_ratio, |r| r.high)),
+    (column("rss_ratio_low", "its lower bound"), |_, _, c| ratio(c.rss_ratio, Ratio::told_low)),
+    (column("rss_ratio_high", "its upper bound"), |_, _, c| ratio(c.rss_ratio, Ratio::told_high)),
     (column("rss_verdict", "better, worse, equivalent, undecided"), |_, _, c| {
         words::comparison(c.rss_verdict).into()
     }),
     (column("throughput_ratio", "throughput over the baseline's, within rounds"), |_, _, c| {
         or_few(c.throughput_ratio.and_then(|r| Ratio::told(r.estimate)), c, |few| few.throughput_ratio)
     }),
-    (column("throughput_ratio_low", "its lower bound"), |_, _, c| ratio(c.throughput_ratio, |r| r.low)),
-    (column("throughput_ratio_high", "its upper bound"), |_, _, c| ratio(c.throughput_ratio, |r| r.high)),
+    (column("throughput_ratio_low", "its lower bound"), |_, _, c| ratio(c.throughput_ratio, Ratio::told_low)),
+    (column("throughput_ratio_high", "its upper bound"), |_, _, c| {
+        ratio(c.throughput_ratio, Ratio::told_high)
+    }),
     (column("throughput_verdict", "better, worse, equivalent, undecided"), |_, _, c| {
         words::comparison(c.throughput_verdict).into()
     }),
@@ -97,10 +99,10 @@ pub const COLUMNS: &[Cell] = &[
             "p99_ratio",
             "99th percentile of malloc, of a program the printed latency, over the baseline's",
         ),
-        |_, _, c| ratio(c.p99_ratio, |r| r.estimate),
+        |_, _, c| ratio(c.p99_ratio, |r| Ratio::told(r.estimate)),
     ),
-    (column("p99_ratio_low", "its lower bound"), |_, _, c| ratio(c.p99_ratio, |r| r.low)),
-    (column("p99_ratio_high", "its upper bound"), |_, _, c| ratio(c.p99_ratio, |r| r.high)),
+    (column("p99_ratio_low", "its lower bound"), |_, _, c| ratio(c.p99_ratio, Ratio::told_low)),
+    (column("p99_ratio_high", "its upper bound"), |_, _, c| ratio(c.p99_ratio, Ratio::told_high)),
     (
         column("resolvable", "smallest loss of throughput that could have been shown, a fraction"),
         |_, _, c| c.resolvable.into(),
