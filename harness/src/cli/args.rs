@@ -148,6 +148,17 @@ pub enum Command {
                            predict --from 2.17 --to 2.28\n  arenalab predict --to 2.44 --json | jq '.changes[].what'"
     )]
     Predict(PredictArgs),
+    /// Look at the heap of a live process, without stopping it
+    #[command(
+        long_about = "Looks at a live process from outside: what serves malloc in it, the settings in force, each arena \
+                      with what is in use, free and resident, what malloc_trim would give back, where its resident memory \
+                      is, and what follows. The process is neither stopped nor changed; no symbols and no debugger are \
+                      needed. What may not be seen is named. A process is a PID, or a name, which may stand for several.",
+        after_long_help = "Examples:\n  arenalab inspect 4711\n  arenalab inspect mariadbd --deep\n  arenalab inspect \
+                           java --json | jq '.arenas | length'\n  arenalab inspect 4711 --watch 10m --deep\n\nExit codes: 0 \
+                           something could be told; 2 there is no such process."
+    )]
+    Inspect(InspectArgs),
     /// Check whether this host is fit to measure on
     #[command(
         long_about = "Looks at everything that spoils a measurement: other load, watched for two seconds with what \
@@ -373,6 +384,23 @@ pub struct PredictArgs {
     #[arg(long, value_name = "ARCH", value_parser = ["x86_64", "aarch64"])]
     pub arch: Option<String>,
     /// Print JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// Processes: a PID, or the name of a program
+    #[arg(value_name = "PID|NAME", required = true)]
+    pub processes: Vec<String>,
+    /// Look again after so long, such as 30s or 10m, and tell what grew
+    #[arg(long, value_name = "DUR")]
+    pub watch: Option<String>,
+    /// Look at every chunk: sizes in use, and what threads' caches hold
+    #[arg(long)]
+    pub deep: bool,
+    /// Print JSON on stdout: one object a process, each on a line of its own
     #[arg(long)]
     pub json: bool,
 }

@@ -19,6 +19,7 @@ mod compare;
 mod completions;
 mod doctor;
 mod export;
+mod inspect;
 mod libcs;
 mod list;
 mod man;
@@ -61,6 +62,7 @@ fn dispatch(command: Command) -> Result<u8, CliError> {
         Command::List(args) => list::others(&args)
             .and_then(|others| unless_unread(list::run(&args, others, &around, out).map(done))),
         Command::Predict(args) => predict::run(&args, &around),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Doctor(args) => unless_unread(doctor::run(&args, &around, out)),
         Command::Completions(args) => {
             unless_unread(completions::run(&args, out).map(done).map_err(Into::into))

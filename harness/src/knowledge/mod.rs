@@ -6,6 +6,7 @@
 //! number of arenas, by version; [`behaviour`] what else it does, [`releases`] who ships which, and
 //! [`mod@predict`] what follows. [`scrub`] names the variables that must not leak into a trial.
 
+pub mod advice;
 pub mod arena_limit;
 pub mod behaviour;
 pub mod glibc;

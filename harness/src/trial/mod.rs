@@ -11,6 +11,7 @@ pub mod executor;
 pub mod fingerprint;
 pub mod group;
 pub mod host;
+pub mod inspect;
 pub mod launcher;
 pub mod libc_root;
 pub mod libraries;
