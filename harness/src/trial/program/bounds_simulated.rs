@@ -147,7 +147,7 @@ fn played(steps: &[Step]) -> (Vec<Point>, Vec<Mark>, Vec<u64>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn the_union_lies_within_its_bounds_and_bounds_keep_their_order(steps in prop::collection::vec(step(), 1..60)) {
