@@ -64,14 +64,11 @@ fn run(asked: &Asked) -> std::io::Result<u8> {
         Some(Ok(group)) => Some(group),
         None => None,
     };
-    let mut command = match &group {
-        Some(group) => group.around(&asked.command),
-        None => {
-            let mut command = Command::new(&asked.command[0]);
-            command.args(&asked.command[1..]);
-            command
-        }
-    };
+    let mut command = Command::new(&asked.command[0]);
+    command.args(&asked.command[1..]);
+    if let Some(group) = &group {
+        command = group.around(&asked.command);
+    }
     let mut child = command.spawn()?;
     let witness = Witness::new(child.id().cast_signed(), &asked.text, group.as_ref());
     let (trials, status) = witness.watch(&mut child)?;
@@ -103,5 +100,9 @@ fn json(trial: &Trial) -> String {
     let columns: Vec<String> =
         columns.iter().map(|(name, values)| format!("\"{name}\":[{values}]")).collect();
     let group = trial.group_peak.map_or("null".to_owned(), |peak| peak.to_string());
-    format!("{{\"group_peak\":{group},\"cpu_s\":{:.4},{}}}", trial.cpu_s, columns.join(","))
+    let (cpu_s, command_cpu_s) = (trial.cpu_s, trial.command_cpu_s);
+    format!(
+        "{{\"group_peak\":{group},\"cpu_s\":{cpu_s:.4},\"command_cpu_s\":{command_cpu_s:.2},{}}}",
+        columns.join(",")
+    )
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// Adds the children in a `children` file of procfs, with their parent.
 pub fn listed(file: &File, parent: i32, found: &mut Vec<(i32, i32)>) {
-    let mut buffer = [0u8; 32768];
+    let mut buffer = [0u8; 16384];
     let Ok(got) = file.read_at(&mut buffer, 0) else { return };
     for word in buffer[..got].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
         let pid = word.iter().fold(0i32, |pid, digit| pid * 10 + i32::from(digit - b'0'));
@@ -40,4 +40,12 @@ pub fn has_words(pid: i32, text: &str) -> bool {
     let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let line: Vec<u8> = line.into_iter().map(|byte| if byte == 0 { b' ' } else { byte }).collect();
     String::from_utf8_lossy(&line).contains(text)
+}
+
+/// CPU seconds of a process so far, to the kernel's tick of 10 ms.
+pub fn cpu_s(pid: i32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // After the name, which may hold anything: state is the first word, utime and stime are the 12th and 13th.
+    let words = stat.rsplit(')').next().unwrap_or("").split_whitespace().skip(11).take(2);
+    words.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }

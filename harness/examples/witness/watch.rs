@@ -19,6 +19,8 @@ const INTERVAL: Duration = Duration::from_millis(20);
 const THREADS_EVERY: u32 = 5;
 /// How often a sample is taken anew at once where processes came or went meanwhile.
 const TRIES: u32 = 3;
+/// By how much two sums of one time may differ.
+const UNSTEADY: f64 = 0.01;
 
 /// All processes of a trial at one time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,19 +46,23 @@ pub struct Trial {
     pub group_peak: Option<u64>,
     /// CPU seconds that watching it took.
     pub cpu_s: f64,
+    /// CPU seconds that the command itself, the harness, took meanwhile.
+    pub command_cpu_s: f64,
 }
 
 /// A process with its files held open.
 struct Known {
+    parent: i32,
     rollup: File,
     status: File,
     children: File,
 }
 
 impl Known {
-    fn open(pid: i32) -> Option<Self> {
+    fn open(pid: i32, parent: i32) -> Option<Self> {
         let open = |name: &str| File::open(format!("/proc/{pid}/{name}")).ok();
         Some(Self {
+            parent,
             rollup: open("smaps_rollup")?,
             status: open("status")?,
             children: tree::of_first_thread(pid)?,
@@ -70,6 +76,10 @@ struct Below {
     known: BTreeMap<i32, Known>,
     matches: bool,
     count: u32,
+    /// The largest sum of Pss of samples that were not torn.
+    most: u64,
+    /// CPU seconds of the command when the trial was first seen.
+    command_cpu_s: f64,
     trial: Trial,
 }
 
@@ -133,7 +143,11 @@ impl<'a> Witness<'a> {
         for (pid, _) in launchers {
             if let Some(children) = tree::of_first_thread(pid).filter(|_| !self.trees.contains_key(&pid)) {
                 let (known, trial) = (BTreeMap::new(), Trial::default());
-                self.trees.insert(pid, Below { children, known, matches: false, count: 0, trial });
+                let command_cpu_s = tree::cpu_s(self.command);
+                self.trees.insert(
+                    pid,
+                    Below { children, known, matches: false, count: 0, most: 0, command_cpu_s, trial },
+                );
             }
         }
         for (pid, below) in &mut self.trees {
@@ -143,6 +157,7 @@ impl<'a> Witness<'a> {
                 below.trial.samples.push(sample);
             }
             below.trial.cpu_s += own_cpu_s() - before;
+            below.trial.command_cpu_s = tree::cpu_s(self.command) - below.command_cpu_s;
             if let Some(group) = self.group.filter(|_| below.matches && !matched) {
                 group.reset();
             }
@@ -151,7 +166,8 @@ impl<'a> Witness<'a> {
 
     fn finish(&mut self, below: Below) {
         if below.matches {
-            self.done.push(Trial { group_peak: self.group.and_then(Group::peak), ..below.trial });
+            let group_peak = self.group.and_then(Group::peak);
+            self.done.push(Trial { group_peak, ..below.trial });
         }
     }
 }
@@ -173,6 +189,13 @@ impl Below {
             }
             next += 1;
         }
+        // Those that another than the first thread started, as long as they live.
+        for (pid, known) in &self.known {
+            let missed = !found.iter().any(|(other, _)| other == pid);
+            if missed && rollup::high_water(&known.status).is_some() {
+                found.push((*pid, known.parent));
+            }
+        }
         found
     }
 
@@ -190,31 +213,55 @@ impl Below {
     fn try_sample(&mut self, launcher: i32, text: &str, own: Option<&PathBuf>) -> Option<Sample> {
         let all_threads = self.count.is_multiple_of(THREADS_EVERY);
         self.count += 1;
-        let found = self.list(launcher, all_threads);
+        let mut found = self.list(launcher, all_threads);
         let begin = SystemTime::now();
-        let mut prints = BTreeMap::new();
+        let mut sample = self.sum(&found, text, own)?;
+        sample.at_s = middle(begin);
+        let again = self.list(launcher, all_threads);
+        sample.torn = again.len() != found.len() || again.iter().any(|one| !found.contains(one));
+        let most = self.most as f64;
+        if !sample.torn && sample.processes > 1 && sample.sum.pss as f64 > most * (1.0 + UNSTEADY) {
+            // A new peak. Where pages begin to be shared meanwhile, those read early count in full: the other way round
+            // they do not.
+            found.reverse();
+            let other = self.sum(&found, text, own)?;
+            let (a, b) = (sample.sum.pss as f64, other.sum.pss as f64);
+            sample.torn = (a - b).abs() > a.max(b) * UNSTEADY;
+            if b < a {
+                sample.sum = other.sum;
+            }
+        }
+        if !sample.torn {
+            self.most = self.most.max(sample.sum.pss);
+        }
+        Some(sample)
+    }
+
+    /// All processes in an order; `None` where none of them is the trial's.
+    fn sum(&mut self, order: &[(i32, i32)], text: &str, own: Option<&PathBuf>) -> Option<Sample> {
+        let mut read = BTreeMap::new();
         let mut sample = Sample::default();
-        for (pid, parent) in &found {
-            let Some((memory, print)) = self.read(*pid, text, own) else { continue };
+        for (pid, parent) in order {
+            if let Some((memory, print)) = self.read(*pid, *parent, text, own) {
+                read.insert(*pid, (*parent, memory, print));
+            }
+        }
+        for (pid, (parent, memory, print)) in &read {
             // Between vfork and exec it has its parent's memory, which counts already.
-            if prints.insert(*pid, print) == None && prints.get(parent) == Some(&print) {
+            if read.get(parent).is_some_and(|(_, _, of_parent)| of_parent == print) {
                 continue;
             }
-            sample.sum.add(&memory);
+            sample.sum.add(memory);
             sample.processes += 1;
             let mark = rollup::high_water(&self.known[pid].status).unwrap_or(0);
             sample.high_water = sample.high_water.max(mark);
         }
-        sample.at_s = middle(begin);
-        let read: Vec<i32> = prints.keys().copied().collect();
-        self.known.retain(|pid, _| read.contains(pid));
-        let again = self.list(launcher, false);
-        sample.torn = again.len() != found.len() || again.iter().any(|one| !found.contains(one));
+        self.known.retain(|pid, _| read.contains_key(pid));
         (sample.processes > 0).then_some(sample)
     }
 
     /// What a process holds; `None` where it is gone, or not yet the trial's own program.
-    fn read(&mut self, pid: i32, text: &str, own: Option<&PathBuf>) -> Option<(Memory, u64)> {
+    fn read(&mut self, pid: i32, parent: i32, text: &str, own: Option<&PathBuf>) -> Option<(Memory, u64)> {
         if let Some(read) = self.known.get(&pid).and_then(|known| rollup::memory(&known.rollup)) {
             return Some(read);
         }
@@ -222,7 +269,7 @@ impl Below {
         if tree::executable(pid).as_ref() == own {
             return None;
         }
-        let known = Known::open(pid)?;
+        let known = Known::open(pid, parent)?;
         self.matches |= tree::has_words(pid, text);
         let read = rollup::memory(&known.rollup);
         self.known.insert(pid, known);
