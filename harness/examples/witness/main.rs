@@ -13,7 +13,7 @@ mod watch;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 use group::Group;
 use watch::{Trial, Witness};
@@ -70,6 +70,7 @@ fn run(asked: &Asked) -> std::io::Result<u8> {
         command = group.around(&asked.command);
     }
     let mut child = command.spawn()?;
+    hurry();
     let witness = Witness::new(child.id().cast_signed(), &asked.text, group.as_ref());
     let (trials, status) = witness.watch(&mut child)?;
     let mut file = BufWriter::new(File::create(&asked.out)?);
@@ -79,6 +80,13 @@ fn run(asked: &Asked) -> std::io::Result<u8> {
     file.flush()?;
     eprintln!("witness: {} trials, {:.2} s of CPU time of its own", trials.len(), watch::own_cpu_s());
     Ok(status.code().map_or(1, |code| code as u8))
+}
+
+/// Goes before others where it may, so that it samples also while all CPUs are busy.
+fn hurry() {
+    let me = std::process::id().to_string();
+    let mut renice = Command::new("renice");
+    let _ = renice.args(["-n", "-10", "-p", &me]).stdout(Stdio::null()).stderr(Stdio::null()).status();
 }
 
 /// Bytes throughout; times are seconds since 1970.

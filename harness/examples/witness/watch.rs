@@ -201,9 +201,10 @@ impl Below {
 
     fn sample(&mut self, launcher: i32, text: &str, own: Option<&PathBuf>) -> Option<Sample> {
         let mut last = None;
+        let begin = Instant::now();
         for _ in 0..TRIES {
             last = self.try_sample(launcher, text, own);
-            if last.is_none_or(|sample| !sample.torn) {
+            if last.is_none_or(|sample| !sample.torn) || begin.elapsed() > INTERVAL / 2 {
                 break;
             }
         }
