@@ -138,6 +138,38 @@ fn memory_that_workers_share_counts_once_though_they_are_gone_at_the_end() {
     }
 }
 
+/// Children that write over all that they have from their parent: no resident size changes, and the memory triples.
+const REWRITE: &str = "
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static char *volatile kept;
+int main(void) {
+    kept = malloc(40 << 20); memset(kept, 1, 40 << 20);
+    for (int child = 0; child < 2; child++)
+        if (!fork()) { usleep(300000); memset(kept, 2, 40 << 20); usleep(500000); _exit(0); }
+    while (wait(0) > 0) {}
+    usleep(300000);
+}";
+
+#[test]
+fn memory_that_children_write_over_is_within_the_bounds() {
+    let (parent, _) = fresh();
+    let source = write(parent.path(), "rewrite.c", REWRITE);
+    let program = compile(parent.path(), &source, "rewrite");
+    let plan = format!(
+        "[[workload]]\nname = \"rewrite\"\ncommand = [\"{program}\"]\n\
+         throughput = {{ work = \"1\", unit = \"runs/s\" }}\n[sweep]\ncandidates = [\"glibc\"]\n"
+    );
+    for (row, seen) in witnessed(parent.path(), &plan, &program) {
+        // Three times 40 MiB.
+        peak_holds(&row, &seen, 125.0);
+        let (low, end, high) = recorded(&row, "end");
+        assert!(high >= 40.0 && low <= 43.0, "end {end}, {low} to {high}: {row}");
+    }
+}
+
 #[test]
 fn redis_is_recorded_as_the_witness_sees_it() {
     let is_there = |program| Command::new(program).arg("--version").output().is_ok();
