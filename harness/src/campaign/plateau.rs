@@ -99,6 +99,8 @@ mod tests {
             anon_huge: None,
             pss: None,
             swap: None,
+            hugetlb: None,
+            bounds: None,
             samples: 100,
             slope: Some(slope),
             reading_s: 0.0,

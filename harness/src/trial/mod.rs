@@ -25,6 +25,7 @@ mod elf;
 mod ending;
 mod heaps;
 mod leash;
+mod memory_files;
 mod namespace;
 mod noise;
 mod readings;

@@ -175,21 +175,27 @@ fn rss(story: &Story, ending: &Ending) -> Option<Rss> {
         None => (ending.max_rss, "ru_maxrss"),
     };
     // The kernel's high-water mark leaves out what its per-CPU counters have not yet handed in.
-    let exact_peak = end.rss.max(story.drained.map_or(0, |d| d.rss));
+    let exact_peak = end.all().max(story.drained.map_or(0, |d| d.all()));
     let peak = high_water.max(sampled_peak).max(exact_peak);
     let exactness = if end.rolled_up { "smaps_rollup" } else { "statm" };
     let mean_source = if mean.is_some() { "statm samples" } else { "the reading at its end" };
+    let beyond = match end.all() - end.rss {
+        0 => "",
+        _ => "; with what is in hugetlbfs and in swap",
+    };
     Some(Rss {
         peak,
-        mean: mean.map_or(end.rss, |mean| mean as u64),
-        end: end.rss,
-        drained: story.drained.map(|d| d.rss),
+        mean: mean.map_or(end.all(), |mean| mean as u64),
+        end: end.all(),
+        drained: story.drained.map(|d| d.all()),
         trimmed: story.trimmed.as_ref().map(|(rss, _)| *rss),
         trim: story.trimmed.as_ref().and_then(|(_, how)| how.clone()),
         lazy_free: story.drained.and_then(|d| d.lazy_free),
         anon_huge: end.anon_huge,
         pss: end.pss,
         swap: end.swap,
+        hugetlb: end.hugetlb(),
+        bounds: None,
         samples: within as u32,
         slope: {
             let end = (to - from) * ENDS;
@@ -197,7 +203,7 @@ fn rss(story: &Story, ending: &Ending) -> Option<Rss> {
         },
         reading_s: end.took_s + story.drained.map_or(0.0, |d| d.took_s),
         source: format!(
-            "peak from {peak_source} and all readings, mean from {mean_source}, end and drained from {exactness}"
+            "peak from {peak_source} and all readings, mean from {mean_source}, end and drained from {exactness}{beyond}"
         ),
     })
 }

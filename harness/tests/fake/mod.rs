@@ -93,6 +93,8 @@ fn rss() -> Rss {
         anon_huge: Some(0),
         pss: Some(101_234_567),
         swap: Some(0),
+        hugetlb: Some(0),
+        bounds: None,
         samples: 123,
         slope: Some(-1_234.5),
         reading_s: 0.001_234,

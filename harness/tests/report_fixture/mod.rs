@@ -175,6 +175,8 @@ fn trial(
             anon_huge: Some(0),
             pss: Some(bytes(0.9)),
             swap: Some(0),
+            hugetlb: Some(0),
+            bounds: None,
             samples: 400,
             slope: Some(0.0),
             reading_s: 0.002,

@@ -4,9 +4,10 @@
 //! * [`service`], [`batch`]: the two kinds of trial.
 //! * [`place`]: its port and directory; [`helper`]: setup, driver, stop and teardown, each under a launcher of
 //!   its own; [`ready`]: when it can be driven.
-//! * [`watch`], [`look`], [`exits`]: what is seen of its processes; [`served`]: what serves `malloc` in one; [`judge`]:
-//!   whether the candidate took effect.
-//! * [`figures`]: memory from what was seen; [`record`]: the line for the journal.
+//! * [`watch`] and [`watcher`], [`look`], [`exits`]: what is seen of its processes, within a [`budget`]; [`served`]: what
+//!   serves `malloc` in one; [`judge`]: whether the candidate took effect.
+//! * [`tally`], [`bounds`], [`memory`]: memory from what was seen; [`figures`]: throughput and latency from what was
+//!   printed; [`record`]: the line for the journal.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,17 +26,22 @@ use served::{Behind, Elves};
 use watch::{Seen, Watch};
 
 pub mod batch;
+pub mod bounds;
+pub mod budget;
 pub mod exits;
 pub mod figures;
 pub mod helper;
 pub mod judge;
 pub mod look;
+pub mod memory;
 pub mod place;
 pub mod ready;
 pub mod record;
 pub mod served;
 pub mod service;
+pub mod tally;
 pub mod watch;
+pub mod watcher;
 
 /// How often a wait looks whether something has happened.
 const GLANCE: Duration = Duration::from_millis(20);

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Broken, Story, figures, judge};
+use super::{Broken, Story, judge, memory};
 use crate::format::series::{MAX_POINTS, Series};
 use crate::format::trial::{
-    Arenas, Cpu, Faults, Noise, OwnProgram, Printed, ProcessRow, Served, Status, Switches, Throughput,
+    Arenas, Cpu, Faults, Looking, Noise, OwnProgram, Printed, ProcessRow, Served, Status, Switches, Throughput,
     TrialRecord,
 };
 use crate::trial::ending;
@@ -56,7 +56,7 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
         cpu: usage.map(|used| Cpu { user_s: used.user_s, system_s: used.system_s }),
         faults: usage.map(|used| Faults { minor: used.minor_faults, major: used.major_faults }),
         switches: usage.map(|used| Switches { voluntary: used.voluntary, involuntary: used.involuntary }),
-        rss: figures::rss(story),
+        rss: memory::rss(story),
         arenas: arenas
             .map(|counted| Arenas { limit: spec.asked.arena_limit(), observed: Some(counted.arenas) }),
         allocator: served.map(|served| Served {
@@ -160,9 +160,16 @@ fn own(story: &Story) -> OwnProgram {
         most_processes: story.seen.most,
         latency: story.latency.clone().map(|(value, unit)| Printed { value, unit }),
         stopped: story.stopped.clone(),
+        looking: Some(looking(story)),
         output: kept.collect(),
         host_libc: story.seen.strangers.iter().take(KEPT).cloned().collect(),
     }
+}
+
+fn looking(story: &Story) -> Looking {
+    let used = &story.ending.usage;
+    let (cpu_s, trial_s) = (story.seen.cpu_s, used.user_s + used.system_s);
+    Looking { cpu_s, share: (trial_s > 0.0).then(|| cpu_s / trial_s) }
 }
 
 fn noise_of(story: &Story) -> Noise {
@@ -172,11 +179,10 @@ fn noise_of(story: &Story) -> Noise {
     noise::between(before, after, used.user_s + used.system_s + story.driver_cpu_s)
 }
 
-/// Memory over time, thinned; what the nearest exact look found shared is taken off.
+/// Memory over time, thinned.
 pub fn series(spec: &TrialSpec, story: &Story) -> Option<Series> {
-    let samples: Vec<Sample> = sampler::thinned(&story.seen.samples, MAX_POINTS);
+    let samples: Vec<Sample> = sampler::thinned(&memory::samples(story), MAX_POINTS);
     let short = |at_s: f64| (at_s * 1e4).round() / 1e4;
-    let shared = figures::shared(story);
     let (from, to) = story.work?;
     (!samples.is_empty()).then(|| Series {
         workload: spec.workload.clone(),
@@ -187,7 +193,7 @@ pub fn series(spec: &TrialSpec, story: &Story) -> Option<Series> {
         attempt: spec.attempt,
         twin: spec.twin,
         at_s: samples.iter().map(|s| short(s.at_s)).collect(),
-        rss: samples.iter().map(|s| s.rss.saturating_sub(shared(s.at_s))).collect(),
+        rss: samples.iter().map(|s| s.rss).collect(),
         live: None,
         phases: vec![("setup".to_owned(), short(from)), ("steady".to_owned(), short(to))],
     })

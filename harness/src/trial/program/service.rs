@@ -14,17 +14,17 @@ impl Playing<'_> {
     /// A service: it becomes ready, is driven, stands idle, and is stopped.
     pub(super) fn serve(&mut self, leash: &mut Leash, watch: &Watch) -> Result<(), Broken> {
         self.await_ready(leash, watch)?;
-        let ready = self.look(leash);
+        let ready = self.look(watch);
         if let Err(no_op) = self.refuse(ready.as_ref().and_then(|look| look.served.as_ref())) {
             // What it was seen by is in its record.
             self.story.end = ready;
             return Err(no_op);
         }
         self.drive(leash, watch)?;
-        self.story.end = self.look(leash);
+        self.story.end = self.look(watch);
         self.refuse(self.story.end.as_ref().and_then(|look| look.served.as_ref()))?;
         self.stand_idle(leash, watch)?;
-        self.story.drained = self.look(leash);
+        self.story.drained = self.look(watch);
         self.stop(leash, watch)
     }
 
@@ -74,8 +74,9 @@ impl Playing<'_> {
         Ok(())
     }
 
-    fn look(&mut self, leash: &Leash) -> Option<Look> {
-        look::look(leash.launcher(), &mut self.elves, self.begin)
+    fn look(&mut self, watch: &Watch) -> Option<Look> {
+        let (at_s, rows) = watch.look()?;
+        look::look(at_s, rows, &mut self.elves)
     }
 
     /// Asks the program to end, and waits until it has.
