@@ -12,6 +12,9 @@ const SHARE: f64 = 0.008;
 /// Of it, the share that goes to samples, and that which goes to finding processes. The rest is for exact looks.
 const FOR_SAMPLES: f64 = 0.35;
 const FOR_RESCANS: f64 = 0.3;
+/// The share that the first look may take, which is then paid for before there is another: without one, nothing is known
+/// of what is shared.
+const OWED: f64 = 0.04;
 /// What reading one page of a process costs, and one process, until it is known better (measured: 80 ns, 30 us).
 const PAGE_S: f64 = 80e-9;
 const PROCESS_S: f64 = 30e-6;
@@ -110,7 +113,8 @@ impl Budget {
     pub fn affords(&self, pages: u64, processes: u32) -> bool {
         let cost = pages as f64 * self.page_s + f64::from(processes) * PROCESS_S;
         let spent = self.samples.spent + self.rescans.spent + self.looks;
-        (spent + Duration::from_secs_f64(cost)) <= self.allowed()
+        let owed = if self.looks.is_zero() { self.trial.mul_f64(OWED) } else { Duration::ZERO };
+        (spent + Duration::from_secs_f64(cost)) <= self.allowed() + owed
     }
 }
 

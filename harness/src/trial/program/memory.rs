@@ -85,35 +85,25 @@ fn mean(seen: &Seen, union: &[Within], (from, to): (f64, f64)) -> Option<Within>
 fn peak(story: &Story, union: &[Within]) -> Option<Within> {
     let seen = &story.seen;
     let most = |figure: fn(&Within) -> u64| union.iter().map(figure).max().unwrap_or(0);
-    let reaped = reaped(story);
-    // The mark of a process is of its own image only where it is above what it was started with.
-    let single = seen.high_water.max(reaped.exact);
+    let own = own_maximum(story);
+    let single = seen.high_water.max(own.low);
     let looks = [&story.end, &story.drained].into_iter().flatten().map(Look::all).max().unwrap_or(0);
-    let estimate = most(|w| w.estimate).max(single).max(looks);
+    let seen_at_least = most(|w| w.estimate).max(single).max(looks);
     // Between two samples each process may have been as much larger as its mark tells.
     let several = seen.points.iter().any(|point| point.count > 1);
     let missed = if several { seen.missed } else { 0 };
-    let high = (most(|w| w.high) + missed).max(estimate).max(reaped.at_most);
-    let low = most(|w| w.low).max(single).max(looks).min(estimate);
-    (high > 0).then_some(Within { low, estimate: if estimate > 0 { estimate } else { high }, high })
+    let high = (most(|w| w.high) + missed).max(seen_at_least).max(own.high);
+    let low = most(|w| w.low).max(single).max(looks);
+    let estimate = if union.len() < FEWEST { seen_at_least.max(own.high) } else { seen_at_least };
+    (high > 0).then_some(Within { low: low.min(estimate), estimate, high })
 }
 
-/// The largest process's own maximum as it ended.
-struct Reaped {
-    /// Where it is known; else 0.
-    exact: u64,
-    /// Where it is only known to be at most so much, as it was started by a larger process; else 0.
-    at_most: u64,
-}
-
-fn reaped(story: &Story) -> Reaped {
+/// The largest process's own maximum as it ended. It is only known to be at most so much where the process was smaller than
+/// what started it.
+fn own_maximum(story: &Story) -> Bounds {
     let ending = &story.ending;
-    if ending.max_rss > ending.least_max_rss {
-        return Reaped { exact: ending.max_rss, at_most: 0 };
-    }
-    // Seen alive, its mark was read; else all that is known is what it was started with.
-    let at_most = if story.seen.high_water > 0 { 0 } else { ending.max_rss };
-    Reaped { exact: 0, at_most }
+    let low = if ending.max_rss > ending.least_max_rss { ending.max_rss } else { 0 };
+    Bounds { low, high: ending.max_rss }
 }
 
 fn source(story: &Story, within: usize) -> String {
