@@ -248,8 +248,10 @@ impl Below {
             }
         }
         for (pid, (parent, memory, print)) in &read {
-            // Between vfork and exec it has its parent's memory, which counts already.
+            // Between vfork and exec it has its parent's memory, which counts already. Its files are opened anew next
+            // time: those of now would go on to tell of the parent.
             if read.get(parent).is_some_and(|(_, _, of_parent)| of_parent == print) {
+                self.known.remove(pid);
                 continue;
             }
             sample.sum.add(memory);
