@@ -58,11 +58,7 @@ pub fn exact(process: &Process) -> Result<Exact, String> {
     let status = status(process.pid).unwrap_or_default();
     let mut reading = match rollup {
         Some(rollup) => rolled_up(&rollup),
-        None => Exact {
-            swap: status.swap,
-            private_hugetlb: status.hugetlb,
-            ..approximate(process)?
-        },
+        None => Exact { swap: status.swap, private_hugetlb: status.hugetlb, ..approximate(process)? },
     };
     reading.peak = status.high_water;
     reading.took_s = begin.elapsed().as_secs_f64();
@@ -71,7 +67,9 @@ pub fn exact(process: &Process) -> Result<Exact, String> {
 
 /// What `status` of a process says of memory; `None` where it cannot be read.
 pub fn status(pid: i32) -> Option<files::Status> {
-    std::fs::read(format!("/proc/{pid}/status")).ok().map(|text| files::status(&String::from_utf8_lossy(&text)))
+    std::fs::read(format!("/proc/{pid}/status"))
+        .ok()
+        .map(|text| files::status(&String::from_utf8_lossy(&text)))
 }
 
 /// `VmHWM` in bytes.

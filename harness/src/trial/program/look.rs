@@ -98,9 +98,11 @@ fn size(row: &Row) -> u64 {
 /// them.
 pub fn union(rows: &[Row]) -> Option<(u64, u64)> {
     let sum = |figure: fn(&Exact) -> u64| rows.iter().map(|row| figure(&row.exact)).sum::<u64>();
-    let known = !rows.is_empty() && rows.iter().all(|row| row.exact.pss.is_some() && row.exact.pss_anon.is_some());
+    let known =
+        !rows.is_empty() && rows.iter().all(|row| row.exact.pss.is_some() && row.exact.pss_anon.is_some());
     let swap = |exact: &Exact| exact.swap_pss.or(exact.swap).unwrap_or(0);
-    let anon = sum(|exact| exact.pss_anon.unwrap_or(0)) + rows.iter().map(|row| swap(&row.exact)).sum::<u64>();
+    let anon =
+        sum(|exact| exact.pss_anon.unwrap_or(0)) + rows.iter().map(|row| swap(&row.exact)).sum::<u64>();
     let shared = sum(|exact| exact.pss.unwrap_or(0).saturating_sub(exact.pss_anon.unwrap_or(0)));
     // Of pages of hugetlbfs no shares are told: those that several map are taken for the same ones.
     let private_huge = sum(|exact| exact.private_hugetlb.unwrap_or(0));

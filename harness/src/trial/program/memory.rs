@@ -22,7 +22,8 @@ pub fn rss(story: &Story) -> Option<Rss> {
     let peak = peak(story, &union)?;
     let service = story.drained.is_some();
     let until = |at_s: f64| at_s <= to;
-    let last = seen.points.iter().zip(&union).rev().find(|(point, _)| until(point.at_s)).map(|(_, within)| *within);
+    let last =
+        seen.points.iter().zip(&union).rev().find(|(point, _)| until(point.at_s)).map(|(_, within)| *within);
     let exact_end = story.end.as_ref().filter(|_| service).map(|look| Within::exact(look.all()));
     let within = seen.points.iter().filter(|point| point.at_s >= from && until(point.at_s)).count();
     // What lasted too short to be looked at was at most as large as its peak.
@@ -31,7 +32,9 @@ pub fn rss(story: &Story) -> Option<Rss> {
     let samples = samples_of(seen, &union);
     let mean = mean(seen, &union, (from, to)).filter(|_| within >= FEWEST).unwrap_or(short);
     let sum = |look: &Option<Look>, figure: fn(&Exact) -> Option<u64>| {
-        look.as_ref().filter(|look| look.rows.iter().any(|row| figure(&row.exact).is_some())).map(|look| look.sum(figure))
+        look.as_ref()
+            .filter(|look| look.rows.iter().any(|row| figure(&row.exact).is_some()))
+            .map(|look| look.sum(figure))
     };
     let range = |within: Within| Bounds { low: within.low, high: within.high };
     let bounds = RssBounds { peak: range(peak), mean: range(mean), end: range(end) };
@@ -74,8 +77,12 @@ fn samples_of(seen: &Seen, union: &[Within]) -> Vec<Sample> {
 fn mean(seen: &Seen, union: &[Within], (from, to): (f64, f64)) -> Option<Within> {
     let of = |figure: fn(&Within) -> u64| {
         let sample = |(at_s, rss): (f64, u64)| Sample { at_s, rss, live: 0, stage: Stage::None };
-        let samples: Vec<Sample> =
-            seen.points.iter().zip(union).map(|(point, within)| sample((point.at_s, figure(within)))).collect();
+        let samples: Vec<Sample> = seen
+            .points
+            .iter()
+            .zip(union)
+            .map(|(point, within)| sample((point.at_s, figure(within))))
+            .collect();
         sampler::mean(&samples, from, to, |sample| sample.rss).map(|mean| mean as u64)
     };
     Some(Within { low: of(|w| w.low)?, estimate: of(|w| w.estimate)?, high: of(|w| w.high)? })
@@ -110,7 +117,8 @@ fn source(story: &Story, within: usize) -> String {
     let seen = &story.seen;
     let looks = seen.marks.len();
     if seen.most <= 1 && seen.points.iter().all(|point| point.count <= 1) {
-        let mean = if within < FEWEST { "its peak, as it was too short to be sampled" } else { "statm samples" };
+        let mean =
+            if within < FEWEST { "its peak, as it was too short to be sampled" } else { "statm samples" };
         return format!(
             "one process: its resident size, with what it has in hugetlbfs and in swap; peak from the kernel's \
              high-water mark of it, mean and end from {mean}"

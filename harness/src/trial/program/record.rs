@@ -6,8 +6,8 @@ use std::path::Path;
 use super::{Broken, Story, judge, memory};
 use crate::format::series::{MAX_POINTS, Series};
 use crate::format::trial::{
-    Arenas, Cpu, Faults, Looking, Noise, OwnProgram, Printed, ProcessRow, Served, Status, Switches, Throughput,
-    TrialRecord,
+    Arenas, Cpu, Faults, Looking, Noise, OwnProgram, Printed, ProcessRow, Served, Status, Switches,
+    Throughput, TrialRecord,
 };
 use crate::trial::ending;
 use crate::trial::executor::TrialSpec;

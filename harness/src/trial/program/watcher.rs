@@ -327,7 +327,8 @@ impl Watcher {
     fn prove(&mut self) {
         let start = Instant::now();
         let at_s = self.begin.elapsed().as_secs_f64();
-        let largest = self.known.iter().max_by_key(|(_, known)| size(&known.statm, &known.status).map(Size::all));
+        let largest =
+            self.known.iter().max_by_key(|(_, known)| size(&known.statm, &known.status).map(Size::all));
         let found = largest.map(|(pid, _)| *pid).map(|pid| look::served_in(pid, &mut self.elves));
         let took = start.elapsed();
         self.proof = Some(Instant::now() + self.begin.elapsed().max(took * PROOF_SHARE));
