@@ -72,8 +72,9 @@ fn at(point: &Point, marks: &[Mark], elsewhere: u64) -> Within {
         // One alone: resident is resident.
         return Within::exact(point.sum());
     }
-    let next = marks.partition_point(|mark| mark.before.at_s < point.at_s);
-    let (last, next) = (next.checked_sub(1).map(|last| &marks[last]), marks.get(next));
+    let last = marks.partition_point(|mark| mark.before.at_s <= point.at_s).checked_sub(1);
+    let next = marks.partition_point(|mark| mark.after.at_s < point.at_s);
+    let (last, next) = (last.map(|last| &marks[last]), marks.get(next));
     let anon = anon(point, last, next);
     let shared = shared(point, last, next, elsewhere);
     let sum = point.sum();
@@ -144,3 +145,75 @@ fn shared(point: &Point, last: Option<&Mark>, next: Option<&Mark>, elsewhere: u6
     };
     Within::between(low, estimate, high)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::trial::program::tally::{Size, Tally};
+
+    const M: u64 = 1 << 20;
+
+    fn sizes(all: &[(i32, u64, u64)]) -> BTreeMap<i32, Size> {
+        all.iter().map(|(pid, anon, shared)| (*pid, Size { anon: anon * M, shared: shared * M })).collect()
+    }
+
+    fn mark(point: Point, anon: u64, shared: u64) -> Mark {
+        Mark { before: point, after: point, anon: anon * M, shared: shared * M }
+    }
+
+    #[test]
+    fn one_process_alone_is_its_resident_size() {
+        let mut tally = Tally::default();
+        let point = tally.sample(0.0, &sizes(&[(1, 50, 8)]));
+        assert_eq!(union(&[point], &[]), [Within::exact(58 * M)]);
+    }
+
+    #[test]
+    fn servers_that_share_a_large_mapping_are_not_counted_again_and_again_when_they_are_gone_at_the_next_look() {
+        let mut tally = Tally::default();
+        let workers = |shared: u64| (0..17).map(|pid| (pid, 2, shared)).collect::<Vec<_>>();
+        let points: Vec<Point> = [
+            (0.0, sizes(&[(0, 2, 20)])),
+            (0.1, sizes(&workers(64))),
+            (0.2, sizes(&workers(128))),
+            (0.3, sizes(&workers(128))),
+            (0.4, sizes(&[(0, 2, 20), (99, 1, 6)])),
+        ]
+        .into_iter()
+        .map(|(at_s, sizes)| tally.sample(at_s, &sizes))
+        .collect();
+        let marks = [mark(points[0], 2, 20), mark(points[2], 34, 128), mark(points[4], 3, 20)];
+        let union = union(&points, &marks);
+        // 17 times 130 are resident, 162 are there.
+        for at in [1, 2, 3] {
+            assert!(union[at].high <= 162 * M, "{at}: {:?}", union[at]);
+        }
+        assert_eq!((union[2].low, union[2].estimate), (162 * M, 162 * M));
+        assert!(union[3].low >= 160 * M && union[1].low >= 64 * M, "{union:?}");
+        assert_eq!(union[4].estimate, 23 * M);
+    }
+
+    #[test]
+    fn children_that_share_what_their_parent_has_are_between_all_of_it_and_nothing() {
+        let mut tally = Tally::default();
+        let points = [
+            tally.sample(0.0, &sizes(&[(1, 50, 1), (2, 50, 1)])),
+            tally.sample(0.1, &sizes(&[(1, 50, 1), (2, 60, 1)])),
+        ];
+        let without = union(&points, &[]);
+        assert_eq!((without[1].low, without[1].high), (0, 112 * M));
+        // A look finds that they share it; what the child got since is its own.
+        let with = union(&points, &[mark(points[0], 50, 1)]);
+        assert_eq!((with[1].low, with[1].estimate), (61 * M, 61 * M));
+        assert_eq!(with[1].high, 111 * M, "the child may have written to all of it meanwhile");
+        // The next look tells that it has not.
+        let with = union(&points, &[mark(points[0], 50, 1), mark(points[1], 60, 1)]);
+        assert_eq!(with[1], Within::exact(61 * M));
+    }
+}
+
+#[cfg(test)]
+#[path = "bounds_simulated.rs"]
+mod simulated;

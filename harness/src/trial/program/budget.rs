@@ -10,10 +10,10 @@ const GRACE: Duration = Duration::from_micros(1500);
 /// The share of the trial's CPU time that looking may take. The grace comes on top, and reading lags behind.
 const SHARE: f64 = 0.008;
 /// Of it, the share that goes to samples, and that which goes to finding processes. The rest is for exact looks.
-const FOR_SAMPLES: f64 = 0.35;
-const FOR_RESCANS: f64 = 0.3;
-/// The share that the first look may take, which is then paid for before there is another: without one, nothing is known
-/// of what is shared.
+const FOR_SAMPLES: f64 = 0.3;
+const FOR_RESCANS: f64 = 0.2;
+/// The share that a look may take at a tree of which nothing is known, or which has doubled since: it is then paid for
+/// before there is another.
 const OWED: f64 = 0.04;
 /// What reading one page of a process costs, and one process, until it is known better (measured: 80 ns, 30 us).
 const PAGE_S: f64 = 80e-9;
@@ -109,11 +109,11 @@ impl Budget {
         }
     }
 
-    /// Whether an exact look at so many pages of so many processes is paid for.
-    pub fn affords(&self, pages: u64, processes: u32) -> bool {
+    /// Whether an exact look at so many pages of so many processes is paid for, or may be `owed`.
+    pub fn affords(&self, pages: u64, processes: u32, owed: bool) -> bool {
         let cost = pages as f64 * self.page_s + f64::from(processes) * PROCESS_S;
         let spent = self.samples.spent + self.rescans.spent + self.looks;
-        let owed = if self.looks.is_zero() { self.trial.mul_f64(OWED) } else { Duration::ZERO };
+        let owed = if owed { self.trial.mul_f64(OWED) } else { Duration::ZERO };
         (spent + Duration::from_secs_f64(cost)) <= self.allowed() + owed
     }
 }
@@ -125,15 +125,17 @@ mod tests {
     #[test]
     fn a_look_waits_until_the_trial_has_paid_for_it() {
         let mut budget = Budget::new();
-        assert!(budget.affords(5_000, 2), "a small tree is looked at at once");
-        assert!(!budget.affords(500_000, 16));
+        assert!(budget.affords(5_000, 2, false), "a small tree is looked at at once");
+        assert!(!budget.affords(500_000, 16, true));
+        budget.used(Duration::from_secs(2));
+        assert!(budget.affords(500_000, 16, true) && !budget.affords(500_000, 16, false));
         budget.used(Duration::from_secs(6));
-        assert!(budget.affords(500_000, 16));
+        assert!(budget.affords(500_000, 16, false));
         budget.looked(Duration::from_millis(40), 500_000, 16);
-        assert!(!budget.affords(500_000, 16), "once");
+        assert!(!budget.affords(500_000, 16, false), "once");
         budget.used(Duration::from_secs(1));
         budget.used(Duration::from_secs(12));
-        assert!(budget.affords(500_000, 16));
+        assert!(budget.affords(500_000, 16, false));
     }
 
     #[test]
