@@ -102,6 +102,7 @@ fn json(trial: &Trial) -> String {
         ("hugetlb", list(&|s| s.sum.hugetlb.to_string())),
         ("swap", list(&|s| s.sum.swap.to_string())),
         ("processes", list(&|s| s.processes.to_string())),
+        ("largest", list(&|s| s.largest.to_string())),
         ("high_water", list(&|s| s.high_water.to_string())),
         ("torn", list(&|s| s.torn.to_string())),
     ];

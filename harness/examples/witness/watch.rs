@@ -31,6 +31,8 @@ pub struct Sample {
     pub sum: Memory,
     /// How many there are.
     pub processes: u32,
+    /// All that the largest of them holds, bytes.
+    pub largest: u64,
     /// The largest high-water mark of any one of them, bytes.
     pub high_water: u64,
     /// Whether processes came or went while it was taken, so that shares need not add up.
@@ -256,6 +258,7 @@ impl Below {
             }
             sample.sum.add(memory);
             sample.processes += 1;
+            sample.largest = sample.largest.max(memory.rss + memory.hugetlb + memory.swap);
             let mark = rollup::high_water(&self.known[pid].status).unwrap_or(0);
             sample.high_water = sample.high_water.max(mark);
         }

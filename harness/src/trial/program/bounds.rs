@@ -171,7 +171,8 @@ mod tests {
     }
 
     #[test]
-    fn servers_that_share_a_large_mapping_are_not_counted_again_and_again_when_they_are_gone_at_the_next_look() {
+    fn servers_that_share_a_large_mapping_are_not_counted_again_and_again_when_they_are_gone_at_the_next_look()
+     {
         let mut tally = Tally::default();
         let workers = |shared: u64| (0..17).map(|pid| (pid, 2, shared)).collect::<Vec<_>>();
         let points: Vec<Point> = [

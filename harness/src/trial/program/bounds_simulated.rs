@@ -94,7 +94,11 @@ impl Tree {
             anon: process.anon.len() as u64 * PAGE,
             shared: process.shared.len() as u64 * PAGE,
         };
-        self.processes.iter().map(|(pid, process)| (*pid, size(process))).filter(|(_, size)| size.all() > 0).collect()
+        self.processes
+            .iter()
+            .map(|(pid, process)| (*pid, size(process)))
+            .filter(|(_, size)| size.all() > 0)
+            .collect()
     }
 
     fn truth(&self) -> (u64, u64) {

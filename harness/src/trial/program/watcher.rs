@@ -281,9 +281,8 @@ impl Watcher {
     fn is_worth_a_look(&self) -> bool {
         let point = &self.last;
         let pages = point.sum() / procfs::page_size();
-        let has_doubled = |mark: &Mark| {
-            point.count > 2 * mark.after.count || point.sum() > 2 * mark.after.sum()
-        };
+        let has_doubled =
+            |mark: &Mark| point.count > 2 * mark.after.count || point.sum() > 2 * mark.after.sum();
         let owed = point.count > 1 && self.mark.as_ref().is_none_or(has_doubled);
         if point.count == 0 || self.settled < SETTLED || !self.budget.affords(pages, point.count, owed) {
             return false;
