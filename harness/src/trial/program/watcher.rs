@@ -42,8 +42,6 @@ struct Known {
     fallen: bool,
     /// What its `status` said last.
     status: Status,
-    /// By how much its high-water mark surpassed the samples when it was read last.
-    missed: u64,
 }
 
 /// Watches the processes of one trial.
@@ -106,7 +104,7 @@ impl Watcher {
             seen,
             known: BTreeMap::new(),
             tally: Tally::default(),
-            budget: Budget::new(),
+            budget: Budget::begin(),
             last: Point::default(),
             settled: 0,
             mark: None,
@@ -164,13 +162,11 @@ impl Watcher {
         self.note_strangers();
         self.read_statuses();
         self.budget.used(tree::cpu(&members));
-        let missed = self.known.values().map(|known| known.missed).sum::<u64>();
         let high_water = self.known.values().filter_map(|known| known.status.high_water).max().unwrap_or(0);
         let count = self.known.len() as u32;
         self.seen(|seen| {
             seen.most = seen.most.max(count);
             seen.high_water = seen.high_water.max(high_water);
-            seen.missed = seen.missed.max(missed);
         });
         self.budget.rescanned(cpu_time().saturating_sub(before));
         self.rescan = Instant::now() + self.budget.between_rescans();
@@ -184,8 +180,8 @@ impl Watcher {
         let command = Process::new(pid).and_then(|p| p.stat()).map(|stat| stat.comm);
         let statm = File::open(format!("/proc/{pid}/statm"));
         if let (Ok(statm), Ok(command)) = (statm, command) {
-            let (status, missed) = (Status::default(), 0);
-            self.known.insert(pid, Known { statm, handle, command, fallen: false, status, missed });
+            let status = Status::default();
+            self.known.insert(pid, Known { statm, handle, command, fallen: false, status });
         }
     }
 
@@ -235,12 +231,10 @@ impl Watcher {
     }
 
     fn read_status(&mut self, pid: i32) {
-        let most = self.tally.most_of(pid);
         let Some((known, status)) = self.known.get_mut(&pid).zip(readings::status(pid)) else { return };
         // A process that is ending has no figures any more; the last ones stay.
-        if let Some(high_water) = status.high_water {
+        if status.high_water.is_some() {
             known.status = status;
-            known.missed = if most > 0 { high_water.saturating_sub(most) } else { 0 };
         }
     }
 
@@ -258,9 +252,20 @@ impl Watcher {
             return None;
         }
         let point = self.tally.sample(self.begin.elapsed().as_secs_f64(), &sizes);
+        let missed = self.missed();
+        self.seen(|seen| seen.missed = seen.missed.max(missed));
         self.settled = if point.count == self.last.count { self.settled + 1 } else { 0 };
         self.last = point;
         Some(point)
+    }
+
+    /// By how much the high-water marks of the processes surpass all samples of them.
+    fn missed(&self) -> u64 {
+        let missed = |(pid, known): (&i32, &Known)| {
+            let most = self.tally.most_of(*pid);
+            known.status.high_water.filter(|_| most > 0).map_or(0, |mark| mark.saturating_sub(most))
+        };
+        self.known.iter().map(missed).sum()
     }
 
     fn keep(&mut self, point: Point) {
