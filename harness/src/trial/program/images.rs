@@ -41,6 +41,8 @@ struct State {
     /// The largest anonymous memory of all together, bytes.
     peak: u64,
     looking: Duration,
+    /// When those who are there are followed again: how long that takes grows with their number.
+    follow_s: f64,
 }
 
 /// A handle on what is proven of a trial's processes.
@@ -65,6 +67,7 @@ impl Images {
             strangers: BTreeSet::new(),
             peak: 0,
             looking: Duration::ZERO,
+            follow_s: 0.0,
         })))
     }
 
@@ -80,16 +83,20 @@ impl Images {
                 state.confirm(member.pid, Some(member.parent));
             }
             state.note_strangers();
-            state.weigh();
-            state.look_at_due();
         });
     }
 
     /// Does what is due between two rescans.
     pub fn step(&self) {
         self.with(|state| {
-            state.follow();
-            state.weigh();
+            if state.now_s() >= state.follow_s {
+                let before = thread_cpu();
+                state.follow();
+                state.weigh();
+                let took = thread_cpu().saturating_sub(before);
+                state.looking += took;
+                state.follow_s = state.now_s() + took.as_secs_f64() * SHARE;
+            }
             state.look_at_due();
         });
     }

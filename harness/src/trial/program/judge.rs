@@ -74,18 +74,31 @@ impl Sight {
         self.served.settled && (self.served.by != "glibc" || begun())
     }
 
+    /// An allocator that its program carries under names of its own.
+    fn carried(&self) -> Option<&'static str> {
+        self.served.facts.allocator.or_else(|| self.inside.and_then(|inside| inside.allocator))
+    }
+
+    /// Whether glibc holds less than one part in so many of a program's memory, where that is more than a trifle.
+    fn elsewhere(&self, part: u64) -> bool {
+        let system = self.heap.as_ref().and_then(|heap| heap.system);
+        self.size >= TRIFLE && system.is_some_and(|bytes| bytes < self.size / part)
+    }
+
     /// Takes what a search of its file found: an allocator that no table of exports shows, and which C library a static
     /// program has.
     pub fn settle(&mut self, inside: Inside) {
         self.inside = Some(inside);
         let executable = self.served.executable.display();
         let in_use = self.heap.as_ref().is_some_and(|heap| heap.system.is_some_and(|bytes| bytes > 0));
-        let (by, how) = match inside.allocator {
-            Some(by) if self.served.by == "glibc" && holds_little(self) => {
+        let (by, how) = match self.carried() {
+            Some(by) if self.served.by == "glibc" && self.elsewhere(MOSTLY) => {
                 (by, format!("{executable} carries {by}, and glibc's arenas hold {}", held(self)))
             }
             _ if !self.served.facts.is_static || self.served.by != "unknown" => return,
-            Some(by) if !in_use || holds_little(self) => (by, format!("{executable} is static, with {by}")),
+            Some(by) if !in_use || self.elsewhere(MOSTLY) => {
+                (by, format!("{executable} is static, with {by}"))
+            }
             _ if in_use || inside.glibc => {
                 ("glibc", format!("{executable} is linked statically, with glibc"))
             }
@@ -122,6 +135,12 @@ impl Verdict {
 const LARGE: u64 = 2 << 20;
 /// glibc serves hardly anything where it holds less than one part in so many of the memory.
 const HARDLY: u64 = 10;
+/// Of a program that carries an allocator, most is in that one's hands where glibc has less than one part in so many, and
+/// who has what is open where glibc has less than half.
+const MOSTLY: u64 = 4;
+const HALF: u64 = 2;
+/// Memory that tells nothing, bytes.
+const TRIFLE: u64 = 512 << 10;
 
 /// What is known of a candidate beforehand.
 #[derive(Clone, Debug, Default)]
@@ -216,8 +235,7 @@ fn no_op(asked: &Asked, sight: &Sight) -> Option<String> {
 
 /// Whether glibc holds hardly any of a large program's memory.
 fn holds_little(sight: &Sight) -> bool {
-    let system = sight.heap.as_ref().and_then(|heap| heap.system);
-    sight.size >= LARGE && system.is_some_and(|bytes| bytes < sight.size / HARDLY)
+    sight.size >= LARGE && sight.elsewhere(HARDLY)
 }
 
 fn held(sight: &Sight) -> String {
@@ -266,9 +284,8 @@ fn preloaded(asked: &Asked, before: &Beforehand, library: &Path, sight: &Sight) 
             ));
         }
     }
-    let inside = served.facts.allocator.or_else(|| sight.inside.and_then(|inside| inside.allocator));
     let shown = format!("{} serves malloc: it comes before the C library", name(library));
-    match inside {
+    match sight.carried() {
         _ if served.facts.go => Verdict::Untold(format!("{shown}; but the heap of a Go program is Go's own")),
         Some(by) => Verdict::Untold(format!(
             "{shown}; but {} carries {by} as well, and how much of its memory comes from malloc cannot be told",
@@ -297,6 +314,14 @@ fn of_glibc(asked: &Asked, before: &Beforehand, sight: &Sight) -> Verdict {
         served.by == "glibc" || sight.heap.as_ref().is_some_and(|heap| heap.system.is_some_and(|b| b > 0));
     if !glibc {
         return Verdict::Untold(format!("what serves malloc is not known: {}", served.how));
+    }
+    let carried = sight.carried().filter(|_| sight.elsewhere(HALF));
+    if let Some(by) = carried {
+        return Verdict::Untold(format!(
+            "{} carries {by} as well, and glibc's arenas hold {}",
+            of(sight),
+            held(sight)
+        ));
     }
     if holds_little(sight) && served.managed.is_none() {
         return Verdict::Untold(format!(

@@ -6,7 +6,7 @@ use super::image::Image;
 use super::{Broken, Story, figures, judge, tally};
 use crate::format::series::{MAX_POINTS, Series};
 use crate::format::trial::{
-    Arenas, Cpu, Effect, Faults, Noise, OwnProgram, Printed, ProcessRow, Served, Status, Switches,
+    Arenas, Cpu, Effect, Faults, Noise, OwnProgram, Printed, ProcessRow, Rss, Served, Status, Switches,
     Throughput, TrialRecord,
 };
 use crate::trial::ending;
@@ -65,7 +65,8 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
         cpu: usage.map(|used| Cpu { user_s: used.user_s, system_s: used.system_s }),
         faults: usage.map(|used| Faults { minor: used.minor_faults, major: used.major_faults }),
         switches: usage.map(|used| Switches { voluntary: used.voluntary, involuntary: used.involuntary }),
-        rss: figures::rss(story),
+        rss: figures::rss(story)
+            .map(|rss| Rss { reading_s: rss.reading_s + story.images.looking_s(), ..rss }),
         arenas: tally::arenas(images).map(|observed| Arenas { limit: spec.asked.arena_limit(), observed }),
         allocator: served.map(|served| Served {
             name: served.by.clone(),

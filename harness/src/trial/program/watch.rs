@@ -174,8 +174,9 @@ impl Watcher {
         }
         let before = cpu_time();
         self.sample();
-        self.images.step();
         let wait = self.interval.max(cpu_time().saturating_sub(before) * SHARE);
+        // Has a bound of its own.
+        self.images.step();
         if self.look.is_some_and(|due| Instant::now() >= due) {
             self.look_exactly();
         }
