@@ -144,7 +144,7 @@ fn what_the_process_itself_has_in_force_decides() {
                 &["@app", "threads=1"],
                 &[
                     ("glibc:tcache_count=3", Proven("tcache_count=3 is in force")),
-                    ("glibc:trim_threshold=1MiB,top_pad=64KiB", Proven("trim_threshold=1048576 is in force")),
+                    ("glibc:top_pad=64KiB,trim_threshold=1MiB", Proven("trim_threshold=1048576 is in force")),
                     ("glibc:mmap_max=0", Proven("mmap_max=0 is in force")),
                 ],
             ),
@@ -166,7 +166,7 @@ fn what_the_process_itself_has_in_force_decides() {
                 &[
                     ("glibc:tcache_count=3", Disproved("tcache_count=7")),
                     ("glibc:trim_threshold=1MiB", Disproved("trim_threshold=131072")),
-                    ("glibc:mxfast=64", NotProven("environment")),
+                    ("glibc:mxfast=64B", NotProven("environment")),
                     (FRONT, Disproved("is not mapped")),
                 ],
             ),
@@ -174,7 +174,7 @@ fn what_the_process_itself_has_in_force_decides() {
                 &["@app", "title"],
                 &[
                     (ONE, Proven(IN_FORCE)),
-                    ("glibc:mxfast=64", Open("cannot be read")),
+                    ("glibc:mxfast=64B", Open("cannot be read")),
                     (FRONT, Proven(SERVES)),
                 ],
             ),
@@ -237,7 +237,7 @@ fn what_stands_in_front_of_a_program_changes_nothing_that_is_true() {
                 &["sh", "-c", "GLIBC_TUNABLES=$GLIBC_TUNABLES:glibc.rtld.nns=5 exec @app"],
                 &[
                     ("glibc:tcache_count=3", Proven("tcache_count=3")),
-                    ("glibc:mxfast=64", Proven("mxfast=0x40")),
+                    ("glibc:mxfast=64B", Proven("mxfast=0x40")),
                 ],
             ),
         ],

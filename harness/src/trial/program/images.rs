@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use procfs::process::Process;
 
 use super::image::{Image, Mark, cpu_s};
-use super::judge::Sight;
 use super::served::{Elves, served};
+use super::sight::Sight;
 use crate::trial::heaps;
 use crate::trial::tree::Member;
 

@@ -4,8 +4,8 @@
 //! * [`service`], [`batch`]: the two kinds of trial.
 //! * [`place`]: its port and directory; [`helper`]: setup, driver, stop and teardown, each under a launcher of
 //!   its own; [`ready`]: when it can be driven.
-//! * [`watch`], [`look`], [`exits`]: what is seen of its processes; [`images`]: what is proven of them; [`served`]: what serves `malloc` in one; [`judge`]:
-//!   whether the candidate took effect.
+//! * [`watch`], [`look`], [`exits`]: what is seen of its processes; [`images`], [`image`], [`sight`], [`served`]: what is seen of
+//!   each image; [`judge`], [`tally`], [`complaints`]: whether the candidate took effect.
 //! * [`figures`]: memory from what was seen; [`record`]: the line for the journal.
 
 use std::collections::BTreeMap;
@@ -39,6 +39,7 @@ pub mod ready;
 pub mod record;
 pub mod served;
 pub mod service;
+pub mod sight;
 pub mod tally;
 pub mod watch;
 

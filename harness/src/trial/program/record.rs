@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::image::Image;
-use super::{Broken, Story, figures, judge, tally};
+use super::{Broken, Story, figures, judge, sight, tally};
 use crate::format::series::{MAX_POINTS, Series};
 use crate::format::trial::{
     Arenas, Cpu, Effect, Faults, Noise, OwnProgram, Printed, ProcessRow, Rss, Served, Status, Switches,
@@ -82,7 +82,7 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
 }
 
 /// The version of the C library that a process has mapped, as its file says.
-fn libc_version(spec: &TrialSpec, served: &judge::Served) -> Option<String> {
+fn libc_version(spec: &TrialSpec, served: &sight::Served) -> Option<String> {
     let libc = served.libc.as_deref()?;
     match spec.footing.as_ref().filter(|footing| footing.owns(&served.files).is_ok()) {
         Some(footing) => Some(footing.root.version.clone()),
@@ -91,7 +91,7 @@ fn libc_version(spec: &TrialSpec, served: &judge::Served) -> Option<String> {
 }
 
 /// What the allocator's library is called: all that can be told of its version from outside.
-fn library_version(served: &judge::Served) -> String {
+fn library_version(served: &sight::Served) -> String {
     let real = served.library.as_deref().map(|path| path.canonicalize().unwrap_or_else(|_| path.to_owned()));
     let file = real.as_deref().and_then(Path::file_name);
     file.map_or_else(|| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())

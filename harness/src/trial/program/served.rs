@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use procfs::process::{MemoryMap, Process};
 
-use super::judge::Served;
+use super::sight::Served;
 use crate::trial::elf::{self, Facts};
 use crate::trial::libc_root::seen;
 use crate::trial::libc_root::whole::as_inside;
