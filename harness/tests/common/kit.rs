@@ -38,7 +38,7 @@ impl Kit {
         kit.make("gcc", "app-no-pie", "churn.c", &["-O1", "-pthread", "-no-pie"]);
         kit.make("gcc", "app-je", "churn.c", &["-O1", "-pthread", "-DPREFIXED", "-rdynamic"]);
         kit.make("gcc", "app-je-stripped", "churn.c", &["-O1", "-pthread", "-DPREFIXED", "-s"]);
-        kit.make("gcc", "app-own", "churn.c", &["-O1", "-pthread", &kit.source("front.c")]);
+        kit.make("gcc", "app-own", "churn.c", &["-O1", "-pthread", &Self::source("front.c")]);
         kit.make("musl-gcc", "app-musl", "churn.c", &threads);
         kit.make("musl-gcc", "app-musl-static", "churn.c", &["-O1", "-pthread", "-static"]);
         for library in ["libfront.so", "libother.so"] {
@@ -52,7 +52,7 @@ impl Kit {
         kit
     }
 
-    fn source(&self, name: &str) -> String {
+    fn source(name: &str) -> String {
         format!("{}/tests/programs-src/{name}", env!("CARGO_MANIFEST_DIR"))
     }
 
@@ -67,7 +67,7 @@ impl Kit {
         } else {
             (flags, &[])
         };
-        let built = command.args(before).arg("-o").arg(&path).arg(self.source(source)).args(after).output();
+        let built = command.args(before).arg("-o").arg(&path).arg(Self::source(source)).args(after).output();
         match built {
             Ok(built) if built.status.success() => {}
             Ok(built) => eprintln!("{compiler} built no {name}: {}", String::from_utf8_lossy(&built.stderr)),

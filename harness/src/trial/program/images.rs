@@ -20,6 +20,8 @@ use crate::trial::tree::Member;
 const SHARE: f64 = 200.0;
 /// So much may be used for looks at once, seconds: the first ones come when little time has passed.
 const AT_ONCE_S: f64 = 0.005;
+/// The most CPU time for looks at all processes at a border of a service's trial.
+const AT_A_BORDER: Duration = Duration::from_millis(20);
 /// When an image that told nothing is looked at again first, seconds.
 const AGAIN_S: f64 = 0.002;
 /// How much older an image is when it is looked at again.
@@ -101,13 +103,17 @@ impl Images {
         });
     }
 
-    /// Looks now at those who are there.
+    /// Looks now at those who are there, first at the largest.
     pub fn look(&self) {
         self.with(|state| {
             state.weigh();
-            let live: Vec<usize> = state.live.values().copied().collect();
+            let mut live: Vec<usize> = state.live.values().copied().collect();
+            live.sort_by_key(|index| std::cmp::Reverse(state.images[*index].at_peak));
+            let until = state.looking + AT_A_BORDER;
             for index in live {
-                state.look_at(index);
+                if state.looking < until {
+                    state.look_at(index);
+                }
             }
         });
     }

@@ -71,14 +71,31 @@ fn guarded(program: &Path) -> bool {
     mode & 0o6000 != 0 || rustix::fs::getxattr(program, "security.capability", &mut buffer).is_ok()
 }
 
-/// The variables that go with a library.
-fn variables(asked: &Asked) -> impl Iterator<Item = &String> {
-    asked.env.keys().filter(|name| *name != "LD_PRELOAD")
+/// Whether a candidate is the program as it is.
+pub fn asks_nothing(asked: &Asked) -> bool {
+    asked.preload.is_none() && asked.settings.is_empty()
 }
+
+/// The variables that go with a library; glibc's are for the loader.
+fn variables(asked: &Asked) -> impl Iterator<Item = &String> {
+    asked.env.keys().filter(|name| !matches!(name.as_str(), "LD_PRELOAD" | "GLIBC_TUNABLES"))
+}
+
+/// Settings that a process shows itself: what the loader says of them does not count, as a program may change them.
+const SHOWN: [&str; 8] = [
+    "arena_max",
+    "arena_test",
+    "mmap_max",
+    "mmap_threshold",
+    "tcache_count",
+    "tcache_max",
+    "top_pad",
+    "trim_threshold",
+];
 
 /// Judges a candidate by a look.
 pub fn judge(asked: &Asked, before: &Beforehand, sight: &Sight) -> Verdict {
-    if asked.env.is_empty() {
+    if asks_nothing(asked) {
         let served = &sight.served;
         return Verdict::Holds(format!(
             "the program as it is; malloc is served by {}: {}",
@@ -235,6 +252,9 @@ fn one(asked: &Asked, before: &Beforehand, setting: &Setting, value: &Value, sig
             )),
             _ => Verdict::Fails(format!("{key}={in_force} is in force in {}, not {value}", of(sight))),
         };
+    }
+    if SHOWN.contains(&key) && has != Some(false) {
+        return Verdict::Untold(format!("what {} has in force as {key} could not be read", of(sight)));
     }
     let effective = before.listed.as_ref().and_then(|all| all.get(key));
     match (effective, has) {

@@ -41,7 +41,7 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
     let total_s = Some(used.user_s + used.system_s).filter(|total_s| *total_s > 0.0);
     let outcome = tally::outcome(&spec.asked, &besides.beforehand, images, total_s, besides.cpus);
     let mut effect = outcome.effect;
-    if let Some(said) = besides.complaint.as_ref().filter(|_| !spec.asked.env.is_empty()) {
+    if let Some(said) = besides.complaint.as_ref().filter(|_| !judge::asks_nothing(&spec.asked)) {
         effect = Effect { verified: false, how: format!("{}; but its output says: {said}", effect.how) };
     }
     let (mut status, mut reason) = classify(spec, story, besides);

@@ -5,7 +5,7 @@
 //! are each proven. What ended before anybody could look at it is not known.
 
 use super::image::Image;
-use super::judge::{Beforehand, Verdict, judge};
+use super::judge::{Beforehand, Verdict, asks_nothing, judge};
 use super::sight::Served;
 use crate::format::trial::Effect;
 use crate::trial::executor::Asked;
@@ -24,8 +24,8 @@ const SLIGHT: f64 = 0.05;
 const LATE: f64 = 0.6;
 /// Memory that every process has, whatever it does, bytes.
 const BARE: u64 = 512 << 10;
-/// CPU seconds of a running program that are enough to tell it by.
-const ENOUGH_S: f64 = 0.3;
+/// CPU seconds of a running program that are enough to tell it by: before, it may be a launcher that works for itself.
+const ENOUGH_S: f64 = 10.0;
 
 /// What it all amounts to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +146,7 @@ pub fn outcome(
     let judged: Vec<Judged> = (weighed.images.iter())
         .map(|(image, share)| Judged { image, share: *share, verdict: verdict(asked, before, image) })
         .collect();
-    if asked.env.is_empty() {
+    if asks_nothing(asked) {
         let words = heaviest(&judged, is_held).map(|judged| judged.verdict.words().to_owned());
         let how = words.unwrap_or_else(|| "the program as it is: nothing was asked for".to_owned());
         return Outcome { effect: Effect { verified: true, how }, no_op: None, disproved: false };
@@ -228,7 +228,7 @@ impl Judged<'_> {
 /// Why a running program is not worth waiting for, where all that it is made of has used enough to tell it by.
 pub fn hopeless(asked: &Asked, before: &Beforehand, images: &[Image]) -> Option<String> {
     let used_s: f64 = images.iter().map(Image::cpu_s).sum();
-    if used_s < ENOUGH_S || asked.env.is_empty() {
+    if used_s < ENOUGH_S || asks_nothing(asked) {
         return None;
     }
     outcome(asked, before, images, None, 1.0).no_op
