@@ -36,6 +36,7 @@ fn campaign(seed: u64, rounds: u32, deviation: f64) -> Observations {
     Observations {
         arms: ARMS.iter().map(|name| Arm { name: (*name).to_owned(), rung: None }).collect(),
         baseline: 0,
+        out_of_time: false,
         twin: Some(3),
         scenarios: vec![ScenarioData {
             workload: "larson".to_owned(),

@@ -138,11 +138,14 @@ fn the_host_s_own_glibc_runs_through_its_own_loader_in_the_same_rounds() {
         (&"again".into(), &"loader".into(), &"/".into())
     );
 
-    let compared = json(&run_expecting(0, &["compare", text(&dir), "--json"]));
+    let compared = json(&run_expecting(0, &["compare", text(&dir), "--accept-busy-host", "--json"]));
     let entries = compared["entries"].as_array().unwrap();
     assert!(!entries.is_empty() && entries.iter().all(|entry| entry["paired"] == true), "{compared}");
     assert_eq!(entries[0]["libc"], serde_json::json!(["host", "again"]));
-    let backwards = json(&run_expecting(0, &["compare", text(&dir), "--libc", "again,host", "--json"]));
+    let backwards = json(&run_expecting(
+        0,
+        &["compare", text(&dir), "--libc", "again,host", "--accept-busy-host", "--json"],
+    ));
     assert_eq!(backwards["entries"][0]["libc"], serde_json::json!(["again", "host"]));
     for (libcs, told) in
         [("again,again", "with itself"), ("host", "is one campaign"), ("host,x", "no libc 'x'")]

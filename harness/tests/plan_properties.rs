@@ -97,7 +97,7 @@ fn any_choose() -> impl Strategy<Value = Choose> {
         .prop_map(|(max_throughput_loss, p99, max_rss, confidence, tolerance)| {
             let max_p99_loss = p99.map(|percent| f64::from(percent) / 100.0);
             let constraints = Constraints { max_throughput_loss, max_p99_loss, max_rss };
-            Choose { constraints, confidence, tolerance }
+            Choose { constraints, confidence, tolerance, accept_busy_host: false }
         })
 }
 

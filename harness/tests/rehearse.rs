@@ -4,8 +4,9 @@ mod common;
 
 use common::{both, fresh, json, run, run_expecting, text};
 
-const SMALL: [&str; 9] = [
+const SMALL: [&str; 10] = [
     "rehearse",
+    "--accept-busy-host",
     "larson:ops=20k",
     "--threads",
     "4",

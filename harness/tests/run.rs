@@ -78,8 +78,12 @@ impl Strategy for Narrowing {
         }
         let narrow = done >= ROUNDS / 2;
         let arms = (0..seen.arms.len()).filter(|arm| !narrow || *arm != 1).collect();
-        let out =
-            Eliminated { candidate: "glibc:arena_max=1".to_owned(), why: "made up".to_owned(), bound: None };
+        let out = Eliminated {
+            candidate: "glibc:arena_max=1".to_owned(),
+            why: "made up".to_owned(),
+            bound: None,
+            by: None,
+        };
         let eliminated = if done == ROUNDS / 2 { vec![out] } else { Vec::new() };
         Step::Round(RoundRequest { arms, phase: "grid".to_owned(), eliminated })
     }

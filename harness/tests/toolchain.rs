@@ -54,7 +54,7 @@ fn two_builds_of_a_program_are_told_apart_with_their_flags() {
     assert!(build["needs"]["GLIBCXX"].as_str().unwrap().starts_with("3.4"), "{build}");
     assert!(build["libstdcxx"].as_str().unwrap().starts_with("libstdc++.so.6."), "{build}");
 
-    let output = run_expecting(0, &["compare", text(&before), text(&after), "--json"]);
+    let output = run_expecting(0, &["compare", text(&before), text(&after), "--accept-busy-host", "--json"]);
     let compared = json(&output);
     let changed: Vec<&str> = compared["changed"]
         .as_array()
@@ -74,7 +74,7 @@ fn two_builds_of_a_program_are_told_apart_with_their_flags() {
         let page = std::fs::read_to_string(joined.join(file)).unwrap();
         assert!(page.contains(words), "{file}");
     }
-    let told = both(&run_expecting(0, &["compare", text(&before), text(&after)]));
+    let told = both(&run_expecting(0, &["compare", text(&before), text(&after), "--accept-busy-host"]));
     let (flags, table) = (told.find("changed: program server: flags"), told.find("after / before"));
     assert!(flags.is_some() && flags < table, "{told}");
 }
@@ -90,6 +90,7 @@ fn one_build_has_not_changed() {
     }
     measure(&program, &before);
     measure(&program, &after);
-    let compared = json(&run_expecting(0, &["compare", text(&before), text(&after), "--json"]));
+    let compared =
+        json(&run_expecting(0, &["compare", text(&before), text(&after), "--accept-busy-host", "--json"]));
     assert_eq!(compared["changed"], serde_json::json!([]));
 }

@@ -11,7 +11,10 @@
 pub mod glibc;
 mod live;
 mod memory;
+pub mod pages;
 pub mod regions;
+pub mod rows;
+pub mod smaps;
 
 pub use live::Live;
 pub use memory::{Fault, Memory};

@@ -5,11 +5,16 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use crate::pages::Pagemap;
 use crate::regions::{self, Region};
+use crate::smaps::{self, Mapping};
 use crate::{Fault, Memory};
 
 /// As much of `/proc/PID/maps` as is read: some half a million mappings. The kernel allows 65,530 by default.
 const MOST_MAPS: u64 = 64 << 20;
+
+/// Threads whose stack pointers are read.
+const MOST_STACKS: usize = 1 << 16;
 
 /// Threads that are tried when the first one has ended.
 const MOST_THREADS: usize = 64;
@@ -49,6 +54,39 @@ impl Live {
         let mut text = Vec::new();
         File::open(self.dir.join("maps"))?.take(MOST_MAPS).read_to_end(&mut text)?;
         Ok(regions::parse(&String::from_utf8_lossy(&text)))
+    }
+
+    /// The process's mappings with what is resident of each, by `/proc/PID/smaps`. The kernel locks the process's
+    /// list of mappings while it counts.
+    ///
+    /// # Errors
+    /// Where the process has ended, or may not be looked at.
+    pub fn mappings(&self) -> io::Result<Vec<Mapping>> {
+        let mut text = Vec::new();
+        File::open(self.dir.join("smaps"))?.take(MOST_MAPS * 8).read_to_end(&mut text)?;
+        Ok(smaps::parse(&String::from_utf8_lossy(&text)))
+    }
+
+    /// Where the stacks of those threads are that wait in the kernel: their stack pointers, by `/proc/PID/task/*/syscall`.
+    pub fn stack_pointers(&self) -> Vec<u64> {
+        let Some(process) = self.dir.ancestors().find(|dir| dir.join("task").is_dir()) else {
+            return Vec::new();
+        };
+        let Ok(tasks) = fs::read_dir(process.join("task")) else { return Vec::new() };
+        let pointer = |task: &Path| {
+            let text = fs::read_to_string(task.join("syscall")).ok()?;
+            let hexadecimal = text.split_whitespace().nth_back(1)?.strip_prefix("0x")?;
+            u64::from_str_radix(hexadecimal, 16).ok()
+        };
+        tasks.flatten().take(MOST_STACKS).filter_map(|task| pointer(&task.path())).collect()
+    }
+
+    /// Tells which of its pages are in memory.
+    ///
+    /// # Errors
+    /// Where the kernel does not allow it.
+    pub fn pagemap(&self) -> io::Result<Pagemap> {
+        File::open(self.dir.join("pagemap")).map(Pagemap)
     }
 }
 

@@ -77,7 +77,7 @@ pub fn parse(maps: &str) -> Vec<Region> {
     regions
 }
 
-fn line(line: &str) -> Option<Region> {
+pub(crate) fn line(line: &str) -> Option<Region> {
     let (range, rest) = next(line)?;
     let (access, rest) = next(rest)?;
     let (offset, rest) = next(rest)?;

@@ -5,20 +5,8 @@ mod common;
 use std::process::Command;
 
 use arenalab_inspect::Live;
-use arenalab_inspect::glibc::{self, Malloc, NotFound, Settings};
-use common::{Waiting, compile};
-
-/// Asserts that arenas and mapped blocks are to the byte what the process says of them.
-fn assert_true(malloc: &Malloc, truth: &Waiting) {
-    let sizes = |system, max| (system, max);
-    let found: Vec<_> = malloc.arenas.iter().map(|arena| sizes(arena.system, arena.max_system)).collect();
-    let said: Vec<_> = truth.arenas().iter().map(|heap| sizes(heap.system, heap.max_system)).collect();
-    assert_eq!(found, said);
-    assert!(malloc.arenas[0].main && malloc.arenas[1..].iter().all(|arena| !arena.main));
-    let settings = malloc.settings.as_ref().expect("the settings are found");
-    assert_eq!([settings.mmapped_count, settings.mmapped_bytes], truth.numbers("mapped")[..]);
-    assert!(malloc.in_use() && malloc.started);
-}
+use arenalab_inspect::glibc::{self, How, Malloc, NotFound, Settings};
+use common::{Waiting, assert_true, compile};
 
 fn settings(malloc: &Malloc) -> Settings {
     malloc.settings.clone().expect("the settings are found")
@@ -98,5 +86,41 @@ fn a_process_that_is_not_there_or_not_ours_is_said_to_be() {
     child.wait().unwrap();
     if let Ok(live) = live {
         assert_eq!(glibc::find(&live, &[]).unwrap_err(), NotFound::Unreadable);
+    }
+}
+
+#[test]
+fn a_program_that_another_allocator_serves_has_a_malloc_that_holds_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = compile("own", dir.path(), &[]);
+    let truth = Waiting::start(&mut Command::new(&program));
+    let malloc = truth.malloc();
+    assert!(!malloc.in_use() && !malloc.started && malloc.system() == 0, "{malloc:#?}");
+    assert_eq!(settings(&malloc).mmap_threshold, 128 << 10);
+}
+
+#[test]
+fn a_busy_process_is_read_while_it_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = compile("busy", dir.path(), &[]);
+    let truth = Waiting::start(Command::new(&program).args(["1"]));
+    let live = Live::open(truth.pid()).unwrap();
+    let looks = (0..200).map(|_| glibc::find(&live, &live.regions().unwrap()));
+    let found: Vec<Malloc> = looks.filter_map(Result::ok).collect();
+    // Where nothing is retried, most looks fail.
+    assert!(found.len() >= 190, "{} of 200", found.len());
+    for malloc in &found {
+        assert_eq!(malloc.arenas.len(), 2);
+        assert!((1 << 17..1 << 26).contains(&malloc.system()), "{malloc:?}");
+        assert_eq!(settings(malloc).arena_max, 2);
+    }
+    let pages = live.pagemap().unwrap();
+    for malloc in found.iter().rev().take(20) {
+        let walk = malloc.walk(&live, &live.regions().unwrap(), &pages, How { deep: true });
+        for (arena, contents) in malloc.arenas.iter().zip(&walk.arenas) {
+            // Free memory cannot be more than there is; how much there is moves by a tenth meanwhile.
+            let all = contents.free + contents.fast + contents.top;
+            assert!(all <= arena.max_system * 2 && contents.free_chunks > 0, "{contents:?}");
+        }
     }
 }

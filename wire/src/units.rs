@@ -172,8 +172,18 @@ pub fn format_share(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-/// A ratio as a change for people: 0.95 is `-5.0 %`, 1.2 is `+20.0 %`.
+/// Changes by more than this factor are told in words: no lab that times trials knows them more closely, and a bound out
+/// there says that the data are too few.
+pub const LARGEST_FACTOR: f64 = 10.0;
+
+/// A ratio as a change for people: 0.95 is `-5.0 %`, 1.2 is `+20.0 %`. What lies beyond [`LARGEST_FACTOR`] is told in words.
 pub fn format_change(ratio: f64) -> String {
+    if ratio > LARGEST_FACTOR {
+        return "over 10 times".to_owned();
+    }
+    if ratio < 1.0 / LARGEST_FACTOR {
+        return "less than a tenth".to_owned();
+    }
     format!("{:+.1} %", (ratio - 1.0) * 100.0)
 }
 

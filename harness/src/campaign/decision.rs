@@ -6,8 +6,9 @@ use super::store::Campaign;
 use super::{mechanism, plateau, search};
 use crate::decide::choose::choose;
 use crate::decide::from_trials::from_trials;
+use crate::decide::host;
 use crate::decide::question::Question;
-use crate::format::decision::{Decision, Ratio, ScenarioDecision, Verdict};
+use crate::format::decision::{Decision, HostState, Ratio, ScenarioDecision, Verdict};
 use crate::format::manifest::Manifest;
 use crate::format::trial::{Status, TrialRecord};
 use crate::plan::{Candidate, apply, pretend};
@@ -24,28 +25,33 @@ pub fn question_of(manifest: &Manifest) -> Question {
         constraints: manifest.constraints,
         confidence: manifest.confidence,
         seed: manifest.seed,
+        accept_busy_host: manifest.accept_busy_host,
         ..standard
     }
 }
 
 /// Decides on a campaign, finished or not.
 pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
-    let observations = from_trials(&campaign.trials, &campaign.manifest);
+    let mut observations = from_trials(&campaign.trials, &campaign.manifest);
+    observations.out_of_time = campaign.steps.last().is_some_and(|step| step.out_of_time);
     // A search that looked at its data while it collected them pays for its looks. Where the strategy is
     // not known, the data are taken as those of a full grid, and that is said.
+    let stricter = with_paid_looks(question, &campaign.manifest);
     let mut decision = match search::strategy(&campaign.manifest, question) {
-        Ok(mut strategy) => strategy.decide(&observations, question),
+        Ok(mut strategy) => strategy.decide(&observations, &stricter),
         Err(why) => {
-            let mut decision = choose(&observations, question);
+            let mut decision = choose(&observations, &stricter);
             decision.warnings.insert(0, why);
             decision
         }
     };
+    host::weigh(&mut decision, &host_state(campaign, question, None));
     let ran = campaign.trials.iter().filter(|trial| trial.status != Status::Interrupted);
     decision.trials_run = ran.count() as u64;
     for scenario in &mut decision.scenarios {
         explain(scenario, &campaign.trials);
     }
+    paid(&mut decision, &campaign.manifest, question);
     // From the candidate's own words, never from variables that stand in a file.
     let chosen = decision.choice.as_ref().and_then(|name| name.parse::<Candidate>().ok());
     decision.apply = chosen.map(|candidate| apply::lines(candidate.allocator().name(), &candidate.env()));
@@ -54,12 +60,46 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
         decision.throughput_ratio = Some(ITSELF);
         decision.rss_ratio = Some(ITSELF);
     }
+    decision.next = super::next::next(campaign, &decision);
     decision.warnings.extend(plateau::not_reached(&campaign.trials, question.confidence));
     decision.warnings.extend(repeated(&campaign.trials));
     decision.warnings.extend(campaign.notes.iter().cloned());
     let pretended = campaign.manifest.pretended_cpus.as_ref();
     decision.warnings.extend(pretended.map(|pretended| pretend::note(pretended.cpus)));
     decision
+}
+
+/// How disturbed the host was over a campaign, or over its trials on one C library.
+pub fn host_state(campaign: &Campaign, question: &Question, libc: Option<&str>) -> HostState {
+    let cpus = campaign.manifest.host.cpus_online;
+    host::judge(&campaign.trials, cpus, libc, question.accept_busy_host)
+}
+
+/// A full grid that was extended was looked at before: each further look has half the error of the one before it, and the
+/// confidence that is stated is that of all looks together.
+fn paid(decision: &mut Decision, manifest: &Manifest, question: &Question) {
+    let looks = grid_looks(manifest);
+    if looks > 0 {
+        let allowed = 1.0 - question.confidence;
+        decision.confidence = 1.0 - allowed * (2.0 - 0.5f64.powi(looks));
+        decision.warnings.push(format!(
+            "rounds were added after a look at the results ({looks} times): bounds are wider for it, and the confidence \
+             that is stated is that of all looks together"
+        ));
+    }
+}
+
+/// How often a full grid was extended; other strategies plan their looks themselves.
+pub(super) fn grid_looks(manifest: &Manifest) -> i32 {
+    let grid = matches!(manifest.strategy.as_str(), "full-grid" | "sweep");
+    if grid { i32::try_from(manifest.extended.len()).unwrap_or(i32::MAX) } else { 0 }
+}
+
+/// The question with what a further look at a full grid may still err.
+pub(super) fn with_paid_looks(question: &Question, manifest: &Manifest) -> Question {
+    let allowed = (1.0 - question.confidence) * 0.5f64.powi(grid_looks(manifest));
+    let confidence = if grid_looks(manifest) > 0 { 1.0 - allowed } else { question.confidence };
+    Question { confidence, ..*question }
 }
 
 /// That rounds were run again, and how many.

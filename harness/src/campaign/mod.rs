@@ -1,10 +1,13 @@
 //! Schedule, journal and resume; drives trials for a strategy.
 
+mod budget;
+pub mod comparison;
 pub mod decision;
 #[cfg(test)]
 mod fixture;
 pub mod journal;
 pub mod mechanism;
+mod next;
 mod plateau;
 pub mod prepare;
 pub mod pretence;

@@ -1,39 +1,53 @@
 //! Whether RSS had reached its plateau in the steady phase. Where it still rose, peak, mean and end depend on how long
-//! was measured, and a reader must know. Pure.
+//! was measured, and a reader must know. What counts is the end of the curve: a service that fills its caches for the first
+//! third and is level from then on has a plateau. Pure.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use crate::format::manifest::Scenario;
 use crate::format::trial::{Status, TrialRecord};
+use crate::statistics::FEWEST_VALUES;
 use crate::statistics::estimator::Estimator;
 use crate::units::format_share;
 
-/// A rise over the whole steady phase below this share of the mean RSS is not worth a warning.
+/// A rise below this share of the mean RSS, were the last half's to go on for a whole steady phase, is not worth a warning.
 const WORTH: f64 = 0.1;
 /// Fewest rounds that a warning rests on.
-const FEWEST: usize = 3;
+const FEWEST: usize = FEWEST_VALUES;
 
 /// Workload, threads, libc.
 type Key<'a> = (&'a str, u32, &'a str);
 /// The rise by candidate and round.
-type Candidates<'a> = BTreeMap<&'a str, BTreeMap<u32, f64>>;
+type Candidates<'a> = BTreeMap<&'a str, BTreeMap<u32, Rise>>;
 
-/// A candidate whose RSS rose all through the steady phase.
-struct Rising<'a> {
-    candidate: &'a str,
-    /// The rise over the steady phase, over the mean.
-    share: f64,
+/// How RSS rose.
+#[derive(Clone, Copy)]
+struct Rise {
+    /// At the rate of the last half over a whole steady phase, over the mean.
+    end: f64,
+    /// Over the steady phase, over the mean; `None` where it is not known.
+    all: Option<f64>,
 }
 
-/// A warning for each scenario in which RSS is shown, with this confidence, to have risen over the steady phase by a
-/// tenth of its mean or more. Bursts and batch jobs of the user's are left out: theirs rises by design.
+/// A candidate whose RSS still rose at the end of the steady phase.
+struct Rising<'a> {
+    candidate: &'a str,
+    /// The rise over the last half, over the mean.
+    share: f64,
+    /// Part of the rise over the whole phase that is the last half's, where both are known.
+    of_all: Option<f64>,
+}
+
+/// A warning for each scenario in which RSS is shown, with this confidence, to have risen over the last half of the steady
+/// phase by a twentieth of its mean or more. Bursts and batch jobs of the user's are left out: theirs rises by design.
 pub fn not_reached(trials: &[TrialRecord], confidence: f64) -> Vec<String> {
     let mut scenarios: BTreeMap<Key, Candidates> = BTreeMap::new();
     for trial in trials.iter().filter(|trial| !trial.twin && trial.status == Status::Ok) {
-        if let Some(share) = rise(trial) {
+        if let Some(rise) = rise(trial) {
             let scenario = scenarios.entry((&trial.workload, trial.threads, &trial.libc)).or_default();
             // Of a round that was run again the last run counts.
-            scenario.entry(&trial.candidate).or_default().insert(trial.round, share);
+            scenario.entry(&trial.candidate).or_default().insert(trial.round, rise);
         }
     }
     let mut estimator = Estimator::student();
@@ -46,37 +60,47 @@ pub fn not_reached(trials: &[TrialRecord], confidence: f64) -> Vec<String> {
         }
         let of = candidates.len();
         let rising = candidates.into_iter().filter_map(|(candidate, rounds)| {
-            let shares: Vec<f64> = rounds.into_values().collect();
-            let interval = estimator.interval(&shares, tail).filter(|_| shares.len() >= FEWEST)?;
-            (interval.low > 0.0 && interval.estimate >= WORTH)
-                .then_some(Rising { candidate, share: interval.estimate })
+            let ends: Vec<f64> = rounds.values().map(|rise| rise.end).collect();
+            let interval = estimator.interval(&ends, tail).filter(|_| ends.len() >= FEWEST)?;
+            let rising = interval.low > 0.0 && interval.estimate >= WORTH;
+            rising.then(|| {
+                let share = interval.estimate / 2.0;
+                let all: Option<Vec<f64>> = rounds.values().map(|rise| rise.all).collect();
+                let of_all = all.map(|all| share / (all.iter().sum::<f64>() / all.len() as f64));
+                Rising { candidate, share, of_all: of_all.filter(|part| (0.0..=1.0).contains(part)) }
+            })
         });
         words(&scenario, rising.collect(), of)
     };
     scenarios.into_iter().filter_map(warn).collect()
 }
 
-/// The rise of RSS over the steady phase, over its mean.
-fn rise(trial: &TrialRecord) -> Option<f64> {
+/// The rise of RSS, over its mean. Records that do not tell of the end tell of the whole.
+fn rise(trial: &TrialRecord) -> Option<Rise> {
     let batch = trial.program.is_some() && trial.rss.as_ref()?.drained.is_none();
     if trial.burst.is_some() || batch {
         return None;
     }
     let rss = trial.rss.as_ref()?;
-    let share = rss.slope? * trial.wall_s? / rss.mean as f64;
-    share.is_finite().then_some(share)
+    let per_slope = trial.wall_s? / rss.mean as f64;
+    let share = |slope: f64| Some(slope * per_slope).filter(|share| share.is_finite());
+    let end = rss.slope_end.or(rss.slope).and_then(share)?;
+    Some(Rise { end, all: rss.slope.filter(|_| rss.slope_end.is_some()).and_then(share) })
 }
 
 fn words(scenario: &str, rising: Vec<Rising>, of: usize) -> Option<String> {
     let count = rising.len();
     let most = rising.into_iter().max_by(|a, b| a.share.total_cmp(&b.share))?;
-    let (candidate, share) = (most.candidate, format_share(most.share));
+    let (candidate, mut share) = (most.candidate, format!("{} of its mean", format_share(most.share)));
+    if let Some(part) = most.of_all {
+        let _ = write!(share, " there ({} of all its rise)", format_share(part));
+    }
     let who = match count {
-        1 => format!("under {candidate}, by {share} of its mean"),
-        many => format!("under {many} of {of} candidates, most under {candidate}, by {share} of its mean"),
+        1 => format!("under {candidate}, by {share}"),
+        many => format!("under {many} of {of} candidates, most under {candidate}, by {share}"),
     };
     Some(format!(
-        "{scenario}: RSS was still rising all through the counted work {who}: it has no plateau yet, so its figures \
+        "{scenario}: RSS was still rising in the last half of the counted work {who}: it has no plateau yet, so its figures \
          depend on how long is measured; measure longer, or look for a leak"
     ))
 }
@@ -99,8 +123,11 @@ mod tests {
             anon_huge: None,
             pss: None,
             swap: None,
+            hugetlb: None,
+            bounds: None,
             samples: 100,
             slope: Some(slope),
+            slope_end: Some(slope),
             reading_s: 0.0,
             source: String::new(),
         };
@@ -120,16 +147,16 @@ mod tests {
 
     #[test]
     fn a_shown_rise_is_told_with_the_worst_of_its_candidates() {
-        let rising = rounds("glibc", [150.0, 160.0, 155.0]);
-        let worse = rounds("jemalloc", [250.0, 260.0, 255.0]);
-        let level = rounds("mimalloc", [0.0, 3.0, -2.0]);
+        let rising = rounds("glibc", [150.0, 160.0, 155.0, 155.0]);
+        let worse = rounds("jemalloc", [250.0, 260.0, 255.0, 255.0]);
+        let level = rounds("mimalloc", [0.0, 3.0, -2.0, 1.0]);
         let all = [rising, worse, level].concat();
         let warnings = not_reached(&all, 0.95);
         assert_eq!(warnings.len(), 1);
         assert!(
             warnings[0].starts_with(
-                "larson, 4 threads: RSS was still rising all through the counted work under 2 of 3 candidates, most \
-                 under jemalloc, by 51.0 % of its mean"
+                "larson, 4 threads: RSS was still rising in the last half of the counted work under 2 of 3 \
+                 candidates, most under jemalloc, by 25.5 % of its mean there (50.0 % of all its rise)"
             ),
             "{}",
             warnings[0]
@@ -144,17 +171,33 @@ mod tests {
         assert!(not_reached(&little, 0.95).is_empty());
         let two = rounds("glibc", [200.0, 201.0]);
         assert!(not_reached(&two, 0.95).is_empty());
-        let bursts = rounds("glibc", [200.0, 201.0, 202.0]).map(|trial| TrialRecord {
+        let bursts = rounds("glibc", [200.0, 201.0, 202.0, 201.0]).map(|trial| TrialRecord {
             burst: Some(Burst { before: 1, peak: 9, after: 2, retained: 1, live_before: 1, live_after: 1 }),
             ..trial
         });
         assert!(not_reached(&bursts, 0.95).is_empty());
     }
 
+    /// A trial that rose by half of its mean over the phase, with another slope at its end.
+    fn ending(slope_end: Option<f64>) -> Vec<TrialRecord> {
+        let with_end = |trial: TrialRecord| {
+            let rss = trial.rss.clone().map(|rss| Rss { slope_end, ..rss });
+            TrialRecord { rss, ..trial }
+        };
+        rounds("glibc", [250.0, 260.0, 255.0, 252.0]).map(with_end).to_vec()
+    }
+
+    #[test]
+    fn what_rose_at_first_and_then_was_level_has_a_plateau() {
+        assert!(not_reached(&ending(Some(0.0)), 0.95).is_empty());
+        assert_eq!(not_reached(&ending(Some(100.0)), 0.95).len(), 1, "it still rises");
+        assert_eq!(not_reached(&ending(None), 0.95).len(), 1, "an older record tells of the whole alone");
+    }
+
     #[test]
     fn of_a_round_that_was_run_again_the_last_run_counts() {
-        let disturbed = rounds("glibc", [200.0, 201.0, 202.0]);
-        let again = rounds("glibc", [0.0, 1.0, -1.0]).map(|trial| TrialRecord { attempt: 1, ..trial });
+        let disturbed = rounds("glibc", [200.0, 201.0, 202.0, 201.0]);
+        let again = rounds("glibc", [0.0, 1.0, -1.0, 0.0]).map(|trial| TrialRecord { attempt: 1, ..trial });
         assert_eq!(not_reached(&disturbed, 0.95).len(), 1);
         assert!(not_reached(&[disturbed, again].concat(), 0.95).is_empty());
     }

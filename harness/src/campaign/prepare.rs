@@ -83,12 +83,14 @@ pub fn manifest(made_from: Ingredients) -> Manifest {
         confidence: plan.choose.confidence,
         tolerance: Some(plan.choose.tolerance),
         time_budget_s: plan.measure.time_budget.map(|budget| budget.as_secs_f64()),
+        extended: Vec::new(),
         host,
         binaries,
         libcs,
         scenarios: plan.scenarios(),
         candidates: classes.into_iter().map(entry).collect(),
         baseline: baseline.to_string(),
+        accept_busy_host: plan.choose.accept_busy_host,
         pretended_cpus,
     }
 }

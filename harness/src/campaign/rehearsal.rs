@@ -4,6 +4,7 @@
 use super::store::Campaign;
 use super::{decision, mechanism, plateau};
 use crate::decide::from_trials::from_trials;
+use crate::decide::host;
 use crate::decide::question::Question;
 use crate::decide::rehearse::rehearse;
 use crate::format::manifest::{Libc, Manifest};
@@ -17,7 +18,11 @@ use crate::plan::{Candidate, apply};
 /// steps.
 pub fn of(campaign: &Campaign, question: &Question) -> Rehearsal {
     let manifest = &campaign.manifest;
-    let mut rehearsal = rehearse(&from_trials(&campaign.trials, manifest), manifest, question);
+    let stricter = decision::with_paid_looks(question, manifest);
+    let mut rehearsal = rehearse(&from_trials(&campaign.trials, manifest), manifest, &stricter);
+    let looks = decision::grid_looks(manifest);
+    rehearsal.confidence = 1.0 - (1.0 - question.confidence) * (2.0 - 0.5f64.powi(looks));
+    host::weigh_rehearsal(&mut rehearsal, &decision::host_state(campaign, question, None));
     for (step, libcs) in rehearsal.steps.iter_mut().zip(manifest.libcs.windows(2)) {
         step.expected = expected(manifest, &libcs[0], &libcs[1]);
         if let Some(offer) = &mut step.setting {
@@ -29,7 +34,7 @@ pub fn of(campaign: &Campaign, question: &Question) -> Rehearsal {
             scenario.mechanism = seen(&campaign.trials, scenario, &names, &manifest.baseline);
         }
     }
-    rehearsal.warnings = warnings(campaign, question, &rehearsal.steps);
+    rehearsal.warnings.extend(warnings(campaign, question, &rehearsal.steps));
     rehearsal
 }
 

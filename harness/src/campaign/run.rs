@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::budget::Budget;
 use super::schedule::{self, Slot};
 use super::steps::Steps;
 use super::store::Store;
@@ -97,6 +98,19 @@ struct Run<'a> {
     seen: Vec<TrialRecord>,
     /// Rounds that were run again so far.
     repeated: u32,
+    budget: Budget,
+    /// Whether the time budget has ended.
+    out_of_time: bool,
+    /// Rounds before this one were looked at when an earlier budget ended: nothing is added to them.
+    frozen: u32,
+}
+
+/// How a part of a run ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Complete,
+    Interrupted,
+    OutOfTime,
 }
 
 /// Runs a campaign to its end.
@@ -112,8 +126,13 @@ pub fn run(
     stop: &AtomicBool,
     on: &mut dyn FnMut(&Event),
 ) -> Result<Ended, String> {
-    let past = by_key(setup, past);
-    let mut run = Run { setup, executor, store, stop, on, past, seen: Vec::new(), repeated: 0 };
+    let spent_s = past.iter().map(|trial| trial.elapsed_s).filter(|s| s.is_finite()).sum();
+    let budget = Budget::new(setup.manifest.time_budget_s, spent_s, executor.now_s());
+    let extended = setup.manifest.extended.last().map_or(0, |extended| extended.until_round);
+    let frozen = store.closed.unwrap_or(0).max(extended);
+    let (past, seen) = (by_key(setup, past), Vec::new());
+    let mut run =
+        Run { setup, executor, store, stop, on, past, seen, repeated: 0, budget, out_of_time: false, frozen };
     let ended = run.all_rounds(strategy);
     // Space that was reserved for rows to come. Where it cannot be given back, nothing is lost.
     let _ = run.store.trials.finish();
@@ -163,10 +182,19 @@ impl Run<'_> {
             let mut observations = from_trials::from_trials(&self.seen, self.setup.manifest);
             // The twin is there from the first round on, also before its first trial.
             observations.twin = observations.arms.len().checked_sub(1);
-            let step = strategy.next(&observations);
+            observations.out_of_time = self.out_of_time || self.store.closed.is_some_and(|at| round >= at);
+            let out_of_time = observations.out_of_time;
+            let step = match strategy.next(&observations) {
+                // A strategy that knows nothing of time.
+                Step::Round(request) if out_of_time => Step::Stop {
+                    why: "the time budget is used up".to_owned(),
+                    eliminated: request.eliminated,
+                },
+                step => step,
+            };
             let arms: Vec<String> = observations.arms.into_iter().map(|arm| arm.name).collect();
             if let Some(line) = steps.line(round, &step, &arms) {
-                self.journal(&line)?;
+                self.journal(&format::step::Step { out_of_time, ..line })?;
             }
             match step {
                 Step::Stop { why, eliminated } => {
@@ -176,8 +204,10 @@ impl Run<'_> {
                 }
                 Step::Round(request) => {
                     self.tell_eliminated(&request.eliminated);
-                    if self.round(round, &request)? == Ended::Interrupted {
-                        return Ok(Ended::Interrupted);
+                    match self.round(round, &request)? {
+                        Part::Complete => {}
+                        Part::Interrupted => return Ok(Ended::Interrupted),
+                        Part::OutOfTime => self.out_of_time = true,
                     }
                 }
             }
@@ -202,18 +232,28 @@ impl Run<'_> {
 
     /// One round; run again as a whole where the rule finds that the host was disturbed. The last run
     /// counts, whatever it shows, and all are kept.
-    fn round(&mut self, round: u32, request: &RoundRequest) -> Result<Ended, String> {
+    fn round(&mut self, round: u32, request: &RoundRequest) -> Result<Part, String> {
         for attempt in 0.. {
             let from = self.seen.len();
-            if self.attempt(round, attempt, request)? == Ended::Interrupted {
-                return Ok(Ended::Interrupted);
+            match self.attempt(round, attempt, request)? {
+                Part::Complete => {}
+                ended => return Ok(ended),
             }
             let allowed = attempt < self.setup.rule.again && self.repeated < round / REPEATED_OF;
-            let Some(why) = self.disturbed(from).filter(|_| allowed) else { break };
+            let Some(why) = self.disturbed(from).filter(|_| allowed && self.time_for_another(request)) else {
+                break;
+            };
             self.repeated += 1;
             (self.on)(&Event::RoundRepeated { why: &why });
         }
-        Ok(Ended::Complete)
+        Ok(Part::Complete)
+    }
+
+    /// Whether a whole round can be run again: of one that is cut short, the first run would be lost.
+    fn time_for_another(&self, request: &RoundRequest) -> bool {
+        let scenarios = 0..self.setup.templates.len();
+        let places = scenarios.flat_map(|scenario| request.arms.iter().map(move |arm| (scenario, *arm)));
+        self.budget.allows_all(places, self.executor.now_s())
     }
 
     /// What disturbed the trials from an index on, if anything did.
@@ -225,28 +265,36 @@ impl Run<'_> {
         })
     }
 
-    fn attempt(&mut self, round: u32, attempt: u32, request: &RoundRequest) -> Result<Ended, String> {
+    fn attempt(&mut self, round: u32, attempt: u32, request: &RoundRequest) -> Result<Part, String> {
         let scenarios: Vec<usize> = (0..self.setup.templates.len()).collect();
         let (seed, libcs) = (self.setup.manifest.seed, self.setup.manifest.libcs.len());
         let order = schedule::round_order(seed, round, attempt, &scenarios, libcs, &request.arms);
         (self.on)(&Event::RoundBegins { round, attempt, trials: order.len(), phase: &request.phase });
         for (i, slot) in order.iter().enumerate() {
-            if self.slot(round, attempt, *slot)? == Ended::Interrupted {
-                return Ok(Ended::Interrupted);
+            match self.slot(round, attempt, *slot)? {
+                Part::Complete => {}
+                ended => return Ok(ended),
             }
             if order.get(i + 1).is_none_or(|next| next.scenario != slot.scenario) {
                 (self.on)(&Event::BlockEnded);
             }
         }
-        Ok(Ended::Complete)
+        Ok(Part::Complete)
     }
 
-    fn slot(&mut self, round: u32, attempt: u32, slot: Slot) -> Result<Ended, String> {
+    fn slot(&mut self, round: u32, attempt: u32, slot: Slot) -> Result<Part, String> {
         let Slot { scenario, arm, position } = slot;
         if let Some(record) = self.past.remove(&(scenario, arm, round, attempt)) {
             (self.on)(&Event::TrialEnded { record: &record, arm, replayed: true });
+            self.budget.took((scenario, arm), record.elapsed_s);
             self.seen.push(record);
-            return Ok(Ended::Complete);
+            return Ok(Part::Complete);
+        }
+        if round < self.frozen {
+            return Ok(Part::Complete);
+        }
+        if !self.budget.allows((scenario, arm), self.executor.now_s()) {
+            return Ok(Part::OutOfTime);
         }
         let mut spec = self.setup.templates[scenario][arm].clone();
         spec.seed = schedule::workload_seed(self.setup.manifest.seed, round);
@@ -255,14 +303,21 @@ impl Run<'_> {
         spec.position = position;
         spec.keep_series = round == 0 && attempt == 0;
         if self.stop.load(Ordering::Relaxed) {
-            return Ok(Ended::Interrupted);
+            return Ok(Part::Interrupted);
         }
         if let Err(error) = self.store.trials.reserve() {
             return Err(self.no_space(&spec, &error));
         }
         (self.on)(&Event::TrialBegins(&spec));
-        let trial =
+        let cut = self.budget.cut(&mut spec, (scenario, arm), self.executor.now_s());
+        let mut trial =
             self.executor.run(&spec).map_err(|reason| format!("{reason}. {}", self.how_to_go_on()))?;
+        let cut = cut && trial.record.status == Status::Timeout;
+        if cut {
+            // The budget's doing, not the candidate's.
+            trial.record.status = Status::Interrupted;
+            trial.record.reason = Some("cut off: the time budget ended".to_owned());
+        }
         let appended = self.store.trials.append(&trial.record);
         appended.map_err(|e| self.cannot_write(self.store.trials.path(), &e))?;
         if let Some(series) = &trial.series {
@@ -270,11 +325,15 @@ impl Run<'_> {
             appended.map_err(|e| self.cannot_write(self.store.series.path(), &e))?;
         }
         (self.on)(&Event::TrialEnded { record: &trial.record, arm, replayed: false });
-        if trial.record.status == Status::Interrupted {
-            return Ok(Ended::Interrupted);
+        if cut {
+            return Ok(Part::OutOfTime);
         }
+        if trial.record.status == Status::Interrupted {
+            return Ok(Part::Interrupted);
+        }
+        self.budget.took((scenario, arm), trial.record.elapsed_s);
         self.seen.push(slim(trial.record));
-        Ok(Ended::Complete)
+        Ok(Part::Complete)
     }
 
     /// The trial that was not begun gets a row, in the space that was reserved for the one before it.

@@ -14,8 +14,14 @@ impl Steps {
     /// The line for a step before a round, where it is worth one. `arms` are the names of the arms, the
     /// baseline's twin last.
     pub fn line(&mut self, round: u32, step: &strategy::Step, arms: &[String]) -> Option<Step> {
-        let line =
-            |phase, candidates, eliminated, stopped| Step { round, phase, candidates, eliminated, stopped };
+        let line = |phase, candidates, eliminated, stopped| Step {
+            round,
+            phase,
+            candidates,
+            eliminated,
+            stopped,
+            out_of_time: false,
+        };
         match step {
             strategy::Step::Stop { why, eliminated } => {
                 Some(line(None, Vec::new(), eliminated.clone(), Some(why.clone())))
@@ -46,7 +52,12 @@ mod tests {
         let round = |arms: &[usize], eliminated: Vec<Eliminated>| {
             strategy::Step::Round(RoundRequest { arms: arms.to_vec(), phase: "sieve".to_owned(), eliminated })
         };
-        let out = Eliminated { candidate: "jemalloc".to_owned(), why: "slow".to_owned(), bound: Some(0.5) };
+        let out = Eliminated {
+            candidate: "jemalloc".to_owned(),
+            why: "slow".to_owned(),
+            bound: Some(0.5),
+            by: None,
+        };
         let mut steps = Steps::default();
         let first = steps.line(0, &round(&[0, 1, 2, 3], Vec::new()), &arms).unwrap();
         assert_eq!(first.candidates, ["glibc", "jemalloc", "mimalloc"]);

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::journal::{self, Journal};
 use super::{run, validate};
 use crate::format::FORMAT;
-use crate::format::manifest::Manifest;
+use crate::format::manifest::{Extended, Manifest};
 use crate::format::series::Series;
 use crate::format::step::Step;
 use crate::format::trial::TrialRecord;
@@ -81,6 +81,8 @@ pub struct Store {
     pub steps: Journal,
     /// The round before which the last of them was decided.
     pub last_step: Option<u32>,
+    /// The round before which the time budget ended, where it did: nothing more is run.
+    pub closed: Option<u32>,
     _lock: File,
 }
 
@@ -129,8 +131,39 @@ pub fn resume(dir: &Path) -> Result<(Store, Campaign), StoreError> {
     let steps = journal::read(&dir.join(STEPS)).map_err(StoreError::Corrupt)?;
     let mut store = open_journals(dir, lock, [trials.length, series.length, steps.length])?;
     store.last_step = steps.lines.last().map(|step: &Step| step.round);
+    // An extension that came later opens it again.
+    let until = manifest.extended.last().map_or(0, |extended| extended.until_round);
+    store.closed =
+        steps.lines.last().filter(|step| step.out_of_time && step.round > until).map(|step| step.round);
+    if store.last_step == Some(until) && until > 0 && steps.lines.last().is_some_and(|s| s.stopped.is_some())
+    {
+        store.last_step = Some(until - 1);
+    }
     let campaign = assemble(manifest, trials, series, steps);
     Ok((store, campaign))
+}
+
+/// Allows a campaign more rounds or time than before: what was allowed stays in its manifest, with the round at which it
+/// ended.
+///
+/// # Errors
+/// What the system says.
+pub fn extend(
+    store: &mut Store,
+    campaign: &mut Campaign,
+    (rounds, time_budget_s): (u32, Option<f64>),
+) -> Result<(), StoreError> {
+    let begun = campaign.trials.iter().map(|trial| trial.round + 1).max().unwrap_or(0);
+    let stopped = campaign.steps.last().filter(|step| step.stopped.is_some()).map(|step| step.round);
+    let manifest = &mut campaign.manifest;
+    let until_round = stopped.unwrap_or(begun);
+    let (before, budget) = (manifest.rounds, manifest.time_budget_s);
+    manifest.extended.push(Extended { until_round, rounds: before, time_budget_s: budget });
+    (manifest.rounds, manifest.time_budget_s) = (rounds, time_budget_s);
+    write_whole(&store.dir.join(MANIFEST), manifest)?;
+    store.closed = None;
+    store.last_step = store.last_step.map(|last| last.min(until_round.saturating_sub(1)));
+    Ok(())
 }
 
 /// Reads a campaign, finished or not.
@@ -171,6 +204,7 @@ fn open_journals(dir: &Path, lock: File, [trials, series, steps]: [u64; 3]) -> R
         series: open(SERIES, series)?,
         steps: open(STEPS, steps)?,
         last_step: None,
+        closed: None,
         dir: dir.to_owned(),
         _lock: lock,
     })

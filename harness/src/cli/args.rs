@@ -106,7 +106,8 @@ pub enum Command {
                       measured with the same workload binaries. With --fail-on it is a gate for scripts and CI.",
         after_long_help = "Examples:\n  arenalab compare results/before results/after\n  arenalab compare BEFORE AFTER \
                            --fail-on rss:worse:5% --fail-on throughput:worse:3%\n\nExit codes: 0 no gate is breached; \
-                           2 the two must not be compared; 3 a gate is breached; 4 a gate cannot be decided."
+                           2 the two must not be compared; 3 a gate is breached; 4 a gate cannot be decided \
+                           (it needs 4 rounds on both sides), or a host was busy."
     )]
     Compare(CompareArgs),
     /// Draw the charts and write the report of a campaign, or of several in one
@@ -149,9 +150,10 @@ pub enum Command {
     Predict(PredictArgs),
     /// Check whether this host is fit to measure on
     #[command(
-        long_about = "Looks at everything that spoils a measurement: other load, frequency scaling, limits of the \
-                      container, settings of the user's own environment, missing parts of arenalab. Exits with 0 \
-                      where trials can run, warnings or not, and with 1 where they cannot.",
+        long_about = "Looks at everything that spoils a measurement: other load, watched for two seconds with what \
+                      causes it, frequency scaling, limits of the container, settings of the user's own environment, \
+                      missing parts of arenalab. Exits with 0 where trials can run, warnings or not, and with 1 where \
+                      they cannot, or where the host is so busy that no verdict would be given.",
         after_long_help = "Examples:\n  arenalab doctor\n  arenalab doctor --json | jq '.findings[] | \
                            select(.level != \"ok\")'"
     )]

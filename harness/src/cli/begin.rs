@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::args::{OutArgs, PlanArgs};
 use super::exit::CliError;
@@ -13,6 +14,7 @@ use crate::campaign::store::{self, Campaign, Store};
 use crate::format::manifest::Manifest;
 use crate::plan::{Draft, Plan, PlanError, Strategy, fields, from_toml};
 use crate::trial::{group, host};
+use crate::units;
 
 /// What a command that measures was asked for.
 pub struct Asked<'a> {
@@ -125,12 +127,16 @@ fn resume(
     above: Draft,
     strategy: fn(&Plan) -> Strategy,
 ) -> Result<(Store, Campaign), CliError> {
-    let (store, campaign) = store::resume(dir)?;
+    let (mut store, mut campaign) = store::resume(dir)?;
     let usage = |e: PlanError| CliError::Usage(e.to_string());
     let manifest = &campaign.manifest;
     let begun = from_toml::draft(&manifest.plan, "the campaign's plan").map_err(usage)?;
     let own = begun.clone().complete().map_err(usage)?;
-    let asked = given.into_plan_between(above, begun).map_err(usage)?;
+    let mut asked = given.into_plan_between(above, begun).map_err(usage)?;
+    // More rounds or time than before go on with the same plan.
+    let wanted = (asked.measure.rounds, asked.measure.time_budget);
+    let changed = wanted != (own.measure.rounds, own.measure.time_budget);
+    (asked.measure.rounds, asked.measure.time_budget) = (own.measure.rounds, own.measure.time_budget);
     if asked != own {
         return Err(CliError::Usage(format!(
             "{} holds a campaign with another plan; go on with it by --resume --out alone, or name another \
@@ -146,7 +152,41 @@ fn resume(
         )));
     }
     same_host(manifest)?;
+    if changed {
+        extend(&mut store, &mut campaign, &own, wanted)?;
+    }
     Ok((store, campaign))
+}
+
+/// Allows the campaign what was asked for, where that is more than it has. What was not named stays as it is.
+fn extend(
+    store: &mut Store,
+    campaign: &mut Campaign,
+    begun: &Plan,
+    (rounds, budget): (u32, Option<Duration>),
+) -> Result<(), CliError> {
+    let manifest = &campaign.manifest;
+    let rounds = if rounds == begun.measure.rounds { manifest.rounds } else { rounds };
+    let budget = if budget == begun.measure.time_budget {
+        manifest.time_budget_s
+    } else {
+        budget.map(|budget| budget.as_secs_f64())
+    };
+    if (rounds, budget) == (manifest.rounds, manifest.time_budget_s) {
+        return Ok(());
+    }
+    let endless = |budget: Option<f64>| budget.unwrap_or(f64::INFINITY);
+    // A search that gave up without a budget goes on with one.
+    let less_time = manifest.time_budget_s.is_some() && endless(budget) < endless(manifest.time_budget_s);
+    if rounds < manifest.rounds || less_time {
+        return Err(CliError::Usage(format!(
+            "{} was allowed {} rounds{} already; --resume goes on with as much or more, never with less",
+            store.dir.display(),
+            manifest.rounds,
+            manifest.time_budget_s.map_or_else(String::new, |s| format!(" and {}", units::format_seconds(s)))
+        )));
+    }
+    Ok(store::extend(store, campaign, (rounds, budget))?)
 }
 
 /// Rounds of two hosts, kernels or C libraries must not be mixed.

@@ -39,6 +39,9 @@ pub fn show(decision: &Decision, show: ShowArgs) -> Result<(), CliError> {
         let text = serde_json::to_string_pretty(decision);
         say::out(&text.map_err(|e| CliError::Failed(format!("failed to write JSON: {e}")))?);
     } else if show.quiet {
+        if let Some(lead) = decision.host.as_ref().and_then(crate::decide::host::lead) {
+            say::err(&lead);
+        }
         say::out(decision.choice.as_deref().unwrap_or("none"));
     } else {
         say::out((report::terminal(decision, terminal_width(), colour())).trim_end());
@@ -51,7 +54,8 @@ pub fn question(choice: &ChoiceArgs, manifest: &Manifest) -> Result<Question, Cl
     let planned = decision::question_of(manifest);
     let said = choice.over((planned.objective, planned.constraints, planned.confidence));
     let (objective, constraints, confidence) = said.map_err(|e| CliError::Usage(e.to_string()))?;
-    Ok(Question { objective, constraints, confidence, ..planned })
+    let accept_busy_host = planned.accept_busy_host || choice.accept_busy_host;
+    Ok(Question { objective, constraints, confidence, accept_busy_host, ..planned })
 }
 
 /// Columns of the terminal; 100 where standard output is none.

@@ -7,10 +7,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 use super::args::CompareArgs;
 use super::exit::{self, CliError};
 use super::{choose, say};
-use crate::campaign::store::{self, Campaign};
-use crate::decide::compare::{Side, compare};
-use crate::decide::from_trials::from_trials;
-use crate::decide::gate::{Gate, Passage};
+use crate::campaign::comparison::{self, Of};
+use crate::campaign::store;
+use crate::decide::gate::{FEWEST_ROUNDS, Gate, Passage};
 use crate::format::compare::{Compared, Entry, Metric};
 use crate::format::decision::Comparison;
 use crate::format::manifest::{Manifest, Scenario};
@@ -21,21 +20,17 @@ pub fn run(args: &CompareArgs) -> Result<u8, CliError> {
     let gates = gates(&args.fail_on)?;
     let before = store::read(&args.before)?;
     let question = choose::question(&args.choice, &before.manifest)?;
-    let seen = |campaign: &Campaign| from_trials(&campaign.trials, &campaign.manifest);
-    let seen_before = seen(&before);
     let libcs = libcs(args, &before.manifest)?;
     let other = args.after.as_ref().map(|dir| store::read(dir)).transpose()?;
-    let other = other.map(|other| (seen(&other), other));
-    let (seen_after, after) = other.as_ref().map_or((&seen_before, &before), |(seen, after)| (seen, after));
-    let before = Side { manifest: &before.manifest, seen: &seen_before, libc: libcs.0.as_deref() };
-    let after = Side { manifest: &after.manifest, seen: seen_after, libc: libcs.1.as_deref() };
-    let compared = compare(&before, &after, &question).map_err(|e| CliError::Usage(e.to_string()))?;
+    let before: Of = (&before, libcs.0.as_deref());
+    let after: Of = (other.as_ref().unwrap_or(before.0), libcs.1.as_deref());
+    let compared = comparison::of(before, after, &question).map_err(|e| CliError::Usage(e.to_string()))?;
     if args.show.json {
         let text = serde_json::to_string_pretty(&compared);
         say::out(&text.map_err(|e| CliError::Failed(format!("failed to write JSON: {e}")))?);
     } else if !args.show.quiet {
-        let name = |dir: &Path, side: &Side| match side.libc {
-            Some(libc) => format!("{} on {}", dir.display(), on(side, libc)),
+        let name = |dir: &Path, side: &Of| match side.1 {
+            Some(libc) => format!("{} on {}", dir.display(), on(&side.0.manifest, libc)),
             None => dir.display().to_string(),
         };
         let of_after = args.after.as_ref().unwrap_or(&args.before);
@@ -45,9 +40,8 @@ pub fn run(args: &CompareArgs) -> Result<u8, CliError> {
 }
 
 /// A libc with its version.
-fn on(side: &Side, name: &str) -> String {
-    let version =
-        side.manifest.libcs.iter().find(|libc| libc.name == name).and_then(|libc| libc.version.as_ref());
+fn on(manifest: &Manifest, name: &str) -> String {
+    let version = manifest.libcs.iter().find(|libc| libc.name == name).and_then(|libc| libc.version.as_ref());
     version.map_or_else(|| format!("libc {name}"), |version| format!("libc {name} (glibc {version})"))
 }
 
@@ -80,17 +74,22 @@ fn gates(texts: &[String]) -> Result<Vec<Gate>, CliError> {
 
 /// What the gates say of all entries; each that does not let pass is told.
 fn verdict(gates: &[Gate], compared: &Compared) -> u8 {
-    let mut code = exit::DONE;
+    let busy = compared.host.as_ref().is_some_and(|host| host.busy && !host.accepted);
+    let mut code = if busy { exit::UNDECIDED } else { exit::DONE };
     for entry in &compared.entries {
         for gate in gates {
-            let (worst, word) = match gate.check(entry) {
-                Some(Passage::Breached) => (exit::NOT_MET, "breached"),
-                Some(Passage::Undecided) if code == exit::DONE => (exit::UNDECIDED, "undecided"),
-                Some(Passage::Undecided) => (code, "undecided"),
+            let said = match gate.check(entry, compared.host.as_ref()) {
+                Some(Passage::Breached) => {
+                    code = exit::NOT_MET;
+                    format!("breached: {}: {}", label(entry), change(entry))
+                }
+                Some(Passage::Undecided(why)) => {
+                    code = if code == exit::NOT_MET { code } else { exit::UNDECIDED };
+                    format!("undecided ({}): {}: {}", why.words(), label(entry), change(entry))
+                }
                 Some(Passage::Clear) | None => continue,
             };
-            code = worst;
-            say::err(&format!("gate {word}: {}: {}", label(entry), change(entry)));
+            say::err(&format!("gate {said}"));
         }
     }
     code
@@ -114,7 +113,7 @@ fn name(metric: Metric) -> &'static str {
 
 fn change(entry: &Entry) -> String {
     entry.ratio.map_or_else(
-        || "not measured in two rounds on both sides".to_owned(),
+        || format!("fewer than {FEWEST_ROUNDS} rounds on a side: too few for an interval"),
         |ratio| {
             let [estimate, low, high] = [ratio.estimate, ratio.low, ratio.high].map(format_change);
             format!("{estimate} ({low} to {high})")
@@ -152,15 +151,18 @@ fn for_people(compared: &Compared, before: &str, after: &str) -> String {
             entry.resolvable.map_or_else(|| "–".to_owned(), format_share),
         ]);
     }
-    let warnings = compared.warnings.iter().map(|warning| format!("! {warning}\n"));
+    let mut warnings = compared.warnings.iter().map(|warning| format!("! {warning}\n"));
     let changed = compared.changed.iter().map(|change| {
         let [before, after] = [&change.before, &change.after].map(|text| shortened(text));
         format!("changed: {}: {before} before, {after} after\n", change.what)
     });
     let unmatched = compared.unmatched.iter().map(|what| format!("not compared: {what}\n"));
     let head = format!("{after} against {before}, {} confidence\n", format_share(compared.confidence));
-    [head]
-        .into_iter()
+    // A busy host leads.
+    let leads = compared.host.as_ref().is_some_and(|host| host.busy);
+    let lead: Vec<String> = warnings.by_ref().take(usize::from(leads)).collect();
+    lead.into_iter()
+        .chain([head])
         .chain(changed)
         .chain(warnings)
         .chain([format!("{table}\n")])

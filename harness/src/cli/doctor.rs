@@ -21,7 +21,7 @@ pub mod judge;
 use judge::{Companion, Evidence, Finding, Level};
 
 /// How long other load is watched.
-const WATCHED: Duration = Duration::from_millis(500);
+const WATCHED: Duration = Duration::from_secs(2);
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -29,10 +29,11 @@ struct Report<'a> {
     format: u32,
     fit: bool,
     host: Option<&'a Host>,
+    load: judge::Load,
     findings: &'a [Finding],
 }
 
-/// Examines the host and prints what was found. Exits with 1 where trials cannot run.
+/// Examines the host and prints what was found. Exits with 1 where trials cannot run, or would not be believed.
 ///
 /// # Errors
 /// When `out` refuses.
@@ -42,7 +43,16 @@ pub fn run(args: &DoctorArgs, around: &Surroundings, out: &mut dyn Write) -> any
     let fit = findings.iter().all(|finding| finding.level != Level::Bad);
     if args.json {
         let host = evidence.host.as_ref().ok();
-        serde_json::to_writer_pretty(&mut *out, &Report { format: FORMAT, fit, host, findings: &findings })?;
+        serde_json::to_writer_pretty(
+            &mut *out,
+            &Report {
+                format: FORMAT,
+                fit,
+                host,
+                load: judge::Load::of(&evidence.activity),
+                findings: &findings,
+            },
+        )?;
         writeln!(out)?;
     } else {
         out.write_all(for_people(&findings, fit).as_bytes())?;

@@ -37,6 +37,9 @@ pub fn run(args: RehearseArgs, around: &Surroundings) -> Result<u8, CliError> {
         let text = serde_json::to_string_pretty(&rehearsal);
         say::out(&text.map_err(|e| CliError::Failed(format!("failed to write JSON: {e}")))?);
     } else if show.quiet {
+        if let Some(lead) = rehearsal.host.as_ref().and_then(crate::decide::host::lead) {
+            say::err(&lead);
+        }
         for step in &rehearsal.steps {
             say::out(report::words::step_verdict(step.verdict));
         }

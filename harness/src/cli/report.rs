@@ -7,9 +7,7 @@ use super::choose;
 use super::exit::{self, CliError};
 use super::say;
 use crate::campaign::store::{self, Campaign};
-use crate::campaign::{decision, rehearsal};
-use crate::decide::compare::{Side, compare};
-use crate::decide::from_trials::from_trials;
+use crate::campaign::{comparison, decision, rehearsal};
 use crate::decide::question::Question;
 use crate::format::decision::Decision;
 use crate::report::{self, Report, ReportError, Step, method};
@@ -119,6 +117,9 @@ fn command(decided: &[Decided], args: &ReportArgs) -> String {
             words.extend([flag.to_owned(), value.clone()]);
         }
     }
+    if choice.accept_busy_host {
+        words.push("--accept-busy-host".to_owned());
+    }
     let name = |dir: &Path| dir.file_name().map(|name| name.to_string_lossy().into_owned());
     if let Some(out) = args.out.as_deref().and_then(name) {
         words.extend(["--out".to_owned(), out]);
@@ -140,15 +141,13 @@ fn between_libcs(one: &Decided, named: bool) -> Vec<Step> {
     if manifest.libcs.len() < 2 {
         return Vec::new();
     }
-    let seen = from_trials(&one.campaign.trials, manifest);
-    let side = Side { manifest, seen: &seen, libc: None };
     let name = |libc: &str| if named { format!("{}, libc {libc}", one.name) } else { format!("libc {libc}") };
     let names: Vec<&str> = manifest.libcs.iter().map(|libc| libc.name.as_str()).collect();
     let rehearsal = rehearsal::of(&one.campaign, &one.question);
     let step = |(index, pair): (usize, &[&str])| {
         let (before, after) = (pair[0], pair[1]);
         let outcome =
-            compare(&Side { libc: Some(before), ..side }, &Side { libc: Some(after), ..side }, &one.question);
+            comparison::of((&one.campaign, Some(before)), (&one.campaign, Some(after)), &one.question);
         Step {
             before: name(before),
             after: name(after),
@@ -160,14 +159,7 @@ fn between_libcs(one: &Decided, named: bool) -> Vec<Step> {
 }
 
 fn between_campaigns(before: &Decided, after: &Decided) -> Step {
-    let (old, new) = (&before.campaign, &after.campaign);
-    let (seen_old, seen_new) =
-        (from_trials(&old.trials, &old.manifest), from_trials(&new.trials, &new.manifest));
-    let outcome = compare(
-        &Side { manifest: &old.manifest, seen: &seen_old, libc: None },
-        &Side { manifest: &new.manifest, seen: &seen_new, libc: None },
-        &after.question,
-    );
+    let outcome = comparison::of((&before.campaign, None), (&after.campaign, None), &after.question);
     Step {
         before: before.name.clone(),
         after: after.name.clone(),

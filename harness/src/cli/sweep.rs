@@ -1,12 +1,17 @@
 //! `arenalab sweep`: measures every candidate in interleaved rounds.
 
+use std::path::Path;
+
 use super::args::SweepArgs;
 use super::begin::{self, Asked};
 use super::exit::{self, CliError};
 use super::run::{self, Running};
 use super::say;
 use super::surroundings::Surroundings;
+use crate::campaign::{decision, store};
+use crate::decide::host;
 use crate::decide::strategy::FullGrid;
+use crate::format::decision::HostState;
 use crate::format::manifest::Manifest;
 use crate::plan::{Draft, Strategy};
 
@@ -27,14 +32,25 @@ pub fn run(args: SweepArgs, around: &Surroundings) -> Result<u8, CliError> {
     let ran = run::campaign(Running { store, campaign, show, total, around }, &mut strategy)?;
     let dir = ran.dir.display();
     if show.json {
-        say::out(&format!("{}", ran.to_json()));
+        let mut told = ran.to_json();
+        told["host"] = serde_json::json!(host_state(&ran.dir)?);
+        say::out(&told.to_string());
     } else if ran.complete {
+        if let Some(lead) = host::lead(&host_state(&ran.dir)?) {
+            say::err(&lead);
+        }
         say::out(&dir.to_string());
         if !show.quiet {
             say::err(&format!("next: arenalab choose {dir}; arenalab report {dir}"));
         }
     }
     Ok(if ran.complete { exit::DONE } else { ran.stopped })
+}
+
+/// How disturbed the host was.
+fn host_state(dir: &Path) -> Result<HostState, CliError> {
+    let campaign = store::read(dir)?;
+    Ok(decision::host_state(&campaign, &decision::question_of(&campaign.manifest), None))
 }
 
 /// Trials of a full grid: each scenario under each libc, the baseline twice.

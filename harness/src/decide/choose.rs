@@ -21,7 +21,7 @@ use super::front::front;
 use super::logs::Logs;
 use super::observations::Observations;
 use super::question::Question;
-use super::settle::{Settled, View, settle};
+use super::settle::{Settled, View, is_tested, settle};
 use super::standings::{Panel, candidates, examine, standings};
 use super::twin::{ratio, worst};
 use super::words;
@@ -100,6 +100,8 @@ impl<'a> Ground<'a> {
             constraints: question.constraints,
             confidence: 1.0 - question.alpha(),
             host_memory: question.host_memory,
+            tested: Some(is_tested(settled.verdict, &settled.eliminated)),
+            next: None,
             verdict: settled.verdict,
             choice: settled.choice.map(name),
             reason: settled.reason,
@@ -111,6 +113,7 @@ impl<'a> Ground<'a> {
             eliminated: settled.eliminated,
             trials_run: trials(seen),
             apply: None,
+            host: None,
             warnings: warnings(seen, question, &self.panels, &scenarios),
             scenarios,
         }
@@ -154,7 +157,8 @@ fn on_front(
     question: &Question,
     estimator: &mut Estimator,
 ) -> Vec<usize> {
-    let finished = |arm: &usize| panels.iter().all(|panel| panel.finished(*arm));
+    // Of too few rounds nothing is shown, so nothing could be off the front.
+    let finished = |arm: &usize| panels.iter().all(|panel| panel.finished(*arm) && panel.has_enough(*arm));
     let arms: Vec<usize> = candidates(seen).into_iter().filter(finished).collect();
     front(logs, &arms, question.alpha(), question.margin(), estimator)
 }
@@ -184,7 +188,7 @@ fn warnings(
     }
     for panel in panels.iter().filter(|panel| panel.twin.is_none()) {
         warnings.push(format!(
-            "{}: no twin of the baseline in two rounds or more, so nothing vouches for this host",
+            "{}: no twin of the baseline in four rounds or more, so nothing vouches for this host",
             panel.label
         ));
     }

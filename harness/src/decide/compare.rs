@@ -19,6 +19,7 @@ use crate::statistics::summary::Summary;
 use crate::statistics::two_sample::welch;
 
 use super::changed;
+use super::gate::FEWEST_ROUNDS;
 use super::logs::{self, Logs};
 use super::observations::{Observations, ScenarioData};
 use super::question::Question;
@@ -91,7 +92,16 @@ pub fn compare(before: &Side, after: &Side, question: &Question) -> Result<Compa
     let warnings = warnings(before, after, &entries);
     let changed = changed::changed((before.manifest, before.libc), (after.manifest, after.libc));
     let confidence = 1.0 - question.alpha();
-    Ok(Compared { format: FORMAT, confidence, changed, entries, unmatched, warnings })
+    Ok(Compared {
+        format: FORMAT,
+        confidence,
+        changed,
+        entries,
+        unmatched,
+        warnings,
+        host: None,
+        hosts: None,
+    })
 }
 
 fn scenarios<'a>(side: &Side<'a>) -> impl Iterator<Item = &'a ScenarioData> {
@@ -248,11 +258,15 @@ impl<'a> Pair<'a> {
         let (interval, resolvable) = if self.paired {
             let ratios = self.logs.1.over(metric, new, &self.logs.0, old);
             let summary = Summary::of(&ratios);
-            (estimator.interval(&ratios, tail), summary.and_then(|s| resolvable(&s, tail)))
+            let interval = estimator.interval(&ratios, tail);
+            (interval, summary.filter(|_| interval.is_some()).and_then(|s| resolvable(&s, tail)))
         } else {
             let welch = welch(&after, &before, tail);
             (welch.map(|w| w.interval), welch.map(|w| w.resolvable))
         };
+        // Of fewer rounds neither an interval nor a word is given.
+        let enough = before.len().min(after.len()) >= FEWEST_ROUNDS as usize;
+        let (interval, resolvable) = if enough { (interval, resolvable) } else { (None, None) };
         let verdict = |interval: &Interval| word(interval, self.question.margin(), good, self.trusted);
         Entry {
             workload: self.scenarios.0.workload.clone(),

@@ -8,7 +8,7 @@ use super::logs::{Logs, Metric};
 const GIB: f64 = (1u64 << 30) as f64;
 
 /// Work per second for each GiB of the objective's RSS, with an interval that errs with `tail` on each
-/// side. `None` below two rounds.
+/// side. `None` below four rounds.
 pub(super) fn per_gib(logs: &Logs, arm: usize, tail: f64, estimator: &mut Estimator) -> Option<Level> {
     let per_byte = logs.quotients(Metric::Throughput, Metric::Rss, arm);
     let interval = estimator.interval(&per_byte, tail)?.map(|log| log.exp() * GIB);

@@ -1,10 +1,10 @@
 //! Whether a candidate is shown to meet the constraints.
 
 use crate::format::decision::Feasible;
-use crate::statistics::Interval;
 use crate::statistics::estimator::Estimator;
 use crate::statistics::power::{POWER, rounds_needed};
 use crate::statistics::summary::Summary;
+use crate::statistics::{FEWEST_TO_FORECAST, Interval};
 
 use super::words;
 
@@ -32,7 +32,7 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// Of a sample of logarithms; `None` below 2 values.
+    /// Of a sample of logarithms; `None` below [`crate::statistics::FEWEST_VALUES`].
     pub(super) fn of(values: &[f64], tails: Tails, estimator: &mut Estimator) -> Option<Self> {
         let plain = estimator.interval(values, tails.plain)?;
         let claim = estimator.interval(values, tails.claim)?.hull(plain);
@@ -124,8 +124,11 @@ impl Limit {
 ///
 /// The spread is taken to be the largest that agrees with the one seen at the chance of [`POWER`]: that of few
 /// rounds is often far too small. The true distance is taken to be the one seen, but at least one standard error:
-/// a figure seen right at its limit is rarely so.
+/// a figure seen right at its limit is rarely so. `None` below [`FEWEST_TO_FORECAST`] values.
 pub(super) fn further_rounds(summary: &Summary, distance: f64, tail: f64) -> Option<f64> {
+    if summary.count < FEWEST_TO_FORECAST {
+        return None;
+    }
     let wide = Summary { sd: summary.sd_at_most(1.0 - POWER)?, ..*summary };
     let distance = distance.abs().max(wide.standard_error());
     let needed = rounds_needed(&wide, distance, tail)?;

@@ -1,6 +1,6 @@
 //! Observations from the trial records of a campaign.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::format::manifest::Manifest;
 use crate::format::trial::{OwnProgram, Status, TrialRecord};
@@ -37,6 +37,9 @@ pub fn from_trials(trials: &[TrialRecord], manifest: &Manifest) -> Observations 
         let key = (trial.workload.as_str(), trial.threads, trial.libc.as_str());
         tables.entry(key).or_default().add(trial, arm, names.len());
     }
+    // A round that was cut short in one scenario is there in all: places are the same in each.
+    let begun: BTreeSet<u32> = tables.values().flat_map(|table| table.rounds.keys().copied()).collect();
+    let several = manifest.scenarios.len() * manifest.libcs.len() > 1;
     let keys = manifest.scenarios.iter().flat_map(|scenario| {
         manifest.libcs.iter().map(|libc| (scenario.workload.as_str(), scenario.threads, libc.name.as_str()))
     });
@@ -45,7 +48,16 @@ pub fn from_trials(trials: &[TrialRecord], manifest: &Manifest) -> Observations 
         arms: names.iter().map(arm).collect(),
         baseline,
         twin: trials.iter().any(|trial| trial.twin).then_some(twin),
-        scenarios: keys.map(|key| scenario(key, tables.remove(&key).unwrap_or_default())).collect(),
+        scenarios: keys
+            .map(|key| {
+                let mut table = tables.remove(&key).unwrap_or_default();
+                for round in begun.iter().filter(|_| several) {
+                    table.rounds.entry(*round).or_insert_with(|| Round::empty(names.len()));
+                }
+                scenario(key, table)
+            })
+            .collect(),
+        out_of_time: false,
     }
 }
 
@@ -70,6 +82,12 @@ struct Table {
 struct Round {
     attempt: u32,
     cells: Vec<Option<Cell>>,
+}
+
+impl Round {
+    fn empty(arms: usize) -> Self {
+        Self { attempt: 0, cells: vec![None; arms] }
+    }
 }
 
 impl Table {

@@ -3,8 +3,12 @@
 use std::str::FromStr;
 
 use crate::format::compare::{Entry, Metric};
-use crate::format::decision::Comparison;
+use crate::format::decision::{Comparison, HostState};
 use crate::units::parse_share;
+
+/// Fewest rounds on either side that carry a word about a comparison, or a gate: the interval of fewer rests on a spread
+/// that they cannot tell.
+pub const FEWEST_ROUNDS: u32 = 4;
 
 /// What must not have happened.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,8 +26,30 @@ pub enum Passage {
     Clear,
     /// The figure is shown to be worse, and its estimate is beyond the limit.
     Breached,
-    /// Neither.
-    Undecided,
+    /// Neither, and why.
+    Undecided(Why),
+}
+
+/// Why a gate is undecided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A host was busy, and that was not accepted.
+    BusyHost,
+    /// Fewer than [`FEWEST_ROUNDS`] on a side.
+    Rounds,
+    /// The interval spans the limit.
+    Interval,
+}
+
+impl Why {
+    /// In words.
+    pub fn words(self) -> String {
+        match self {
+            Self::BusyHost => "a host was busy".to_owned(),
+            Self::Rounds => format!("a gate needs {FEWEST_ROUNDS} rounds on both sides"),
+            Self::Interval => "the interval spans the limit".to_owned(),
+        }
+    }
 }
 
 impl FromStr for Gate {
@@ -51,13 +77,16 @@ impl FromStr for Gate {
 }
 
 impl Gate {
-    /// What it says of an entry; `None` where the entry is about another figure.
-    pub fn check(&self, entry: &Entry) -> Option<Passage> {
+    /// What it says of an entry, measured on hosts in such a state; `None` where the entry is about another figure.
+    pub fn check(&self, entry: &Entry, host: Option<&HostState>) -> Option<Passage> {
         if entry.metric != self.metric {
             return None;
         }
-        let Some(ratio) = entry.ratio else {
-            return Some(Passage::Undecided);
+        if host.is_some_and(|host| host.busy && !host.accepted) {
+            return Some(Passage::Undecided(Why::BusyHost));
+        }
+        let Some(ratio) = entry.ratio.filter(|_| entry.rounds.0.min(entry.rounds.1) >= FEWEST_ROUNDS) else {
+            return Some(Passage::Undecided(Why::Rounds));
         };
         // As worsenings: how far each bound lies on the bad side.
         let (estimate, most) = match self.metric {
@@ -69,7 +98,7 @@ impl Gate {
         } else if most < self.beyond || entry.verdict == Comparison::Equivalent && estimate < self.beyond {
             Passage::Clear
         } else {
-            Passage::Undecided
+            Passage::Undecided(Why::Interval)
         })
     }
 }
@@ -106,12 +135,28 @@ mod tests {
     #[test]
     fn a_gate_fails_on_what_is_shown_and_is_open_on_what_is_not() {
         let gate = Gate { metric: Metric::Rss, beyond: 0.05 };
-        let check = |e: Entry| gate.check(&e).unwrap();
+        let check = |e: Entry| gate.check(&e, None).unwrap();
         assert_eq!(check(entry(1.1, 1.02, 1.2, Comparison::Worse)), Passage::Breached);
         assert_eq!(check(entry(1.03, 1.01, 1.04, Comparison::Worse)), Passage::Clear);
-        assert_eq!(check(entry(1.03, 0.9, 1.2, Comparison::Undecided)), Passage::Undecided);
+        assert_eq!(check(entry(1.03, 0.9, 1.2, Comparison::Undecided)), Passage::Undecided(Why::Interval));
         assert_eq!(check(entry(0.8, 0.7, 0.9, Comparison::Better)), Passage::Clear);
         let other = Gate { metric: Metric::P99, beyond: 0.05 };
-        assert_eq!(other.check(&entry(1.1, 1.0, 1.2, Comparison::Worse)), None);
+        assert_eq!(other.check(&entry(1.1, 1.0, 1.2, Comparison::Worse), None), None);
+    }
+
+    #[test]
+    fn a_gate_needs_rounds_on_both_sides_and_hosts_at_rest() {
+        let gate = Gate { metric: Metric::Rss, beyond: 0.05 };
+        let breach = entry(1.5, 1.4, 1.6, Comparison::Worse);
+        let few = Entry { rounds: (9, 3), ..breach.clone() };
+        assert_eq!(gate.check(&few, None), Some(Passage::Undecided(Why::Rounds)));
+        let state = |busy, accepted| HostState { busy, accepted, ..HostState::default() };
+        let on = |state: HostState| gate.check(&breach, Some(&state));
+        assert_eq!(on(state(true, false)), Some(Passage::Undecided(Why::BusyHost)));
+        assert_eq!(on(state(true, true)), Some(Passage::Breached));
+        assert_eq!(on(state(false, false)), Some(Passage::Breached));
+        // Not even what looks clear is clear there.
+        let clear = entry(0.8, 0.7, 0.9, Comparison::Better);
+        assert_eq!(gate.check(&clear, Some(&state(true, false))), Some(Passage::Undecided(Why::BusyHost)));
     }
 }

@@ -14,6 +14,8 @@ pub struct Observations {
     pub twin: Option<usize>,
     /// Data by scenario (workload, threads, libc).
     pub scenarios: Vec<ScenarioData>,
+    /// Whether the time that was allowed is used up: no further round will come.
+    pub out_of_time: bool,
 }
 
 impl Observations {
@@ -33,6 +35,7 @@ impl Observations {
             baseline: self.baseline,
             twin: self.twin,
             scenarios: self.scenarios.iter().map(part).collect(),
+            out_of_time: self.out_of_time,
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Question {
     pub tolerance: f64,
     /// Memory of the host that instances are to fit in, in bytes.
     pub host_memory: Option<u64>,
+    /// Whether words are given of a busy host as well (`--accept-busy-host`).
+    pub accept_busy_host: bool,
     /// Seed of the resampling.
     pub seed: u64,
 }
@@ -35,6 +37,7 @@ impl Default for Question {
             equivalence_margin: 0.03,
             tolerance: 0.02,
             host_memory: None,
+            accept_busy_host: false,
             seed: 1,
         }
     }
@@ -48,6 +51,7 @@ impl Question {
             constraints: manifest.constraints,
             confidence: manifest.confidence,
             seed: manifest.seed,
+            accept_busy_host: manifest.accept_busy_host,
             ..Self::default()
         }
     }

@@ -39,6 +39,7 @@ pub fn rehearse(seen: &Observations, manifest: &Manifest, question: &Question) -
         libcs: manifest.libcs.clone(),
         steps,
         warnings: Vec::new(),
+        host: None,
     }
 }
 
@@ -82,7 +83,8 @@ fn matched<'a>(seen: &'a Observations, from: &str, to: &str) -> Vec<(&'a Scenari
 fn best_under(seen: &Observations, libc: &str, question: &Question) -> Decision {
     let scenarios = seen.scenarios.iter().filter(|scenario| scenario.libc == libc).cloned().collect();
     let Observations { arms, baseline, twin, .. } = seen;
-    choose(&Observations { arms: arms.clone(), baseline: *baseline, twin: *twin, scenarios }, question)
+    let (baseline, twin) = (*baseline, *twin);
+    choose(&Observations { arms: arms.clone(), baseline, twin, scenarios, out_of_time: false }, question)
 }
 
 /// What a scenario says of one candidate.

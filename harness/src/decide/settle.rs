@@ -1,6 +1,6 @@
 //! The pick: the least RSS among what is shown to meet the constraints, and what becomes of the others.
 
-use crate::format::decision::{Eliminated, Feasible, Unsettled, Verdict};
+use crate::format::decision::{Eliminated, Feasible, OutBy, Unsettled, Verdict};
 use crate::statistics::Interval;
 use crate::statistics::estimator::Estimator;
 
@@ -99,8 +99,7 @@ impl View<'_> {
         let candidate = self.name(contender.arm).to_owned();
         let check = &contender.check;
         if check.state == Feasible::No {
-            let (why, bound) = (check.why.clone(), check.bound);
-            return Fate::Out(Eliminated { candidate, why, bound });
+            return Fate::Out(broken(candidate, check));
         }
         let gap = incumbent
             .map(|incumbent| self.logs.ratios(Metric::Rss, contender.arm, incumbent))
@@ -114,11 +113,17 @@ impl View<'_> {
                 crate::units::format_change(gap.plain.low.exp()),
                 self.name(incumbent)
             );
-            return Fate::Out(Eliminated { candidate, why, bound: Some(gap.plain.low.exp()) });
+            return Fate::Out(Eliminated {
+                candidate,
+                why,
+                bound: Some(gap.plain.low.exp()),
+                by: Some(OutBy::Test),
+            });
         }
         let (why, rounds) = self.open_question(check, gap.as_ref());
         let minutes_needed = rounds.map(|rounds| minutes(self.seen, contender.arm, rounds));
-        Fate::Open(Unsettled { candidate, why, minutes_needed })
+        let rounds_needed = rounds.and_then(whole);
+        Fate::Open(Unsettled { candidate, why, minutes_needed, rounds_needed })
     }
 
     fn open_question(&self, check: &Check, gap: Option<&Bounds>) -> (String, Option<f64>) {
@@ -127,11 +132,35 @@ impl View<'_> {
         }
         let objective = words::objective(self.question.objective);
         let Some(gap) = gap else {
-            return (format!("{objective} was not measured in two rounds or more"), None);
+            return (format!("{objective} was not measured in four rounds or more"), None);
         };
         let distance = gap.plain.estimate - self.question.worthwhile();
         let why = format!("{objective} {} against the choice or the baseline", words::change(&gap.claim));
         (why, further_rounds(&gap.summary, distance, self.tails.claim))
+    }
+}
+
+/// Rounds as a number, where anyone would run as many.
+pub(super) fn whole(rounds: f64) -> Option<u32> {
+    (0.0..1e6).contains(&rounds).then_some(rounds.ceil() as u32)
+}
+
+/// A candidate that breaks a constraint: by a test where there is a bound, else since it did not finish.
+pub(super) fn broken(candidate: String, check: &Check) -> Eliminated {
+    let by = if check.bound.is_some() { OutBy::Test } else { OutBy::Failure };
+    Eliminated { candidate, why: check.why.clone(), bound: check.bound, by: Some(by) }
+}
+
+/// Whether the verdict's test was made. A choice is always tested. That the baseline is kept, or that nothing meets the
+/// constraints, is tested where each candidate was, or failed to run, and one at least was tested.
+pub(super) fn is_tested(verdict: Verdict, eliminated: &[Eliminated]) -> bool {
+    match verdict {
+        Verdict::Chosen => true,
+        Verdict::KeepBaseline | Verdict::NoneFeasible => {
+            let by = |by: OutBy| eliminated.iter().any(|out| out.by == Some(by));
+            by(OutBy::Test) && !by(OutBy::SetAside)
+        }
+        Verdict::Undecided => false,
     }
 }
 
@@ -157,8 +186,7 @@ pub(super) fn settle(view: &View, estimator: &mut Estimator) -> Settled {
         choice.map(|c| c.arm).or_else(|| (baseline.state == Feasible::Yes).then_some(view.seen.baseline));
     let (mut undecided, mut eliminated) = (Vec::new(), Vec::new());
     if baseline.state == Feasible::No {
-        let candidate = view.name(view.seen.baseline).to_owned();
-        eliminated.push(Eliminated { candidate, why: baseline.why.clone(), bound: baseline.bound });
+        eliminated.push(broken(view.name(view.seen.baseline).to_owned(), &baseline));
     }
     for contender in contenders.iter().filter(|c| Some(c.arm) != choice.map(|c| c.arm)) {
         match view.place(contender, incumbent, estimator) {
@@ -174,7 +202,8 @@ pub(super) fn settle(view: &View, estimator: &mut Estimator) -> Settled {
         _ => Verdict::Undecided,
     };
     let shipped = if verdict == Verdict::Undecided { None } else { incumbent };
-    let reason = reason(view, verdict, choice, &baseline, &undecided);
+    let tested = is_tested(verdict, &eliminated);
+    let reason = reason(view, (verdict, tested), choice, &baseline, &undecided);
     Settled { verdict, choice: shipped, reason, ratios, undecided, eliminated }
 }
 
@@ -196,10 +225,15 @@ fn distrusted(view: &View, contenders: &[Contender]) -> Settled {
         let candidate = view.name(contender.arm).to_owned();
         let check = &contender.check;
         if check.state == Feasible::No && check.bound.is_none() {
-            eliminated.push(Eliminated { candidate, why: check.why.clone(), bound: None });
+            eliminated.push(broken(candidate, check));
         } else {
             let why = "the baseline differs from its own twin, so differences here are not the candidate's";
-            undecided.push(Unsettled { candidate, why: why.to_owned(), minutes_needed: None });
+            undecided.push(Unsettled {
+                candidate,
+                why: why.to_owned(),
+                minutes_needed: None,
+                rounds_needed: None,
+            });
         }
     }
     Settled { undecided, eliminated, ..nothing(words::DISTRUST) }
@@ -207,7 +241,7 @@ fn distrusted(view: &View, contenders: &[Contender]) -> Settled {
 
 fn reason(
     view: &View,
-    verdict: Verdict,
+    (verdict, tested): (Verdict, bool),
     choice: Option<&Contender>,
     baseline: &Check,
     undecided: &[Unsettled],
@@ -227,6 +261,7 @@ fn reason(
         (Verdict::KeepBaseline, _) if view.panels[0].arms.len() < 2 => {
             format!("nothing but {keep} was measured")
         }
+        (Verdict::KeepBaseline, _) if !tested => "no other candidate finished its trials".to_owned(),
         (Verdict::KeepBaseline, _) => format!(
             "no candidate within the constraints saves more than {} of {objective} against {keep}",
             crate::units::format_share(view.question.tolerance)
@@ -240,16 +275,7 @@ fn reason(
 }
 
 fn open_reason(undecided: &[Unsettled]) -> String {
-    let needed = undecided.iter().filter_map(|open| open.minutes_needed).fold(0.0f64, f64::max);
     let open = undecided.len();
     let plural = if open == 1 { "candidate is" } else { "candidates are" };
-    let more = if needed > 0.0 {
-        format!(
-            "; about {} more would probably settle the slowest of them",
-            crate::units::format_seconds(needed * 60.0)
-        )
-    } else {
-        String::new()
-    };
-    format!("{open} {plural} not settled by these data{more}")
+    format!("{open} {plural} not settled by these data")
 }

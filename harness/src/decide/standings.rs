@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::format::decision::{Comparison, Feasible, Level, Ratio, Standing, Twin};
+use crate::format::decision::{Comparison, Estimates, Feasible, Level, Ratio, Standing, Twin};
 use crate::format::manifest::Scenario;
-use crate::statistics::Interval;
 use crate::statistics::estimator::Estimator;
 use crate::statistics::power::resolvable;
 use crate::statistics::summary::Summary;
+use crate::statistics::{FEWEST_VALUES, Interval};
 
 use super::cost;
 use super::feasibility::{Bounds, Check, Limit, Tails};
@@ -15,7 +15,7 @@ use super::logs::{Logs, Metric};
 use super::observations::{Cell, Observations, ScenarioData};
 use super::question::Question;
 use super::twin::{self, ratio};
-use super::words::Limited;
+use super::words::{self, Limited};
 
 /// What a scenario says of one arm.
 #[derive(Clone, Debug)]
@@ -61,6 +61,12 @@ impl Panel {
     /// Whether nothing speaks against the host.
     pub(super) fn trusted(&self) -> bool {
         self.twin.is_none_or(|twin| twin.trustworthy)
+    }
+
+    /// Whether an arm has rounds enough for a word.
+    pub(super) fn has_enough(&self, arm: usize) -> bool {
+        let enough = |examined: &Examined| examined.rounds as usize >= FEWEST_VALUES;
+        self.arms.iter().any(|examined| examined.arm == arm && enough(examined))
     }
 
     /// Whether an arm finished every trial that it was in.
@@ -161,13 +167,13 @@ fn unsupported(scenario: &ScenarioData, arm: usize) -> Option<Check> {
     why.next().map(|why| Check::broken(why.clone(), None))
 }
 
-/// A candidate must finish every trial, and at least one.
+/// A candidate must finish every trial, and enough of them for a word.
 fn finishing(unfinished: &BTreeMap<String, u32>, rounds: u32) -> Check {
     if unfinished.is_empty() {
-        return if rounds == 0 {
-            Check::open("no round in which both it and the baseline finished".to_owned())
-        } else {
-            Check::holds()
+        return match rounds {
+            0 => Check::open("no round in which both it and the baseline finished".to_owned()),
+            few if (few as usize) < FEWEST_VALUES => Check::open(words::too_few(few)),
+            _ => Check::holds(),
         };
     }
     let parts: Vec<String> = unfinished.iter().map(|(status, count)| format!("{count} {status}")).collect();
@@ -186,7 +192,9 @@ pub(super) fn standings(
     let level = |metric, arm, estimator: &mut Estimator| -> Option<Level> {
         let interval = estimator.interval(&panel.logs.levels(metric, arm), tails.plain)?;
         let Interval { estimate, low, high } = interval.map(f64::exp);
-        Some(Level { estimate, low, high })
+        // Beyond a factor of ten the data do not tell the level.
+        let told = |bound: f64| Ratio::told(bound / estimate).is_some();
+        (told(low) && told(high)).then_some(Level { estimate, low, high })
     };
     let mut standing = |examined: &Examined| {
         let arm = examined.arm;
@@ -199,13 +207,16 @@ pub(super) fn standings(
             None => Comparison::Undecided,
         };
         let rss = level(Metric::Rss, arm, estimator);
+        let throughput = level(Metric::Throughput, arm, estimator);
+        let all = rss.is_some() && throughput.is_some();
         Standing {
+            estimates: if all { None } else { estimates(&panel.logs, arm, seen.baseline) },
             per_gib: cost::per_gib(&panel.logs, arm, tails.plain, estimator),
             instances: question.host_memory.zip(rss).map(|(memory, rss)| cost::instances(memory, &rss)),
             candidate: seen.arms[arm].name.clone(),
             rounds: examined.rounds,
             unfinished: examined.unfinished.clone(),
-            throughput: level(Metric::Throughput, arm, estimator),
+            throughput,
             rss,
             throughput_ratio: plain(&examined.throughput),
             rss_ratio: plain(&examined.rss),
@@ -223,6 +234,19 @@ pub(super) fn standings(
         }
     };
     panel.arms.iter().map(&mut standing).collect()
+}
+
+/// Plain means; `None` where nothing was measured.
+fn estimates(logs: &Logs, arm: usize, baseline: usize) -> Option<Estimates> {
+    let mean = |values: Vec<f64>| Some(Summary::of(&values)?.mean.exp());
+    let ratio = |metric| mean(logs.ratios(metric, arm, baseline)).and_then(Ratio::told);
+    let found = Estimates {
+        throughput: mean(logs.levels(Metric::Throughput, arm)),
+        rss: mean(logs.levels(Metric::Rss, arm)),
+        throughput_ratio: ratio(Metric::Throughput),
+        rss_ratio: ratio(Metric::Rss),
+    };
+    (found.throughput.is_some() || found.rss.is_some()).then_some(found)
 }
 
 /// Where the host is not trusted only what did not finish is held against a candidate.

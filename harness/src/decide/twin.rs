@@ -8,7 +8,7 @@ use crate::statistics::estimator::Estimator;
 use super::logs::{Logs, Metric};
 use super::observations::Observations;
 
-/// The baseline against itself in one scenario. `None` where there is no twin, or no two rounds with it.
+/// The baseline against itself in one scenario. `None` where there is no twin, or no four rounds with it.
 ///
 /// The chance that an honest host is accused anywhere is kept at `alpha`: it is split over the
 /// `scenarios` of the campaign and the two figures.

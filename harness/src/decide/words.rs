@@ -41,7 +41,7 @@ impl Limited {
 
     /// Nothing is known.
     pub(super) fn unknown(self) -> String {
-        format!("{} was not measured in two rounds or more", self.name())
+        format!("{} was not measured in four rounds or more", self.name())
     }
 
     /// Shown to break the limit.
@@ -79,6 +79,12 @@ pub(super) fn change(interval: &Interval) -> String {
     let low = format_change(interval.low.exp());
     let low = low.trim_end_matches(" %");
     format!("{} ({low} to {})", format_change(interval.estimate.exp()), format_change(interval.high.exp()))
+}
+
+/// `2 rounds, too few for an interval`.
+pub(super) fn too_few(rounds: u32) -> String {
+    let plural = if rounds == 1 { "round" } else { "rounds" };
+    format!("{rounds} {plural}, too few for an interval")
 }
 
 /// `95 %`.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::decision::{Comparison, Ratio};
+use super::decision::{Comparison, HostState, Ratio};
 
 /// A figure that is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -30,7 +30,7 @@ pub struct Entry {
     pub candidate: String,
     /// The figure.
     pub metric: Metric,
-    /// After over before; `null` where either side has fewer than 2 rounds.
+    /// After over before; `null` where either side has fewer than 4 rounds.
     pub ratio: Option<Ratio>,
     /// The word for it.
     pub verdict: Comparison,
@@ -69,4 +69,10 @@ pub struct Compared {
     pub unmatched: Vec<String>,
     /// What a reader must know before believing any of this; the most serious first.
     pub warnings: Vec<String>,
+    /// The host of the side that was disturbed more; `null` in a comparison that was made before this was told.
+    #[serde(default)]
+    pub host: Option<HostState>,
+    /// The hosts before and after.
+    #[serde(default)]
+    pub hosts: Option<(HostState, HostState)>,
 }

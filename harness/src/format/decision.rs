@@ -6,11 +6,15 @@
 //!
 //! The ratios at the top, and `feasible: yes`, hold after choosing among all candidates: their bounds are
 //! corrected for the number of candidates. Every other interval is plain, to be read by itself.
+//!
+//! Below four rounds there is no interval and no word. A ratio beyond a factor of ten is `null`: it is not resolved.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::units::LARGEST_FACTOR;
 
 /// The declared RSS figure, least is best.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -44,7 +48,8 @@ pub struct Constraints {
 pub enum Verdict {
     /// A candidate other than the baseline is chosen.
     Chosen,
-    /// No candidate is shown to be better within the constraints; the baseline meets them.
+    /// Every candidate is shown to save no more than the tolerance, or to break a constraint, or did not run; the baseline
+    /// meets the constraints.
     KeepBaseline,
     /// No candidate, the baseline included, meets the constraints.
     NoneFeasible,
@@ -69,12 +74,58 @@ pub enum Comparison {
 /// A ratio with its confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ratio {
-    /// Point estimate.
+    /// Point estimate; `null` beyond a factor of ten.
+    #[serde(serialize_with = "within_ten", deserialize_with = "or_far_above")]
+    #[schemars(with = "Option<f64>")]
     pub estimate: f64,
-    /// Lower bound.
+    /// Lower bound; `null` where it lies below a tenth, or above ten times: the data do not tell where.
+    #[serde(serialize_with = "within_ten", deserialize_with = "or_far_below")]
+    #[schemars(with = "Option<f64>")]
     pub low: f64,
-    /// Upper bound.
+    /// Upper bound; `null` where it lies above ten times, or below a tenth: the data do not tell where.
+    #[serde(serialize_with = "within_ten", deserialize_with = "or_far_above")]
+    #[schemars(with = "Option<f64>")]
     pub high: f64,
+}
+
+impl Ratio {
+    /// What is told of a figure as a number: nothing beyond a factor of ten.
+    pub fn told(value: f64) -> Option<f64> {
+        (1.0 / LARGEST_FACTOR..=LARGEST_FACTOR).contains(&value).then_some(value)
+    }
+
+    /// The same, with what lies beyond a factor of ten brought to that: for drawings.
+    #[must_use]
+    pub fn drawn(self) -> Self {
+        let near = |value: f64| value.clamp(1.0 / LARGEST_FACTOR, LARGEST_FACTOR);
+        Self { estimate: near(self.estimate), low: near(self.low), high: near(self.high) }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn within_ten<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+    Ratio::told(*value).serialize(to)
+}
+
+fn or_far_above<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::INFINITY))
+}
+
+fn or_far_below<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(from)?.unwrap_or(0.0))
+}
+
+/// Plain means of a candidate with fewer than four rounds: too few for an interval, and no word rests on them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Estimates {
+    /// Work per second.
+    pub throughput: Option<f64>,
+    /// The objective's RSS in bytes.
+    pub rss: Option<f64>,
+    /// Throughput against the baseline; `null` beyond a factor of ten.
+    pub throughput_ratio: Option<f64>,
+    /// The objective's RSS against the baseline; `null` beyond a factor of ten.
+    pub rss_ratio: Option<f64>,
 }
 
 /// A figure with its confidence interval, in its own unit.
@@ -118,6 +169,10 @@ pub struct Standing {
     pub candidate: String,
     /// Rounds in which both it and the baseline finished.
     pub rounds: u32,
+    /// Plain means where the rounds are too few for an interval, or the intervals reach beyond a factor of ten; `null`
+    /// where intervals are given.
+    #[serde(default)]
+    pub estimates: Option<Estimates>,
     /// Trials that did not finish, by status.
     pub unfinished: BTreeMap<String, u32>,
     /// Work per second.
@@ -184,6 +239,9 @@ pub struct Unsettled {
     pub why: String,
     /// Minutes of further measuring that would probably settle it; `null` where none would.
     pub minutes_needed: Option<f64>,
+    /// The same as further rounds; `null` where that is not known, as below five rounds.
+    #[serde(default)]
+    pub rounds_needed: Option<u32>,
 }
 
 /// A candidate that is out.
@@ -195,6 +253,23 @@ pub struct Eliminated {
     pub why: String,
     /// The bound that decided it (a ratio, or bytes), where there was one.
     pub bound: Option<f64>,
+    /// What it is out by; `null` in campaigns of earlier versions.
+    #[serde(default)]
+    pub by: Option<OutBy>,
+}
+
+/// What a candidate is out by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutBy {
+    /// A test at the stated confidence shows that it breaks a constraint, or saves no more than the tolerance.
+    Test,
+    /// A trial of it did not finish, or it cannot be measured here.
+    Failure,
+    /// The search set it aside: it promised too little. Nothing is shown of it.
+    SetAside,
+    /// Another that was shown to be as good takes less.
+    Beaten,
 }
 
 /// The lines that apply a choice.
@@ -210,6 +285,24 @@ pub struct Apply {
     pub kubernetes: String,
     /// What the lines cannot do by themselves, for example installing another allocator.
     pub note: Option<String>,
+}
+
+/// How disturbed the host was over the trials that count: finished ones, of a round that was run again its last run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HostState {
+    /// Share of these trials that other work, the hypervisor or waiting for a CPU disturbed; `null` where no trial
+    /// tells.
+    pub disturbed_share: Option<f64>,
+    /// What disturbed them, in words; `null` where nothing did.
+    pub why: Option<String>,
+    /// Trials that tell.
+    pub trials: u64,
+    /// The largest share that carries a verdict.
+    pub allowed_share: f64,
+    /// Whether the share, of all or of one scenario, is larger: nothing is then called better, worse or chosen.
+    pub busy: bool,
+    /// Whether words are given all the same (`--accept-busy-host`).
+    pub accepted: bool,
 }
 
 /// The decision on a campaign.
@@ -245,6 +338,14 @@ pub struct Decision {
     pub undecided: Vec<Unsettled>,
     /// Candidates that are out, with the bound that decided it.
     pub eliminated: Vec<Eliminated>,
+    /// Whether the verdict's test was made: the stated confidence holds for the verdict. Without, the verdict (that all
+    /// others failed to run, say) rests on no test, or is `undecided`. `null` in decisions of earlier versions.
+    #[serde(default)]
+    pub tested: Option<bool>,
+    /// What would probably settle an undecided campaign, with the flags to do it; `null` where nothing is open or nothing
+    /// would.
+    #[serde(default)]
+    pub next: Option<String>,
     /// Trials in the campaign, finished in whatever way.
     pub trials_run: u64,
     /// The lines that apply the choice.
@@ -253,4 +354,7 @@ pub struct Decision {
     pub scenarios: Vec<ScenarioDecision>,
     /// What a reader must know before believing any of this; the most serious first.
     pub warnings: Vec<String>,
+    /// How disturbed the host was; `null` in a decision that was made before this was told.
+    #[serde(default)]
+    pub host: Option<HostState>,
 }

@@ -38,6 +38,9 @@ pub struct Manifest {
     /// Seconds of measuring after which a search begins no further round.
     #[serde(default)]
     pub time_budget_s: Option<f64>,
+    /// What was allowed before each extension of the campaign (`--resume` with more rounds or a larger time budget).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extended: Vec<Extended>,
     /// The host.
     pub host: Host,
     /// The workload binaries by allocator; a program of the user's as `program:NAME`, and an allocator's library
@@ -51,9 +54,23 @@ pub struct Manifest {
     pub candidates: Vec<CandidateEntry>,
     /// The candidate that the others are compared with. It is also the twin.
     pub baseline: String,
+    /// Whether words are given of a busy host as well (`--accept-busy-host`); absent where not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accept_busy_host: bool,
     /// The host that is pretended; absent where none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pretended_cpus: Option<PretendedCpus>,
+}
+
+/// What was allowed until a campaign was extended.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Extended {
+    /// Rounds that had been begun by then: they were looked at, and no trial is added to them.
+    pub until_round: u32,
+    /// Rounds of a sweep; the most rounds of a tune.
+    pub rounds: u32,
+    /// Seconds of measuring.
+    pub time_budget_s: Option<f64>,
 }
 
 /// A host with another number of CPUs, as far as allocators look at it. The contention of so many CPUs is not

@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::decision::{Apply, Comparison, Constraints, Decision, Feasible, Objective, Ratio};
+use super::decision::{Apply, Comparison, Constraints, Decision, Feasible, HostState, Objective, Ratio};
 use super::manifest::Libc;
 
 /// An upgrade in one or more steps.
@@ -30,6 +30,9 @@ pub struct Rehearsal {
     pub steps: Vec<Step>,
     /// What a reader must know before believing any of this; the most serious first.
     pub warnings: Vec<String>,
+    /// How disturbed the host was; `null` in a rehearsal that was made before this was told.
+    #[serde(default)]
+    pub host: Option<HostState>,
 }
 
 /// What a step of an upgrade does.

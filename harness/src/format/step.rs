@@ -19,4 +19,7 @@ pub struct Step {
     pub eliminated: Vec<Eliminated>,
     /// Why the search stopped, where it did.
     pub stopped: Option<String>,
+    /// Whether it stopped because the time budget was used up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub out_of_time: bool,
 }

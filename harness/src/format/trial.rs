@@ -110,6 +110,9 @@ pub struct OwnProgram {
     pub latency: Option<Printed>,
     /// How a service was stopped.
     pub stopped: Option<String>,
+    /// What looking at it has cost.
+    #[serde(default)]
+    pub looking: Option<Looking>,
     /// Files below the campaign's directory that hold what was printed: of each the first and the last 512 KiB.
     pub output: Vec<String>,
     /// Processes that ran on the host's C library though the trial was one on another: a loader alone does not carry
@@ -253,18 +256,58 @@ pub struct Rss {
     pub anon_huge: Option<u64>,
     /// `Pss` at the end of the steady phase.
     pub pss: Option<u64>,
-    /// `Swap` at the end of the steady phase.
+    /// `Swap` at the end of the steady phase: memory that was swapped out. It is part of `peak`, `mean` and `end`.
     pub swap: Option<u64>,
+    /// Pages of hugetlbfs at the end of the steady phase, which the kernel counts in no resident size. They are part of
+    /// `peak`, `mean` and `end`.
+    #[serde(default)]
+    pub hugetlb: Option<u64>,
+    /// Bounds of what is not known exactly: of processes that share memory. Absent where all figures are exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<RssBounds>,
     /// Samples that entered `mean`.
     pub samples: u32,
     /// Rise of RSS in the steady phase, bytes a second: slope of the least-squares line through its samples but those
     /// of the first and the last tenth, when threads may begin and end one by one. `null` with fewer than 10 of them.
     #[serde(default)]
     pub slope: Option<f64>,
+    /// The same over the last half of the steady phase, its last tenth left out: whether RSS still rises there. `null`
+    /// with fewer than 10 samples, and in older records.
+    #[serde(default)]
+    pub slope_end: Option<f64>,
     /// Seconds that the exact readings took, during which the workload stood still.
     pub reading_s: f64,
     /// Where each figure comes from, in words.
     pub source: String,
+}
+
+/// Bounds of figures of memory: the truth is in between.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RssBounds {
+    /// Of `peak`.
+    pub peak: Bounds,
+    /// Of `mean`.
+    pub mean: Bounds,
+    /// Of `end`.
+    pub end: Bounds,
+}
+
+/// A lower and an upper bound, bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Bounds {
+    /// At least.
+    pub low: u64,
+    /// At most.
+    pub high: u64,
+}
+
+/// What looking at the user's program from outside has cost.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Looking {
+    /// CPU seconds of the thread that looks.
+    pub cpu_s: f64,
+    /// The same as a share of the trial's own CPU time; `null` where that is not known.
+    pub share: Option<f64>,
 }
 
 /// Resident and live bytes before, in and after the bursts of the steady phase. Live bytes before and after are alike by
@@ -359,6 +402,14 @@ pub struct Noise {
     pub psi_cpu_some_pct: Option<f64>,
     /// CPU seconds that the hypervisor took away.
     pub steal_s: Option<f64>,
-    /// CPU seconds used on this host by anything but the trial.
+    /// CPU seconds used by anything but the trial, on the CPUs that it may use.
     pub foreign_cpu_s: Option<f64>,
+    /// CPUs that `steal_s` and `foreign_cpu_s` are of: those that arenalab may use. `null` in older records, which are of
+    /// all CPUs of the host.
+    #[serde(default)]
+    pub cpus: Option<u32>,
+    /// Seconds over which the figures were taken: the counted work, and what little lies around it. `null` in older
+    /// records.
+    #[serde(default)]
+    pub seconds: Option<f64>,
 }

@@ -70,6 +70,8 @@ pub struct Draft {
     pub time_budget: Option<Option<Duration>>,
     /// Gain of RSS that is not worth further search.
     pub tolerance: Option<f64>,
+    /// Whether words are given of a busy host as well.
+    pub accept_busy_host: Option<bool>,
 }
 
 /// What candidates are made of. The three are one group: where any of them is given on the command line,
@@ -109,6 +111,7 @@ impl Draft {
             strategy: self.strategy.or(below.strategy),
             time_budget: self.time_budget.or(below.time_budget),
             tolerance: self.tolerance.or(below.tolerance),
+            accept_busy_host: self.accept_busy_host.or(below.accept_busy_host),
         }
     }
 
@@ -166,6 +169,7 @@ impl Draft {
                 },
                 confidence: self.confidence.unwrap_or(DEFAULT_CONFIDENCE),
                 tolerance: self.tolerance.unwrap_or(DEFAULT_TOLERANCE),
+                accept_busy_host: self.accept_busy_host.unwrap_or_default(),
             },
         })
     }

@@ -140,10 +140,22 @@ pub fn idle(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// What it takes.
 pub fn trim(text: &str) -> Result<bool, String> {
+    switch("trim", text)
+}
+
+/// Whether words are given of a busy host as well.
+///
+/// # Errors
+/// What it takes.
+pub fn accept_busy_host(text: &str) -> Result<bool, String> {
+    switch("accept_busy_host", text)
+}
+
+fn switch(key: &str, text: &str) -> Result<bool, String> {
     match text.trim() {
         "true" => Ok(true),
         "false" => Ok(false),
-        other => Err(format!("trim is {}, but must be true or false", quote(other))),
+        other => Err(format!("{key} is {}, but must be true or false", quote(other))),
     }
 }
 

@@ -30,7 +30,8 @@ const MEASURE: [&str; 10] = [
     "timeout",
     "trim",
 ];
-const CHOOSE: [&str; 5] = ["confidence", "max_p99_loss", "max_rss", "max_throughput_loss", "tolerance"];
+const CHOOSE: [&str; 6] =
+    ["accept_busy_host", "confidence", "max_p99_loss", "max_rss", "max_throughput_loss", "tolerance"];
 
 /// Reads what a plan file says.
 ///
@@ -312,6 +313,7 @@ fn choose(draft: &mut Draft, key: &str, items: &Items) -> Result<(), Wrong> {
         "max_throughput_loss" => draft.max_throughput_loss = items.one(key, fields::max_throughput_loss)?,
         "max_p99_loss" => draft.max_p99_loss = items.one(key, fields::max_p99_loss)?,
         "max_rss" => draft.max_rss = items.one(key, fields::max_rss)?,
+        "accept_busy_host" => draft.accept_busy_host = items.one(key, fields::accept_busy_host)?,
         "tolerance" => draft.tolerance = items.one(key, fields::tolerance)?,
         _ => draft.confidence = items.one(key, fields::confidence)?,
     }

@@ -99,6 +99,8 @@ pub struct Choose {
     pub confidence: f64,
     /// Gain of RSS that is not worth further search, as a fraction.
     pub tolerance: f64,
+    /// Whether words are given of a busy host as well.
+    pub accept_busy_host: bool,
 }
 
 /// How `tune` asks for rounds.

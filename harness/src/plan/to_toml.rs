@@ -119,4 +119,5 @@ fn write_choose(out: &mut String, choose: &Choose) {
     let tolerance = quoted(canonical_share(choose.tolerance));
     entry(out, "tolerance", tolerance, "a gain of RSS not worth further search");
     entry(out, "confidence", quoted(canonical_share(choose.confidence)), "50% to below 100%");
+    entry(out, "accept_busy_host", choose.accept_busy_host, "give words though the host was busy");
 }

@@ -11,6 +11,7 @@ use super::story::{Fact, Figure, fact};
 use super::trials::{self, Group};
 use super::{Input, words};
 use crate::format::decision::{Comparison, Decision, Ratio, ScenarioDecision, Standing, Twin};
+use crate::units;
 
 /// One scenario's evidence.
 #[derive(Clone, Debug, Serialize)]
@@ -164,6 +165,16 @@ pub fn twin(decision: &Decision, twin: Option<&Twin>) -> String {
     format!("{word}: {}", if figures.is_empty() { "no figures".to_owned() } else { figures.join(", ") })
 }
 
+/// A figure with its interval; where there are too few rounds for one, the estimate and why.
+fn or_estimate(shown: Cell, standing: &Standing, estimate: Option<(String, f64)>) -> Cell {
+    match estimate {
+        Some((text, value)) if shown.value.is_none() => {
+            Cell { text: words::estimate(&text, standing.rounds), value: Some(value), ..Cell::default() }
+        }
+        _ => shown,
+    }
+}
+
 fn line(decision: &Decision, scenario: &ScenarioDecision, standing: &Standing) -> Line {
     let is_baseline = standing.candidate == decision.baseline;
     let role = match () {
@@ -174,23 +185,38 @@ fn line(decision: &Decision, scenario: &ScenarioDecision, standing: &Standing) -
     };
     let judged = |ratio: &Option<Ratio>, verdict: Comparison| {
         let mut cell = ratio_cell(ratio.as_ref().filter(|_| !is_baseline));
-        if cell.value.is_some() {
+        if ratio.is_some() && !is_baseline {
             (cell.verdict, cell.mark) = (Some(words::comparison(verdict)), Some(words::mark(verdict)));
         }
         cell
     };
     let unit = words::clean(&scenario.unit);
+    let few = standing.estimates.unwrap_or_default();
     Line {
         candidate: words::clean(&standing.candidate),
         family: family(&standing.candidate),
         role,
         rounds: standing.rounds,
-        rss: cell(standing.rss.as_ref().map(|l| (words::bytes(l), [l.estimate, l.low, l.high]))),
-        rss_ratio: judged(&standing.rss_ratio, standing.rss_verdict),
-        throughput: cell(
-            standing.throughput.as_ref().map(|l| (words::rate(l, &unit), [l.estimate, l.low, l.high])),
+        rss: or_estimate(
+            cell(standing.rss.as_ref().map(|l| (words::bytes(l), [l.estimate, l.low, l.high]))),
+            standing,
+            few.rss.map(|rss| (units::format_bytes(rss), rss)),
         ),
-        throughput_ratio: judged(&standing.throughput_ratio, standing.throughput_verdict),
+        rss_ratio: or_estimate(
+            judged(&standing.rss_ratio, standing.rss_verdict),
+            standing,
+            few.rss_ratio.filter(|_| !is_baseline).map(|r| (words::change(r), r)),
+        ),
+        throughput: or_estimate(
+            cell(standing.throughput.as_ref().map(|l| (words::rate(l, &unit), [l.estimate, l.low, l.high]))),
+            standing,
+            few.throughput.map(|rate| (units::format_rate(rate, &unit), rate)),
+        ),
+        throughput_ratio: or_estimate(
+            judged(&standing.throughput_ratio, standing.throughput_verdict),
+            standing,
+            few.throughput_ratio.filter(|_| !is_baseline).map(|r| (words::change(r), r)),
+        ),
         p99_ratio: ratio_cell(standing.p99_ratio.as_ref().filter(|_| !is_baseline)),
         resolvable: Cell {
             text: standing.resolvable.map_or("–".to_owned(), words::share),
@@ -204,7 +230,9 @@ fn line(decision: &Decision, scenario: &ScenarioDecision, standing: &Standing) -
 
 /// A ratio with its interval.
 pub fn ratio_cell(ratio: Option<&Ratio>) -> Cell {
-    cell(ratio.map(|r| (words::ratio(r), [r.estimate, r.low, r.high])))
+    let Some(r) = ratio else { return cell(None) };
+    let [value, low, high] = [r.estimate, r.low, r.high].map(Ratio::told);
+    Cell { text: words::ratio(r), value, low, high, ..Cell::default() }
 }
 
 fn cell(figure: Option<(String, [f64; 3])>) -> Cell {

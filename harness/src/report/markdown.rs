@@ -211,9 +211,7 @@ fn verdict(out: &mut String, story: &Story, level: usize) {
     out.push('\n');
     if let Some(apply) = &story.apply {
         if !apply.env.is_empty() {
-            let when =
-                if story.otherwise.is_some() { "To apply it, once the twin agrees" } else { "To apply it" };
-            let _ = writeln!(out, "{when}:\n");
+            let _ = writeln!(out, "{}:\n", story.apply_when);
             block(out, "sh", &apply.env.join("\n"));
         }
         if let Some(note) = &apply.note {

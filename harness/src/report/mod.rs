@@ -188,13 +188,17 @@ fn page<'a>(
         .iter()
         .map(|input| (input.name, input.decision.choice.as_deref(), words::trustworthy(input.decision)))
         .collect();
-    let agreement = if joined { page::agreement(&said) } else { String::new() };
+    let busy =
+        report.campaigns.iter().filter_map(|input| input.decision.host.as_ref()).filter(|host| host.busy);
+    let busy = busy.count();
+    let agreement = if joined { page::led(page::agreement(&said), busy, said.len()) } else { String::new() };
     let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
     let headline =
         if joined { agreement.as_str() } else { parts.first().map_or("", |part| part.headline.as_str()) };
     Ok(Page {
         title: format!("{}: {headline}", words::shortened(&names.join(", "), 80)),
         joined,
+        busy: busy > 0,
         agreement,
         warnings: histories::warnings(report.campaigns),
         figures,

@@ -15,6 +15,8 @@ pub struct Page {
     pub joined: bool,
     /// Whether the campaigns agree, in a sentence; empty for one.
     pub agreement: String,
+    /// Whether the host of any was busy.
+    pub busy: bool,
     /// What must be known before reading figures of one campaign beside those of another.
     pub warnings: Vec<String>,
     /// Histories.
@@ -53,6 +55,17 @@ pub fn agreement(parts: &[(&str, Option<&str>, bool)]) -> String {
     words::clean(&format!("{sentence}{doubt}"))
 }
 
+/// The same, led by how many of the campaigns ran on a busy host.
+pub fn led(agreement: String, busy: usize, of: usize) -> String {
+    match busy {
+        0 => agreement,
+        1 => format!("Of {of} campaigns, 1 ran on a busy host: see it before all else. {agreement}"),
+        many => {
+            format!("Of {of} campaigns, {many} ran on a busy host: see them before all else. {agreement}")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +75,8 @@ mod tests {
         let say = |a, b| agreement(&[("x", a, true), ("y", b, true)]);
         assert_eq!(say(Some("glibc"), Some("glibc")), "2 campaigns, each decided by itself, agree on glibc.");
         assert_eq!(say(Some("glibc"), None), "2 campaigns do not agree: x: glibc; y: none.");
+        assert!(led("They agree.".to_owned(), 1, 2).starts_with("Of 2 campaigns, 1 ran on a busy host"));
+        assert_eq!(led("They agree.".to_owned(), 0, 2), "They agree.");
         assert!(agreement(&[("x", None, true), ("y", None, false)]).ends_with("do not act on it."));
     }
 }

@@ -146,7 +146,7 @@ fn finding(decision: &Decision, scenario: &ScenarioDecision) -> String {
     // What holds for the campaign comes first: a scenario by itself may leave open what another settles.
     if decision.verdict == Verdict::KeepBaseline {
         let baseline = words::titled(&decision.baseline);
-        return format!("Keep {baseline}: nothing within the constraints is shown to save memory");
+        return format!("Keep {baseline}: nothing within the constraints saves more than the tolerance");
     }
     match scenario.verdict {
         Verdict::NoneFeasible => "No candidate meets the constraints".to_owned(),
@@ -156,7 +156,10 @@ fn finding(decision: &Decision, scenario: &ScenarioDecision) -> String {
             alone.map_or("No figures".to_owned(), |text| format!("Here alone {text}"))
         }
         Verdict::KeepBaseline => {
-            format!("No candidate is shown to be better than {}", words::titled(&decision.baseline))
+            format!(
+                "No candidate saves more than the tolerance against {}",
+                words::titled(&decision.baseline)
+            )
         }
     }
 }
@@ -197,7 +200,7 @@ fn point(decision: &Decision, standing: &Standing) -> Option<Point> {
 }
 
 fn estimate(ratio: Option<Ratio>, verdict: crate::format::decision::Comparison) -> Option<Estimate> {
-    ratio.map(|ratio| Estimate { ratio, verdict: Some(verdict) })
+    ratio.map(|ratio| Estimate { ratio: ratio.drawn(), verdict: Some(verdict) })
 }
 
 fn row(label: String, standing: &Standing, chosen: bool) -> Row {
@@ -227,7 +230,7 @@ fn forest(decision: &Decision, scenario: &ScenarioDecision) -> Option<Forest> {
     let place = |row: &Row| row.rss.map_or(f64::INFINITY, |e| e.ratio.estimate);
     rows.sort_by(|a, b| place(a).total_cmp(&place(b)));
     if let Some(twin) = &scenario.twin {
-        let own = |ratio: Option<Ratio>| ratio.map(|ratio| Estimate { ratio, verdict: None });
+        let own = |ratio: Option<Ratio>| ratio.map(|ratio| Estimate { ratio: ratio.drawn(), verdict: None });
         rows.insert(
             0,
             Row {

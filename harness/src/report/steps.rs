@@ -159,7 +159,8 @@ pub fn forest(step: &Step, objective: Objective) -> Option<Forest> {
             scenarios.push(name.clone());
             scenarios.len() - 1
         });
-        let estimate = entry.ratio.map(|ratio| Estimate { ratio, verdict: Some(entry.verdict) });
+        let estimate =
+            entry.ratio.map(|ratio| Estimate { ratio: ratio.drawn(), verdict: Some(entry.verdict) });
         let row = rows.entry((place, &entry.candidate)).or_insert_with(|| Row {
             label: label(&name, &entry.candidate, compared),
             candidate: entry.candidate.clone(),

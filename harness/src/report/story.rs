@@ -67,7 +67,7 @@ pub struct Story {
     pub ground: String,
     /// `good`, `keep`, `open` or `bad`: the colour of the verdict.
     pub tone: &'static str,
-    /// The verdict, one sentence; where the twin is not to be trusted, that.
+    /// The verdict, one sentence; where the host was busy or the twin is not to be trusted, that.
     pub headline: String,
     /// The verdict as it would be, where the twin is not to be trusted.
     pub otherwise: Option<String>,
@@ -79,6 +79,8 @@ pub struct Story {
     pub facts: Vec<Fact>,
     /// Lines to apply it.
     pub apply: Option<Apply>,
+    /// When they are to be applied: the title over them.
+    pub apply_when: &'static str,
     /// The charts beside the verdict.
     pub figures: Vec<Figure>,
     /// What the data do not settle, with the time that would.
@@ -129,10 +131,15 @@ pub fn tell(input: &Input, prefix: &str, figures: Vec<Figure>) -> Story {
         tone: tone(decision),
         headline,
         otherwise,
-        reason: words::clean(&decision.reason),
-        warnings: decision.warnings.iter().map(|w| words::clean(w)).collect(),
+        reason: [Some(words::clean(&decision.reason)), words::next(decision)]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(". "),
+        warnings: words::warnings(decision),
         facts: facts(decision),
         apply: decision.apply.clone(),
+        apply_when: words::when_to_apply(decision),
         undecided: decision.undecided.iter().map(undecided).collect(),
         eliminated: decision.eliminated.iter().map(eliminated).collect(),
         front: decision.front.iter().map(|c| words::clean(c)).collect(),
@@ -149,7 +156,7 @@ pub fn tell(input: &Input, prefix: &str, figures: Vec<Figure>) -> Story {
 }
 
 fn tone(decision: &Decision) -> &'static str {
-    if !words::trustworthy(decision) {
+    if !words::trustworthy(decision) || decision.host.as_ref().is_some_and(|host| host.busy) {
         return "bad";
     }
     match decision.verdict {
@@ -184,6 +191,9 @@ fn facts(decision: &Decision) -> Vec<Fact> {
     let confidence = fact("Confidence", words::confidence(decision.confidence));
     facts.push(confidence.exactly("/confidence", lone(decision.confidence)));
     facts.push(fact("Baseline against itself", twin(decision, decision.twin.as_ref())));
+    if let Some(state) = words::host_state(decision) {
+        facts.push(fact("Host", state));
+    }
     let trials = fact("Trials", decision.trials_run.to_string());
     facts.push(trials.exactly("/trials_run", lone(decision.trials_run as f64)));
     facts
@@ -191,7 +201,7 @@ fn facts(decision: &Decision) -> Vec<Fact> {
 
 fn undecided(unsettled: &Unsettled) -> Open {
     let time = unsettled.minutes_needed.filter(|m| m.is_finite());
-    let text = time.map_or("no length of measuring would".to_owned(), |m| units::format_seconds(m * 60.0));
+    let text = time.map_or("not known".to_owned(), |m| units::format_seconds(m * 60.0));
     open(&unsettled.candidate, &unsettled.why, text, time)
 }
 

@@ -6,7 +6,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
 
 use super::words;
-use crate::format::decision::{Comparison, Decision, Ratio, ScenarioDecision, Standing, Verdict};
+use crate::format::decision::{Comparison, Decision, Estimates, Ratio, ScenarioDecision, Standing, Verdict};
 use crate::units;
 
 /// Narrower than this the table cannot be read; lines are then longer than asked for.
@@ -16,7 +16,7 @@ const ROOM_FOR_BARS: u16 = 76;
 /// Narrower than this, only what changes against the baseline has room.
 const ROOM_FOR_LEVELS: u16 = 66;
 /// What the marks mean.
-const LEGEND: &str = "→ choice, ● baseline, · Pareto front; ▲ better, ▼ worse, = equivalent, ? undecided (intervals: the report)";
+const LEGEND: &str = "→ choice, ● baseline, · Pareto front; ▲ better, ▼ worse, = equivalent, ? undecided; ~ too few rounds for an interval (intervals: the report)";
 /// Narrower than this, bars are short and columns close together.
 const ROOM_FOR_AIR: u16 = 100;
 /// Width of a bar in characters, with room and without.
@@ -28,7 +28,7 @@ pub fn terminal(decision: &Decision, width: u16, colour: bool) -> String {
     let mut out = String::new();
     let paint = Paint { colour };
     let tone = match decision.verdict {
-        _ if !words::trustworthy(decision) => "31",
+        _ if !words::trustworthy(decision) || decision.host.as_ref().is_some_and(|host| host.busy) => "31",
         Verdict::Chosen | Verdict::KeepBaseline => "32",
         Verdict::NoneFeasible | Verdict::Undecided => "33",
     };
@@ -40,8 +40,15 @@ pub fn terminal(decision: &Decision, width: u16, colour: bool) -> String {
     if !decision.reason.is_empty() {
         let _ = writeln!(out, "{}", wrapped(&decision.reason, width));
     }
-    for warning in &decision.warnings {
+    if let Some(next) = words::next(decision) {
+        let _ = writeln!(out, "{}", wrapped(&next, width));
+    }
+    for warning in words::warnings(decision) {
         let _ = writeln!(out, "{}", paint.bold(&wrapped(&format!("! {warning}"), width), "33"));
+    }
+    let disturbed = decision.host.as_ref().filter(|host| !host.busy && host.disturbed_share > Some(0.0));
+    if let Some(state) = disturbed.and_then(|_| words::host_state(decision)) {
+        let _ = writeln!(out, "{}", wrapped(&format!("Host: {state}"), width));
     }
     for scenario in &decision.scenarios {
         let _ = writeln!(out, "\n{}", scenario_table(decision, scenario, width, colour));
@@ -105,13 +112,13 @@ pub(super) fn plain_table(width: u16, colour: bool) -> Table {
 
 fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, colour: bool) -> String {
     let mut table = plain_table(width, colour);
-    let most = scenario.standings.iter().filter_map(|s| s.rss.map(|l| l.estimate)).fold(0.0, f64::max);
+    let most = scenario.standings.iter().filter_map(rss_of).fold(0.0, f64::max);
     let unit = words::clean(&scenario.unit);
     let columns = columns(width);
     let heads = ["", "candidate", words::objective(decision.objective), "", "Δ RSS", &unit, "Δ throughput"];
     table.set_header(columns.iter().map(|index| heads[*index]));
-    // Of what a search set aside after one round there is nothing to show.
-    let told = |standing: &&Standing| standing.rss.is_some() || !standing.unfinished.is_empty();
+    // Of what was never run there is nothing to show.
+    let told = |standing: &&Standing| rss_of(standing).is_some() || !standing.unfinished.is_empty();
     for standing in scenario.standings.iter().filter(told) {
         let cells = table_row(decision, standing, most, if width < ROOM_FOR_AIR { BAR.1 } else { BAR.0 });
         let chosen = cells.into_iter().enumerate().filter(|(index, _)| columns.contains(index));
@@ -135,7 +142,7 @@ fn scenario_table(decision: &Decision, scenario: &ScenarioDecision, width: u16, 
     let mut out = format!("{title}\n{}", lines.join("\n"));
     if untold > 0 {
         let candidates = words::plural(untold as u64, "candidate");
-        let more = format!("and {candidates} with fewer than two rounds: set aside (why: --json, report)");
+        let more = format!("and {candidates} not measured (why: --json, report)");
         let _ = write!(out, "\n    {}", wrapped(&more, width - 4));
     }
     if let Some(knee) = &scenario.knee {
@@ -197,18 +204,33 @@ fn table_row(decision: &Decision, standing: &Standing, most: f64, width: usize) 
     };
     let name = words::clean(&standing.candidate);
     let name = if chosen { Cell::new(name).add_attribute(Attribute::Bold) } else { Cell::new(name) };
-    let rss = standing.rss.map_or("–".to_owned(), |l| units::format_bytes(l.estimate));
-    let rate = standing.throughput.map_or("–".to_owned(), |l| units::format_rate(l.estimate, ""));
-    let bar = standing.rss.map_or(String::new(), |l| bar(l.estimate / most, width));
+    let rss = rss_of(standing).map_or("–".to_owned(), units::format_bytes);
+    let rate = standing.throughput.map(|l| l.estimate);
+    let rate = rate.or(standing.estimates.and_then(|few| few.throughput));
+    let rate = rate.map_or("–".to_owned(), |rate| units::format_rate(rate, ""));
+    let bar = rss_of(standing).map_or(String::new(), |rss| bar(rss / most, width));
+    // Of too few rounds the estimate alone is told, and no word.
+    let few =
+        |ratio: Option<f64>| ratio.map_or("–".to_owned(), |ratio| format!("~ {}", words::change(ratio)));
+    let few = |ratio: fn(&Estimates) -> Option<f64>| few(standing.estimates.as_ref().and_then(ratio));
+    let change = |told: Option<&Ratio>, verdict, ratio| match told {
+        None if !is_baseline => Cell::new(few(ratio)),
+        told => judged(told, verdict, is_baseline),
+    };
     vec![
         Cell::new(mark),
         name,
         Cell::new(rss),
         Cell::new(bar),
-        judged(standing.rss_ratio.as_ref(), standing.rss_verdict, is_baseline),
+        change(standing.rss_ratio.as_ref(), standing.rss_verdict, |few| few.rss_ratio),
         Cell::new(rate.trim_end()),
-        judged(standing.throughput_ratio.as_ref(), standing.throughput_verdict, is_baseline),
+        change(standing.throughput_ratio.as_ref(), standing.throughput_verdict, |few| few.throughput_ratio),
     ]
+}
+
+/// RSS, with an interval or without.
+fn rss_of(standing: &Standing) -> Option<f64> {
+    standing.rss.map(|level| level.estimate).or(standing.estimates?.rss)
 }
 
 pub(super) fn judged(ratio: Option<&Ratio>, verdict: Comparison, is_baseline: bool) -> Cell {

@@ -1,12 +1,14 @@
 //! Figures and verdicts as words, the same on the terminal, in Markdown, in HTML and in charts. Every
 //! number that states a decision is put into words here and nowhere else.
 
+use crate::decide::host;
 use crate::format::decision::{
     Comparison, Constraints, Decision, Feasible, Level, Objective, Ratio, ScenarioDecision, Verdict,
 };
 use crate::format::manifest::Scenario;
 use crate::format::rehearse::{Step, StepVerdict};
 use crate::format::trial::Status;
+use crate::statistics::FEWEST_VALUES;
 use crate::units;
 
 /// A text without control characters, which no page, drawing or terminal should be handed by a name.
@@ -174,7 +176,7 @@ pub fn best(step: &Step) -> String {
         }
         (Verdict::KeepBaseline, _) => {
             format!(
-                "Best on {}: {} as it is; nothing is shown to need less within what is allowed",
+                "Best on {}: {} as it is; nothing else saves more than the tolerance within what is allowed",
                 step.to, best.baseline
             )
         }
@@ -294,16 +296,58 @@ fn distrust(decision: &Decision) -> Option<String> {
     ))
 }
 
-/// The headline, and what follows it at once: the verdict; but where the twin is not to be trusted, that,
-/// and then the verdict as what it would have been.
+/// What leads where the host was busy.
+fn busy(decision: &Decision) -> Option<String> {
+    decision.host.as_ref().and_then(host::lead).map(|lead| clean(&lead))
+}
+
+/// The headline, and what follows it at once: the verdict; but where the host was busy, or the twin is not to be
+/// trusted, that, and then the verdict as what it would have been.
 pub fn headline(decision: &Decision) -> (String, Option<String>) {
     let verdict = verdict_sentence(decision);
-    match distrust(decision) {
-        Some(distrust) => {
+    let accepted = decision.host.as_ref().is_some_and(|host| host.accepted);
+    match (busy(decision), distrust(decision)) {
+        // The lead is the verdict itself.
+        (Some(busy), distrust) if !accepted => (busy, distrust),
+        (Some(busy), Some(distrust)) => {
+            (busy, Some(format!("{distrust} Were the twin to agree, the verdict would be: {verdict}")))
+        }
+        (Some(busy), None) => (busy, Some(format!("As measured on the busy host: {verdict}"))),
+        (None, Some(distrust)) => {
             (distrust, Some(format!("Were the twin to agree, the verdict would be: {verdict}")))
         }
-        None => (verdict, None),
+        (None, None) => (verdict, None),
     }
+}
+
+/// The warnings that the headline does not say already.
+pub fn warnings(decision: &Decision) -> Vec<String> {
+    let said = busy(decision);
+    decision
+        .warnings
+        .iter()
+        .map(|warning| clean(warning))
+        .filter(|warning| said.as_ref() != Some(warning))
+        .collect()
+}
+
+/// When the lines of a choice are to be applied.
+pub fn when_to_apply(decision: &Decision) -> &'static str {
+    if busy(decision).is_some() {
+        "To apply it, once a host at rest agrees"
+    } else if trustworthy(decision) {
+        "To apply it"
+    } else {
+        "To apply it, once the twin agrees"
+    }
+}
+
+/// How the host was, in a few words; `None` where that is not known.
+pub fn host_state(decision: &Decision) -> Option<String> {
+    let host = decision.host.as_ref()?;
+    let disturbed = share(host.disturbed_share?);
+    let why = host.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+    Some(clean(&format!("{disturbed} of {} trials disturbed{why}", host.trials)))
 }
 
 /// What is shipped: the environment where there is one, else the candidate.
@@ -324,10 +368,19 @@ fn verdict_sentence(decision: &Decision) -> String {
                 confidence(decision.confidence)
             )
         }
-        Verdict::KeepBaseline => format!(
-            "Keep {}: no candidate is shown to be better within the constraints; {} confidence.",
+        Verdict::KeepBaseline if decision.tested == Some(true) => format!(
+            "Keep {}: no candidate saves more than the tolerance within the constraints; {} confidence.",
             decision.baseline,
             confidence(decision.confidence)
+        ),
+        Verdict::KeepBaseline => format!(
+            "Keep {}: there is nothing to compare it with{}.",
+            decision.baseline,
+            if decision.eliminated.is_empty() {
+                ""
+            } else {
+                ", since no other candidate finished its trials"
+            }
         ),
         Verdict::NoneFeasible => format!(
             "Ship none of these: no candidate, the baseline included, meets the constraints ({}).",
@@ -352,24 +405,28 @@ fn choice_figures(decision: &Decision) -> String {
     if figures.is_empty() { "no figures against the baseline".to_owned() } else { figures.join(", ") }
 }
 
+/// No word of confidence here: no test was passed. What would settle it is told by [`next`].
 fn undecided_sentence(decision: &Decision) -> String {
     let open = decision.undecided.len() as u64;
-    let confidence = confidence(decision.confidence);
     if open == 0 {
-        return format!("Undecided: these data do not settle the question at {confidence} confidence.");
+        return "Undecided: these data do not settle the question.".to_owned();
     }
-    let needed = decision.undecided.iter().filter_map(|u| u.minutes_needed);
-    let minutes = needed.fold(0.0f64, f64::max);
-    let more = if minutes > 0.0 {
-        format!(
-            "; about {} more of measuring would probably settle it",
-            units::format_seconds(minutes * 60.0)
-        )
-    } else {
-        String::new()
-    };
     let remain = if open == 1 { "remains" } else { "remain" };
-    format!("Undecided: {} {remain} open at {confidence} confidence{more}.", plural(open, "candidate"))
+    format!("Undecided: {} {remain} open.", plural(open, "candidate"))
+}
+
+/// What would settle an undecided campaign, as a line of its own.
+pub fn next(decision: &Decision) -> Option<String> {
+    decision.next.as_deref().map(clean)
+}
+
+/// Figures of too few rounds: `12.3 MiB (2 rounds, too few for an interval)`.
+pub fn estimate(figure: &str, rounds: u32) -> String {
+    if (rounds as usize) < FEWEST_VALUES {
+        format!("{figure} ({}, too few for an interval)", plural(u64::from(rounds), "round"))
+    } else {
+        format!("{figure} (the interval reaches beyond a factor of ten)")
+    }
 }
 
 /// A word made fit for a file name: letters, digits, `-`; at most 60 characters.

@@ -8,9 +8,9 @@
 
 use std::collections::HashMap;
 
-use super::Interval;
 use super::bootstrap::Resamples;
 use super::summary::{Summary, t_quantile};
+use super::{FEWEST_VALUES, Interval};
 
 /// From this many values on, intervals are bootstrapped.
 pub const BOOTSTRAP_FROM: usize = 15;
@@ -42,7 +42,7 @@ impl Estimator {
     }
 
     /// The interval of the mean of finite `values` whose bounds each err with probability `tail` (0.025
-    /// for a two-sided 95 %); `None` for fewer than 2 values.
+    /// for a two-sided 95 %); `None` for fewer than [`FEWEST_VALUES`].
     pub fn interval(&mut self, values: &[f64], tail: f64) -> Option<Interval> {
         let count = values.len();
         let Some(seed) = self.seed.filter(|_| (BOOTSTRAP_FROM..=BOOTSTRAP_UP_TO).contains(&count)) else {
@@ -58,7 +58,7 @@ impl Estimator {
 
     /// The t-interval, whatever the number of values: for the many pairs of a front.
     pub fn t_interval(&mut self, values: &[f64], tail: f64) -> Option<Interval> {
-        let summary = Summary::of(values).filter(|s| s.count >= 2)?;
+        let summary = Summary::of(values).filter(|s| s.count >= FEWEST_VALUES)?;
         let half = self.t_quantile(summary.count - 1, tail) * summary.standard_error();
         Some(Interval { estimate: summary.mean, low: summary.mean - half, high: summary.mean + half })
     }
@@ -84,6 +84,8 @@ mod tests {
         let many: Vec<f64> = wave(40).iter().map(|v| v.exp()).collect();
         assert_eq!(estimator.interval(&many, 1e-4), estimator.t_interval(&many, 1e-4));
         assert_eq!(estimator.interval(&[0.1], 0.025), None);
+        assert_eq!(estimator.interval(&wave(3), 0.025), None, "three values are too few");
+        assert!(estimator.interval(&wave(4), 0.025).is_some());
     }
 
     #[test]

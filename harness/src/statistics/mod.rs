@@ -10,6 +10,13 @@
 //!
 //! Nothing here knows of allocators. Data are natural logarithms of ratios unless said otherwise.
 
+/// Fewer values than this have no interval: a spread told from three is chance. No word (better, worse, equivalent,
+/// chosen) rests on fewer rounds.
+pub const FEWEST_VALUES: usize = 4;
+
+/// Fewer values than this say nothing of how many more would be needed.
+pub const FEWEST_TO_FORECAST: usize = 5;
+
 pub mod bootstrap;
 pub mod estimator;
 pub mod permutation;

@@ -1,8 +1,8 @@
 //! Two samples that were not measured together.
 
-use super::Interval;
 use super::power::POWER;
 use super::summary::{Summary, t_quantile_real};
+use super::{FEWEST_VALUES, Interval};
 
 /// The difference of two means.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,10 +14,10 @@ pub struct Welch {
 }
 
 /// Welch's interval for the difference of two means with unequal variances, whose bounds each err with
-/// probability `tail`; degrees of freedom after Satterthwaite. `None` below 2 values on either side.
+/// probability `tail`; degrees of freedom after Satterthwaite. `None` below [`FEWEST_VALUES`] on either side.
 pub fn welch(first: &[f64], second: &[f64], tail: f64) -> Option<Welch> {
     let (a, b) = (Summary::of(first)?, Summary::of(second)?);
-    if a.count < 2 || b.count < 2 {
+    if a.count < FEWEST_VALUES || b.count < FEWEST_VALUES {
         return None;
     }
     let part = |s: &Summary| s.sd.powi(2) / s.count as f64;
@@ -49,9 +49,9 @@ mod tests {
 
     #[test]
     fn one_value_is_no_sample() {
-        assert_eq!(welch(&[1.0], &[1.0, 2.0], 0.025), None);
+        assert_eq!(welch(&[1.0, 1.0, 2.0], &[1.0, 2.0, 3.0, 4.0], 0.025), None);
         assert_eq!(welch(&[], &[], 0.025), None);
-        let flat = welch(&[2.0, 2.0], &[1.0, 1.0], 0.025).unwrap();
+        let flat = welch(&[2.0; 4], &[1.0; 4], 0.025).unwrap();
         assert!((flat.interval.low - 1.0).abs() < 1e-12 && (flat.interval.high - 1.0).abs() < 1e-12);
     }
 }

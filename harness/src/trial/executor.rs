@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use super::libc_root::Footing;
 use super::pretend_cpus::Pretended;
@@ -121,4 +121,10 @@ pub trait Executor {
     /// One line, when the tool itself cannot go on: a failure that says nothing of the candidate, and must
     /// not be counted against it.
     fn run(&mut self, spec: &TrialSpec) -> Result<Trial, String>;
+
+    /// Seconds since some moment, by the clock that the campaign's time budget goes by.
+    fn now_s(&self) -> f64 {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        BEGAN.elapsed().as_secs_f64()
+    }
 }

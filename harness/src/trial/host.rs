@@ -8,11 +8,15 @@ use std::path::{Path, PathBuf};
 use crate::format::manifest::Host;
 use crate::knowledge::arena_limit::Cpus;
 
+mod activity;
 mod cgroup;
 mod readings;
+mod times;
 
+pub use activity::{Activity, User, activity};
 pub use cgroup::Limits;
-pub use readings::{Activity, Readings, Space, activity, readings, space};
+pub use readings::{Readings, Space, readings, space};
+pub use times::{CpuTimes, allowed_cpus};
 
 /// A tree that has `proc`, `sys` and `etc` in it.
 #[derive(Clone, Debug)]

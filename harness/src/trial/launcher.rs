@@ -29,6 +29,7 @@ use super::libc_root::whole::Inside;
 use super::pretend_cpus;
 use output::Kept;
 
+pub mod floor;
 pub mod output;
 
 /// The hidden subcommand that makes this executable a launcher.
@@ -124,7 +125,7 @@ pub struct Ending {
     /// Largest resident size of the process or a descendant, bytes (`ru_maxrss`).
     pub max_rss: u64,
     /// What `max_rss` is at least, whatever ran: a process begins as a copy of the launcher, and `ru_maxrss`
-    /// survives exec.
+    /// survives exec. See [`floor`].
     pub least_max_rss: u64,
     /// The end of what it printed, both streams.
     pub output: String,
@@ -140,6 +141,8 @@ pub struct Ending {
     pub wall_s: f64,
     /// CPU, faults and switches of the process and all its descendants.
     pub usage: Usage,
+    /// CPU seconds of the launcher itself: neither the trial's nor others'.
+    pub own_cpu_s: f64,
 }
 
 /// What processes used in their lives (`RUSAGE_CHILDREN`).
@@ -198,7 +201,7 @@ pub fn main() -> std::io::Result<()> {
         }
     }
     let begin = Instant::now();
-    let (mut child, output) = match start(&job, control) {
+    let (mut child, output, least) = match start(&job, control) {
         Ok(started) => started,
         Err(error) => {
             let reason = format!("failed to start {}: {error}", job.program.display());
@@ -216,7 +219,9 @@ pub fn main() -> std::io::Result<()> {
     let mut ending = attend(&job, pid, &woken, begin);
     ending.strays = if ending.alone { 0 } else { end_descendants(pid, &woken) };
     (ending.max_rss, ending.usage) = usage(libc::RUSAGE_CHILDREN);
-    ending.least_max_rss = usage(libc::RUSAGE_SELF).0;
+    let (own_max_rss, own) = usage(libc::RUSAGE_SELF);
+    ending.least_max_rss = least.unwrap_or(own_max_rss);
+    ending.own_cpu_s = own.user_s + own.system_s;
     if let Some(scratch) = job.scratch.filter(|_| ending.abandoned) {
         // The harness removes it as well, where it lives.
         let _ = std::fs::remove_dir_all(scratch);
@@ -235,7 +240,10 @@ fn say(report: &Report) -> std::io::Result<()> {
     out.flush()
 }
 
-fn start(job: &Job, control: Option<OwnedFd>) -> std::io::Result<(Child, JoinHandle<Kept>)> {
+/// The job's process, what reads its output, and what its `ru_maxrss` is at least.
+type Launched = (Child, JoinHandle<Kept>, Option<u64>);
+
+fn start(job: &Job, control: Option<OwnedFd>) -> std::io::Result<Launched> {
     let (reader, writer) = std::io::pipe()?;
     let mut command = Command::new(&job.program);
     if let Some(arg0) = &job.arg0 {
@@ -261,6 +269,7 @@ fn start(job: &Job, control: Option<OwnedFd>) -> std::io::Result<(Child, JoinHan
             .map_err(std::io::Error::other)?;
     }
     let launcher = rustix::process::getpid();
+    let (told, tell) = floor::pipe()?;
     // SAFETY: between fork and exec only system calls are made, and nothing is allocated.
     unsafe {
         command.pre_exec(move || {
@@ -273,6 +282,7 @@ fn start(job: &Job, control: Option<OwnedFd>) -> std::io::Result<(Child, JoinHan
                 rustix::process::chdir(directory.as_c_str())?;
             }
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+            floor::tell(&tell);
             // The launcher may have died before the line above.
             if rustix::process::getppid() == Some(launcher) {
                 Ok(())
@@ -282,8 +292,11 @@ fn start(job: &Job, control: Option<OwnedFd>) -> std::io::Result<(Child, JoinHan
         });
     }
     let child = command.spawn()?;
+    // Its end of the pipe, which the command holds.
+    drop(command);
+    let least = floor::hear(told);
     let file = job.output.clone();
-    Ok((child, std::thread::spawn(move || output::keep(reader, file.as_deref()))))
+    Ok((child, std::thread::spawn(move || output::keep(reader, file.as_deref())), least))
 }
 
 /// The root to change to, and the working directory in there.
@@ -423,7 +436,7 @@ fn children() -> Vec<Pid> {
 
 /// The largest resident size in bytes, and what was used: by this process, or by all its reaped children. A
 /// launcher has the children of one job only, so that these figures of its lifetime are the job's.
-fn usage(whose: libc::c_int) -> (u64, Usage) {
+pub(super) fn usage(whose: libc::c_int) -> (u64, Usage) {
     // SAFETY: rusage is plain numbers, for which zero is valid; getrusage fills it.
     let usage = unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();

@@ -26,6 +26,7 @@ mod ending;
 mod heaps;
 mod leash;
 mod loaded;
+mod memory_files;
 mod namespace;
 mod noise;
 mod readings;

@@ -164,7 +164,7 @@ impl RealExecutor {
         let story = program::play(&around, spec, program, begin)?;
         let mut images = story.images.all();
         self.search(&mut images);
-        let loader = program::tally::served(&images).and_then(|served| served.loader.clone());
+        let loader = program::weigh::served(&images).and_then(|served| served.loader.clone());
         let loader = spec.footing.as_ref().map(|footing| footing.root.loader.clone()).or(loader);
         let account = group.map(Group::account);
         let listed = loader.and_then(|loader| self.tunables(&spec.asked, &loader));
@@ -198,7 +198,7 @@ impl RealExecutor {
 
     /// Searches the files of the programs that did the work, each once in a campaign.
     fn search(&mut self, images: &mut [program::image::Image]) {
-        for index in program::tally::of_weight(images) {
+        for index in program::weigh::of_weight(images) {
             let Some(sight) = images.get_mut(index).and_then(|image| image.sight.as_mut()) else { continue };
             let file = &sight.served.file;
             let search = || elf::deep::inside(file);

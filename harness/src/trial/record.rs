@@ -153,11 +153,6 @@ fn switches(from: &Border, to: &Border) -> Switches {
     }
 }
 
-/// The share of the steady phase, at either end, that a slope is not taken from. At its end threads may finish one by one:
-/// those that go on free what others allocated into arenas that nobody uses any more, and RSS rises. So it does at the
-/// end of the warm-up, and falls again when all work anew.
-const ENDS: f64 = 0.1;
-
 /// From when to when the steady phase lasted, in seconds since the start.
 fn steady_span(story: &Story) -> Option<(f64, f64)> {
     let to = story.borders.iter().find(|(_, border)| border.phase == Phase::Steady)?.0;
@@ -175,29 +170,36 @@ fn rss(story: &Story, ending: &Ending) -> Option<Rss> {
         None => (ending.max_rss, "ru_maxrss"),
     };
     // The kernel's high-water mark leaves out what its per-CPU counters have not yet handed in.
-    let exact_peak = end.rss.max(story.drained.map_or(0, |d| d.rss));
+    let exact_peak = end.all().max(story.drained.map_or(0, |d| d.all()));
     let peak = high_water.max(sampled_peak).max(exact_peak);
     let exactness = if end.rolled_up { "smaps_rollup" } else { "statm" };
     let mean_source = if mean.is_some() { "statm samples" } else { "the reading at its end" };
+    let beyond = match end.all() - end.rss {
+        0 => "",
+        _ => "; with what is in hugetlbfs and in swap",
+    };
     Some(Rss {
         peak,
-        mean: mean.map_or(end.rss, |mean| mean as u64),
-        end: end.rss,
-        drained: story.drained.map(|d| d.rss),
+        mean: mean.map_or(end.all(), |mean| mean as u64),
+        end: end.all(),
+        drained: story.drained.map(|d| d.all()),
         trimmed: story.trimmed.as_ref().map(|(rss, _)| *rss),
         trim: story.trimmed.as_ref().and_then(|(_, how)| how.clone()),
         lazy_free: story.drained.and_then(|d| d.lazy_free),
         anon_huge: end.anon_huge,
         pss: end.pss,
         swap: end.swap,
+        hugetlb: end.hugetlb(),
+        bounds: None,
         samples: within as u32,
         slope: {
-            let end = (to - from) * ENDS;
+            let end = (to - from) * sampler::ENDS;
             sampler::slope(&story.samples, from + end, to - end, |s| s.rss)
         },
+        slope_end: sampler::slope_end(&story.samples, from, to, |s| s.rss),
         reading_s: end.took_s + story.drained.map_or(0.0, |d| d.took_s),
         source: format!(
-            "peak from {peak_source} and all readings, mean from {mean_source}, end and drained from {exactness}"
+            "peak from {peak_source} and all readings, mean from {mean_source}, end and drained from {exactness}{beyond}"
         ),
     })
 }

@@ -12,6 +12,8 @@ use arenalab_wire::telemetry::{Page, Stage};
 use procfs::FromRead;
 use procfs::process::StatM;
 
+use super::readings;
+
 /// Time between samples. At this rate the cost is below what interleaved pairs can resolve; see
 /// `docs/measuring.md` for the figure.
 pub const INTERVAL: Duration = Duration::from_millis(10);
@@ -24,7 +26,8 @@ pub(super) const MOST: usize = 32_768;
 pub struct Sample {
     /// Seconds since the trial was started.
     pub at_s: f64,
-    /// Resident bytes, as `statm` has them (approximate: see the kernel's per-CPU counters).
+    /// Resident bytes, as `statm` has them (approximate: see the kernel's per-CPU counters), and what is in hugetlbfs or in
+    /// swap.
     pub rss: u64,
     /// Live bytes, where the program tells.
     pub live: u64,
@@ -49,8 +52,10 @@ pub fn start(pid: i32, page: Arc<Page>, begin: Instant) -> Result<Sampler, Strin
     let thread = std::thread::spawn(move || {
         let mut samples = Vec::with_capacity(1024);
         let mut interval = INTERVAL;
-        while let Some(rss) = resident(&statm) {
+        let mut beyond = Beyond::of(pid);
+        while let Some(resident) = resident(&statm) {
             let (live, stage) = (page.totals().live_bytes, page.stage());
+            let rss = resident + beyond.bytes();
             samples.push(Sample { at_s: begin.elapsed().as_secs_f64(), rss, live, stage });
             if samples.len() >= MOST {
                 thin(&mut samples);
@@ -73,6 +78,35 @@ impl Sampler {
     }
 }
 
+/// Samples of which one looks into swap: what is there does not come and go in moments.
+const SWAPPED_EVERY: u32 = 16;
+
+/// Memory of a process that is in no resident size: pages of hugetlbfs, and what was swapped out. It is only read on
+/// hosts that have any, as `status` costs ten times what `statm` does.
+struct Beyond {
+    pid: i32,
+    huge: bool,
+    swaps: bool,
+    round: u32,
+    last: u64,
+}
+
+impl Beyond {
+    fn of(pid: i32) -> Self {
+        let (huge, swaps) = readings::can_leave_resident();
+        Self { pid, huge, swaps, round: 0, last: 0 }
+    }
+
+    fn bytes(&mut self) -> u64 {
+        let due = self.huge || (self.swaps && self.round.is_multiple_of(SWAPPED_EVERY));
+        self.round = self.round.wrapping_add(1);
+        if due {
+            self.last = readings::status(self.pid).map_or(self.last, |status| status.beyond());
+        }
+        self.last
+    }
+}
+
 /// Resident bytes; `None` once the process is gone.
 pub(super) fn resident(statm: &File) -> Option<u64> {
     let mut text = [0u8; 256];
@@ -82,7 +116,7 @@ pub(super) fn resident(statm: &File) -> Option<u64> {
 }
 
 /// Drops every second sample.
-pub(super) fn thin(samples: &mut Vec<Sample>) {
+pub(super) fn thin<T>(samples: &mut Vec<T>) {
     let mut keep = false;
     samples.retain(|_| {
         keep = !keep;
@@ -125,6 +159,17 @@ pub fn slope(samples: &[Sample], from_s: f64, to_s: f64, figure: impl Fn(&Sample
     (spread > 0.0).then(|| together / spread)
 }
 
+/// The share of the steady phase, at either end, that a slope is not taken from. At its end threads may finish one by one:
+/// those that go on free what others allocated into arenas that nobody uses any more, and RSS rises. So it does at the
+/// end of the warm-up, and falls again when all work anew.
+pub(super) const ENDS: f64 = 0.1;
+
+/// The slope over the last half of a phase, its last tenth left out: whether the figure still rises there.
+pub fn slope_end(samples: &[Sample], from_s: f64, to_s: f64, figure: impl Fn(&Sample) -> u64) -> Option<f64> {
+    let took = to_s - from_s;
+    slope(samples, from_s + took / 2.0, to_s - took * ENDS, figure)
+}
+
 /// At most `points` samples, evenly picked, the largest RSS among them.
 pub fn thinned(samples: &[Sample], points: usize) -> Vec<Sample> {
     let group = samples.len().div_ceil(points.max(1)).max(1);
@@ -156,6 +201,14 @@ mod tests {
         assert!(slope(&level, 0.0, 100.0, |s| s.rss).unwrap().abs() < 0.01);
         let at_once: Vec<Sample> = (0..20).map(|i| sample(1.0, i)).collect();
         assert_eq!(slope(&at_once, 0.0, 2.0, |s| s.rss), None);
+    }
+
+    #[test]
+    fn a_rise_at_the_begin_is_none_at_the_end() {
+        let rss = |i: u64| if i < 40 { 100 * i } else { 4000 };
+        let soon_level: Vec<Sample> = (0..100).map(|i| sample(f64::from(i) / 100.0, rss(i as u64))).collect();
+        assert!(slope(&soon_level, 0.1, 0.9, |s| s.rss).unwrap() > 1000.0);
+        assert!(slope_end(&soon_level, 0.0, 1.0, |s| s.rss).unwrap().abs() < 1e-6);
     }
 
     #[test]

@@ -248,14 +248,14 @@ impl<'a> Session<'a> {
     /// RSS after the allocator was asked to give memory back, and what it was asked. The workload has given account in
     /// between, and given back what that took: what the call itself changed is taken off the reading after the drain.
     fn trim(&mut self, drained: &Exact) -> Result<(u64, Option<String>), Broken> {
-        let before = self.read_exactly()?.rss;
+        let before = self.read_exactly()?.all();
         self.say(ToEngine::Trim)?;
         let how = match self.hear()? {
             FromEngine::Trimmed(trimmed) => trimmed.how,
             other => return Err(unexpected("what it did to trim", &other)),
         };
-        let after = self.read_exactly()?.rss;
-        Ok(((drained.rss + after).saturating_sub(before), how))
+        let after = self.read_exactly()?.all();
+        Ok(((drained.all() + after).saturating_sub(before), how))
     }
 
     fn say(&self, message: ToEngine) -> Result<(), Broken> {

@@ -62,6 +62,19 @@ fn scan() -> BTreeMap<i32, Vec<i32>> {
     all
 }
 
+/// CPU time of the processes so far, that of their reaped children included.
+pub fn cpu(members: &[Member]) -> std::time::Duration {
+    let ticks = |member: &Member| -> Option<u64> {
+        let stat = std::fs::read(format!("/proc/{}/stat", member.pid)).ok()?;
+        // The name, in parentheses, may hold anything; utime, stime, cutime and cstime are fields 14 to 17 (proc(5)).
+        let after = stat.iter().rposition(|byte| *byte == b')')? + 1;
+        let fields = std::str::from_utf8(&stat[after..]).ok()?.split_ascii_whitespace().skip(11).take(4);
+        Some(fields.filter_map(|field| field.parse::<u64>().ok()).sum())
+    };
+    let ticks: u64 = members.iter().filter_map(ticks).sum();
+    std::time::Duration::from_secs_f64(ticks as f64 / procfs::ticks_per_second() as f64)
+}
+
 /// CPU, faults and switches of the processes so far, those of their reaped children included.
 pub fn usage(members: &[Member]) -> super::launcher::Usage {
     let tick = procfs::ticks_per_second() as f64;

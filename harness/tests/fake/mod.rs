@@ -74,7 +74,13 @@ pub fn finished(spec: &TrialSpec) -> TrialRecord {
         memory_group: None,
         pretended_cpus: None,
         effect: Effect { verified: true, how: "what was checked, and what was seen; ".repeat(10) },
-        noise: Noise { psi_cpu_some_pct: Some(12.34), steal_s: Some(0.01), foreign_cpu_s: Some(0.02) },
+        noise: Noise {
+            psi_cpu_some_pct: Some(12.34),
+            steal_s: Some(0.01),
+            foreign_cpu_s: Some(0.02),
+            cpus: Some(2),
+            seconds: None,
+        },
         started_at: "2026-11-22T01:02:03.456789012Z".to_owned(),
         elapsed_s: 1.567_89,
         ..record::not_run("host", spec, Status::Ok, "")
@@ -93,8 +99,11 @@ fn rss() -> Rss {
         anon_huge: Some(0),
         pss: Some(101_234_567),
         swap: Some(0),
+        hugetlb: Some(0),
+        bounds: None,
         samples: 123,
         slope: Some(-1_234.5),
+        slope_end: None,
         reading_s: 0.001_234,
         source: "peak from VmHWM, mean from statm samples, end and drained from smaps_rollup".to_owned(),
     }

@@ -175,8 +175,11 @@ fn trial(
             anon_huge: Some(0),
             pss: Some(bytes(0.9)),
             swap: Some(0),
+            hugetlb: Some(0),
+            bounds: None,
             samples: 400,
             slope: Some(0.0),
+            slope_end: None,
             reading_s: 0.002,
             source: "statm, smaps_rollup".into(),
         }),
@@ -189,7 +192,13 @@ fn trial(
         memory_group: None,
         pretended_cpus: None,
         effect: Effect { verified: true, how: "arenas counted".into() },
-        noise: Disturbance { psi_cpu_some_pct: Some(12.0), steal_s: Some(0.0), foreign_cpu_s: Some(0.1) },
+        noise: Disturbance {
+            psi_cpu_some_pct: Some(12.0),
+            steal_s: Some(0.0),
+            foreign_cpu_s: Some(0.1),
+            cpus: Some(2),
+            seconds: None,
+        },
         started_at: "2026-11-22T10:00:00Z".into(),
         elapsed_s: 3.2,
     }
@@ -254,6 +263,7 @@ fn scenario(workload: &str, threads: u32, shape: &Shape) -> ScenarioDecision {
             let (rss, rate) = truth(candidate, threads);
             let (rss_ratio, rate_ratio) = (ratio(rss / base.0, 0.015), ratio(rate / base.1, 0.022));
             Standing {
+                estimates: None,
                 per_gib: None,
                 instances: None,
                 candidate: candidate.clone(),
@@ -332,6 +342,8 @@ fn decision(scenarios: Vec<ScenarioDecision>, trials_run: u64) -> Decision {
     let choice = of_choice.candidate.clone();
     let (rss_ratio, throughput_ratio) = (of_choice.rss_ratio, of_choice.throughput_ratio);
     Decision {
+        tested: Some(true),
+        next: None,
         host_memory: None,
         format: FORMAT,
         baseline: first.standings[0].candidate.clone(),
@@ -348,11 +360,13 @@ fn decision(scenarios: Vec<ScenarioDecision>, trials_run: u64) -> Decision {
         twin: Some(good_twin()),
         front: first.front.clone(),
         undecided: vec![Unsettled {
+            rounds_needed: None,
             candidate: "glibc:arena_max=3".into(),
             why: "its throughput may be above or below the floor".into(),
             minutes_needed: Some(12.0),
         }],
         eliminated: vec![Eliminated {
+            by: None,
             candidate: "glibc:arena_max=1".into(),
             why: "throughput is below the floor".into(),
             bound: Some(0.61),
@@ -367,6 +381,7 @@ fn decision(scenarios: Vec<ScenarioDecision>, trials_run: u64) -> Decision {
         }),
         scenarios,
         warnings: vec![],
+        host: None,
     }
 }
 
@@ -382,7 +397,9 @@ fn manifest(shape: &Shape) -> Manifest {
         why: "16 threads never make more than 17 arenas".into(),
     });
     Manifest {
+        extended: Vec::new(),
         tolerance: Some(0.02),
+        accept_busy_host: false,
         time_budget_s: None,
         format: FORMAT,
         arenalab: "0.1.0".into(),

@@ -5,10 +5,14 @@
 
 mod bins;
 mod image;
+mod mapped;
 mod ring;
 mod settings;
+mod walk;
 
+pub use mapped::Mapped;
 pub use settings::Settings;
+pub use walk::{Contents, Deep, Heap, How, InUse, Walk};
 
 use crate::regions::Region;
 use crate::{Fault, Memory};
@@ -199,7 +203,8 @@ fn look(memory: &dyn Memory, regions: &[Region], image: &Image, retries: u32) ->
         let Ok((layout, addresses)) = ring::follow(memory, regions, bins) else { continue };
         let started = !bins::are_untouched(image, bins);
         let linked = if started { bins::links(memory, bins) } else { Some(0) };
-        let (Some(again), Some((arenas, layout))) = (linked, ring::read(memory, &addresses, layout)) else {
+        let (Some(again), Some((arenas, layout))) = (linked, ring::read(memory, regions, &addresses, layout))
+        else {
             torn = true;
             continue;
         };

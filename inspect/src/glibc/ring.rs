@@ -9,6 +9,8 @@ use crate::regions::{self, Region};
 const MOST_ARENAS: usize = 1 << 16;
 /// How often an arena is read again.
 const MOST_RETRIES: u32 = 30;
+/// Bytes by which a process may have grown since its mappings were listed.
+const GROWN: u64 = 256 << 20;
 /// Bytes that no process of x86-64 can have.
 const IMPOSSIBLE: u64 = 1 << 56;
 const NON_CONTIGUOUS: u32 = 2;
@@ -53,10 +55,20 @@ fn is_of_file(regions: &[Region], at: u64) -> bool {
 }
 
 /// Reads the arenas of a ring, and whether they count their threads; `None` where one never made sense.
-pub fn read(memory: &dyn Memory, addresses: &[u64], layout: Layout) -> Option<(Vec<Arena>, Layout)> {
+pub fn read(
+    memory: &dyn Memory,
+    regions: &[Region],
+    addresses: &[u64],
+    layout: Layout,
+) -> Option<(Vec<Arena>, Layout)> {
     let attached_threads = !addresses.iter().any(|at| counts_no_threads(memory, *at, layout));
     let layout = Layout { attached_threads, ..layout };
-    let one = |at: &u64| (0..MOST_RETRIES).find_map(|_| arena(memory, *at, *at == addresses[0], layout));
+    // No arena is larger than all that the process has mapped.
+    let mapped =
+        regions.iter().filter(|region| region.write).fold(GROWN, |sum, one| sum.saturating_add(one.len()));
+    let possible = |found: &Arena| found.system <= mapped;
+    let read = |at: u64| arena(memory, at, at == addresses[0], layout).filter(possible);
+    let one = |at: &u64| (0..MOST_RETRIES).find_map(|_| read(*at));
     let arenas: Option<Vec<Arena>> = addresses.iter().map(one).collect();
     arenas.map(|arenas| (arenas, layout))
 }

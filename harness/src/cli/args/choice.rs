@@ -27,6 +27,12 @@ pub struct ChoiceArgs {
     /// The confidence that the choice is stated with: 50% to below 100% [default: 95%]
     #[arg(long, value_name = "SHARE")]
     pub confidence: Option<String>,
+    /// Say better, worse and chosen though other work disturbed more than a quarter of the trials
+    ///
+    /// Load changes what is true, not only how precisely it is known: without this flag such a campaign is undecided.
+    /// With it the words are given, and the warning still comes first.
+    #[arg(long)]
+    pub accept_busy_host: bool,
 }
 
 impl ChoiceArgs {
@@ -45,6 +51,7 @@ impl ChoiceArgs {
             max_p99_loss: read(self.max_p99_loss.as_ref(), "max-p99-loss", fields::max_p99_loss)?,
             max_rss: read(self.max_rss.as_ref(), "max-rss", fields::max_rss)?,
             confidence: read(self.confidence.as_ref(), "confidence", fields::confidence)?,
+            accept_busy_host: self.accept_busy_host.then_some(true),
             ..Draft::default()
         })
     }

@@ -10,6 +10,10 @@ use crate::trial::host::{Activity, Readings, Space};
 use crate::trial::libraries::Library;
 use crate::units::format_bytes;
 
+mod load;
+
+pub use load::Load;
+
 /// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -18,7 +22,7 @@ pub enum Level {
     Ok,
     /// Results suffer, or differ from those elsewhere.
     Warn,
-    /// Trials cannot run.
+    /// Trials cannot run, or would not be believed.
     Bad,
 }
 
@@ -85,12 +89,6 @@ const LITTLE_MEMORY: u64 = 1024 * MIB;
 const LITTLE_ADDRESS_SPACE: u64 = 4096 * MIB;
 /// A campaign is a few MiB.
 const LITTLE_SPACE: u64 = 64 * MIB;
-/// Share of the CPUs that others may use before it is told.
-const OTHERS: f64 = 0.05;
-/// Share of the CPUs that the hypervisor may take before it is told.
-const STOLEN: f64 = 0.01;
-/// Percent of the time in which tasks may wait for a CPU before it is told.
-const WAITING_PCT: f64 = 5.0;
 /// Fewer tasks than this are too few for workloads with many threads.
 const FEW_TASKS: u64 = 1024;
 /// Clock sources that are read without a system call.
@@ -118,8 +116,8 @@ pub fn findings(evidence: &Evidence) -> Vec<Finding> {
     findings.push(steering(&evidence.steering));
     findings.extend(steering_files(&evidence.readings));
     findings.extend(processors(&evidence.readings));
-    findings.push(load(&evidence.activity, &evidence.readings));
-    findings.extend(steal(&evidence.activity, &evidence.readings));
+    findings.push(load::load(&evidence.activity));
+    findings.extend(load::steal(&evidence.activity));
     findings.extend(clocks(&evidence.readings));
     findings.extend(memory(&evidence.readings));
     findings.extend(limits(&evidence.readings));
@@ -219,35 +217,6 @@ fn processors(readings: &Readings) -> Vec<Finding> {
         ));
     }
     findings
-}
-
-fn load(activity: &Activity, readings: &Readings) -> Finding {
-    let cpus = readings.cpus.map_or(1.0, |cpus| f64::from(cpus.online));
-    let busy = activity.busy_cpus.unwrap_or_default();
-    let waiting = activity.waiting_pct.unwrap_or_default();
-    let known =
-        |value: Option<f64>, unit: &str| value.map_or("?".to_owned(), |value| format!("{value:.2}{unit}"));
-    let found = format!(
-        "others use {} CPUs, load average {}, tasks waited {} of the last 10 s",
-        known(activity.busy_cpus.map(|busy| busy.min(cpus)), ""),
-        known(activity.load, ""),
-        known(activity.waiting_pct, " %"),
-    );
-    if busy > OTHERS * cpus || waiting > WAITING_PCT {
-        return warn(
-            "load",
-            found,
-            "stop what else runs; rounds are interleaved, so noise widens the intervals only",
-        );
-    }
-    ok("load", found)
-}
-
-fn steal(activity: &Activity, readings: &Readings) -> Option<Finding> {
-    let cpus = readings.cpus.map_or(1.0, |cpus| f64::from(cpus.online));
-    let stolen = activity.stolen_cpus.filter(|stolen| *stolen > STOLEN * cpus)?;
-    let found = format!("the hypervisor takes away {stolen:.2} CPUs");
-    Some(warn("steal", found, "measure on a host of its own, or with dedicated CPUs"))
 }
 
 fn clocks(readings: &Readings) -> Vec<Finding> {

@@ -27,6 +27,7 @@ fn campaign(truths: &[Truth], rounds: u32, noise: f64) -> Observations {
     Observations {
         arms: truths.iter().map(|t| arm(t.0)).chain([arm("glibc")]).collect(),
         baseline: 0,
+        out_of_time: false,
         twin: Some(truths.len()),
         scenarios: vec![ScenarioData {
             workload: "larson".into(),
@@ -212,7 +213,7 @@ fn one_round_settles_nothing() {
     let decision = ask(&campaign(&[BASE, ("a", 0.99, 0.7, 1.0)], 1, 0.01));
     assert_eq!(decision.verdict, Verdict::Undecided);
     assert_eq!(decision.scenarios[0].standings[1].feasible, Feasible::Undecided);
-    assert!(decision.undecided[0].why.contains("two rounds"));
+    assert!(decision.undecided[0].why.contains("four rounds"));
 }
 
 #[test]

@@ -98,3 +98,24 @@ fn one_round_is_undecided() {
         compare(&side(&manifest, &seen, None), &side(&manifest, &again, None), &Question::default()).unwrap();
     assert!(compared.entries.iter().all(|e| e.verdict == Comparison::Undecided && e.ratio.is_none()));
 }
+
+#[test]
+fn below_four_rounds_there_is_neither_an_interval_nor_a_word() {
+    let manifest = manifest("a");
+    let cut = |throughput, rss, rounds| {
+        let mut seen = campaign(throughput, rss);
+        seen.scenarios[0].rounds.truncate(rounds);
+        seen
+    };
+    let of = |before: usize, after: usize| {
+        let (old, new) = (cut(1.0, 1.0, before), cut(1.0, 2.0, after));
+        let compared =
+            compare(&side(&manifest, &old, None), &side(&manifest, &new, None), &Question::default());
+        compared.unwrap().entries.into_iter().find(|e| e.metric == Metric::Rss).unwrap()
+    };
+    for (before, after) in [(2, 12), (12, 3), (3, 3)] {
+        let entry = of(before, after);
+        assert_eq!((entry.ratio, entry.verdict), (None, Comparison::Undecided), "{before} and {after}");
+    }
+    assert_eq!(of(4, 4).verdict, Comparison::Worse, "twice the memory is seen in four");
+}

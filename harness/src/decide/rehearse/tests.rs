@@ -45,7 +45,7 @@ const TODAY: Truth = &[(1.0, 1.0), (0.9, 0.8), (1.1, 0.9)];
 
 fn seen(scenarios: Vec<ScenarioData>) -> Observations {
     let arms = NAMES.iter().map(|name| Arm { name: (*name).to_owned(), rung: None }).collect();
-    Observations { arms, baseline: 0, twin: Some(3), scenarios }
+    Observations { arms, baseline: 0, twin: Some(3), scenarios, out_of_time: false }
 }
 
 fn steps(scenarios: Vec<ScenarioData>, libcs: &[&str]) -> Vec<Step> {
@@ -107,8 +107,11 @@ fn what_no_setting_mends_is_a_regression_and_the_nearest_is_named() {
 }
 
 #[test]
-fn two_rounds_decide_nothing_and_say_how_many_would() {
-    let step = one(&[(0.96, 1.02), (0.5, 0.9), (0.6, 1.4)], 3);
+fn few_rounds_decide_nothing_and_five_say_how_many_would() {
+    let few = one(&[(0.96, 1.02), (0.5, 0.9), (0.6, 1.4)], 3);
+    assert_eq!((few.verdict, few.rounds_needed), (StepVerdict::Undecided, None), "{}", few.reason);
+    assert!(few.scenarios[0].candidates.iter().all(|row| row.rss_ratio.is_none()));
+    let step = one(&[(0.96, 1.02), (0.5, 0.9), (0.6, 1.4)], 5);
     assert_eq!(step.verdict, StepVerdict::Undecided, "{}", step.reason);
     assert!(step.rounds_needed.unwrap() > 0 && step.reason.contains("more rounds"), "{}", step.reason);
 }

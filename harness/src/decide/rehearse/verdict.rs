@@ -91,7 +91,13 @@ pub(super) fn settle(seen: &Observations, question: &Question, scenarios: &[Exam
     reason.push_str(&remedy(seen, setting, mends.is_some(), verdict, question));
     let open = (unchanged.keeps == Feasible::Undecided).then(|| rounds_needed(scenarios)).flatten();
     if let Some(rounds) = open {
-        let _ = write!(reason, "; {rounds} more rounds would probably tell whether the step harms");
+        let done = scenarios.iter().map(|s| s.shown.rounds).max().unwrap_or(0);
+        let _ = write!(
+            reason,
+            "; {rounds} more rounds would probably tell whether the step harms (arenalab rehearse --resume --rounds {} --out \
+             this campaign)",
+            done + rounds
+        );
     }
     Outcome { verdict, reason, rounds_needed: open, setting: setting.and_then(|setting| setting.offer(seen)) }
 }

@@ -18,6 +18,7 @@ pub fn begin(landscape: &Landscape) -> Observations {
     Observations {
         arms: landscape.truths.iter().chain(landscape.truths.first()).map(arm).collect(),
         baseline: 0,
+        out_of_time: false,
         twin: Some(twin),
         scenarios: vec![ScenarioData {
             workload: "simulated".to_owned(),

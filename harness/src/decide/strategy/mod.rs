@@ -9,7 +9,7 @@ mod smooth;
 
 use crate::format::decision::{Decision, Eliminated};
 
-pub use effort::Effort;
+pub use effort::{Effort, Extent};
 pub use race::Race;
 pub use screen::ScreenAndConfirm;
 
@@ -88,6 +88,9 @@ impl Strategy for FullGrid {
     fn next(&mut self, seen: &Observations) -> Step {
         if !is_sound(seen) {
             return nothing_to_measure();
+        }
+        if seen.out_of_time {
+            return Step::Stop { why: "the time budget is used up".to_owned(), eliminated: Vec::new() };
         }
         if complete_rounds(seen) >= self.rounds as usize {
             return Step::Stop {

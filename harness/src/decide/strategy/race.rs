@@ -7,8 +7,8 @@ use crate::decide::choose::{Ground, choose};
 use crate::decide::feasibility::Tails;
 use crate::decide::observations::Observations;
 use crate::decide::question::Question;
-use crate::decide::standings::candidates;
-use crate::format::decision::{Decision, Eliminated, Verdict};
+use crate::decide::standings::{Panel, candidates};
+use crate::format::decision::{Decision, Eliminated, Feasible, Verdict};
 
 use super::{Effort, Step, Strategy, complete_rounds, is_sound, nothing_to_measure, request};
 
@@ -30,7 +30,9 @@ impl Race {
 
     /// The bounds at every look.
     fn tails(&self, seen: &Observations) -> Tails {
-        let looks = LOOKS.iter().filter(|rounds| **rounds <= self.effort.most_rounds as usize).count() + 1;
+        let planned = LOOKS.iter().filter(|rounds| **rounds <= self.effort.most_rounds as usize).count();
+        // The end is a look of its own, and so was the end of each earlier budget.
+        let looks = planned + 1 + self.effort.earlier.len();
         let rivals = candidates(seen).len().saturating_sub(1).max(1);
         let alpha = self.question.alpha() / looks as f64;
         Tails { plain: alpha / 2.0, claim: alpha / rivals as f64, with_twin: false }
@@ -43,7 +45,11 @@ impl Race {
             candidates(seen).into_iter().filter(|arm| *arm != seen.baseline).collect();
         let mut standing = Standing { arms: alive.clone(), ..Standing::default() };
         let ended = self.effort.exhausted(seen).map(|_| done);
-        for look in LOOKS.into_iter().chain(ended).filter(|look| *look <= done) {
+        let earlier = self.effort.earlier.iter().map(|extent| extent.until as usize);
+        let mut looks: Vec<usize> = LOOKS.into_iter().chain(ended).chain(earlier).collect();
+        looks.sort_unstable();
+        looks.dedup();
+        for look in looks.into_iter().filter(|look| *look <= done) {
             let part = seen.first_rounds(look);
             let settled = Ground::survey(&part, &self.question, self.tails(seen)).settle();
             let gone = |arm: &usize| settled.eliminated.iter().find(|e| e.candidate == seen.arms[*arm].name);
@@ -97,9 +103,18 @@ impl Strategy for Race {
         let mut out = standing.out;
         out.retain(|out| Some(&out.candidate) != choice.as_ref());
         let was_out = |name: &String| out.iter().any(|out| out.candidate == *name);
+        let any_open = !settled.undecided.is_empty();
         settled.undecided.retain(|open| !was_out(&open.candidate));
         settled.eliminated.retain(|out| !was_out(&out.candidate));
         settled.eliminated.splice(0..0, out);
+        // All that these rounds leave open was shown to be out at an earlier look.
+        let all_out = any_open && settled.undecided.is_empty() && settled.verdict == Verdict::Undecided;
+        let trusted = ground.panels.iter().all(Panel::trusted);
+        if all_out && trusted && ground.baseline().state == Feasible::Yes {
+            settled.verdict = Verdict::KeepBaseline;
+            settled.choice = Some(seen.baseline);
+            settled.reason = "every other candidate was shown to be out, each at its look".to_owned();
+        }
         let alone = (0..seen.scenarios.len()).map(|index| ground.settle_alone(index)).collect();
         ground.decision(settled, alone)
     }

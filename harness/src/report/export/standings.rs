@@ -1,7 +1,7 @@
 //! A row a candidate in a scenario: what `choose --json` says of it.
 
 use super::columns::{Column, Value};
-use crate::format::decision::{Feasible, Level, Objective, Ratio, ScenarioDecision, Standing};
+use crate::format::decision::{Estimates, Feasible, Level, Objective, Ratio, ScenarioDecision, Standing};
 use crate::report::{Input, words};
 
 /// A column, and where its figure comes from.
@@ -25,7 +25,12 @@ fn level(level: Option<Level>, pick: fn(Level) -> f64) -> Value {
 }
 
 fn ratio(ratio: Option<Ratio>, pick: fn(Ratio) -> f64) -> Value {
-    ratio.map(pick).into()
+    ratio.map(pick).and_then(Ratio::told).into()
+}
+
+/// An estimate, also where there is no interval beside it.
+fn or_few(known: Option<f64>, c: &Standing, pick: fn(Estimates) -> Option<f64>) -> Value {
+    known.or_else(|| c.estimates.and_then(pick)).into()
 }
 
 /// All columns.
@@ -56,18 +61,18 @@ pub const COLUMNS: &[Cell] = &[
     }),
     (column("confidence", "of each interval by itself, a fraction"), |i, _, _| i.decision.confidence.into()),
     (column("rss_bytes", "the objective's RSS, geometric mean over rounds"), |_, _, c| {
-        level(c.rss, |l| l.estimate)
+        or_few(c.rss.map(|l| l.estimate), c, |few| few.rss)
     }),
     (column("rss_low_bytes", "its lower bound"), |_, _, c| level(c.rss, |l| l.low)),
     (column("rss_high_bytes", "its upper bound"), |_, _, c| level(c.rss, |l| l.high)),
     (column("throughput", "work per second, in throughput_unit, geometric mean over rounds"), |_, _, c| {
-        level(c.throughput, |l| l.estimate)
+        or_few(c.throughput.map(|l| l.estimate), c, |few| few.throughput)
     }),
     (column("throughput_low", "its lower bound"), |_, _, c| level(c.throughput, |l| l.low)),
     (column("throughput_high", "its upper bound"), |_, _, c| level(c.throughput, |l| l.high)),
     (column("throughput_unit", "unit of throughput"), |_, s, _| (&s.unit).into()),
     (column("rss_ratio", "RSS over the baseline's, within rounds; 0.9 is 10 % less"), |_, _, c| {
-        ratio(c.rss_ratio, |r| r.estimate)
+        or_few(c.rss_ratio.and_then(|r| Ratio::told(r.estimate)), c, |few| few.rss_ratio)
     }),
     (column("rss_ratio_low", "its lower bound"), |_, _, c| ratio(c.rss_ratio, |r| r.low)),
     (column("rss_ratio_high", "its upper bound"), |_, _, c| ratio(c.rss_ratio, |r| r.high)),
@@ -75,7 +80,7 @@ pub const COLUMNS: &[Cell] = &[
         words::comparison(c.rss_verdict).into()
     }),
     (column("throughput_ratio", "throughput over the baseline's, within rounds"), |_, _, c| {
-        ratio(c.throughput_ratio, |r| r.estimate)
+        or_few(c.throughput_ratio.and_then(|r| Ratio::told(r.estimate)), c, |few| few.throughput_ratio)
     }),
     (column("throughput_ratio_low", "its lower bound"), |_, _, c| ratio(c.throughput_ratio, |r| r.low)),
     (column("throughput_ratio_high", "its upper bound"), |_, _, c| ratio(c.throughput_ratio, |r| r.high)),
@@ -93,6 +98,19 @@ pub const COLUMNS: &[Cell] = &[
     ),
     (column("feasible", "whether the constraints hold: yes, no, undecided"), |_, _, c| {
         feasible(c.feasible).into()
+    }),
+    (
+        column(
+            "host_disturbed_share",
+            "share of the campaign's trials that other work disturbed, a fraction",
+        ),
+        |i, _, _| i.decision.host.as_ref().and_then(|host| host.disturbed_share).into(),
+    ),
+    (column("host_busy", "whether that is more than carries a verdict"), |i, _, _| {
+        i.decision.host.as_ref().map(|host| host.busy).into()
+    }),
+    (column("host_why", "what disturbed them"), |i, _, _| {
+        i.decision.host.as_ref().and_then(|host| host.why.as_ref()).into()
     }),
     (column("on_front", "whether no other candidate is better in both figures"), |_, _, c| c.on_front.into()),
 ];

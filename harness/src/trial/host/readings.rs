@@ -1,8 +1,6 @@
 //! Readings of what may disturb a measurement, or prevent it.
 
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 
@@ -76,63 +74,6 @@ fn turbo(tree: &Tree) -> Option<bool> {
     off.or_else(|| tree.number("sys/devices/system/cpu/cpufreq/boost").map(|on| on != 0))
 }
 
-/// What the host was doing over a short time in which this program only waited.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Activity {
-    /// CPUs' worth of work done by anyone.
-    pub busy_cpus: Option<f64>,
-    /// CPUs' worth that the hypervisor took away.
-    pub stolen_cpus: Option<f64>,
-    /// Load average over a minute.
-    pub load: Option<f64>,
-    /// Percent of the last 10 s in which some task waited for a CPU.
-    pub waiting_pct: Option<f64>,
-}
-
-/// Watches for a time.
-pub fn activity(tree: &Tree, time: Duration) -> Activity {
-    let before = times(tree);
-    sleep(time);
-    let after = times(tree);
-    let ticks_per_s = rustix::param::clock_ticks_per_second() as f64;
-    let rate = |before: u64, after: u64| {
-        let seconds = after.saturating_sub(before) as f64 / ticks_per_s;
-        seconds / time.as_secs_f64().max(1e-3)
-    };
-    let both = before.zip(after);
-    Activity {
-        busy_cpus: both.map(|(before, after)| rate(before.busy, after.busy)),
-        stolen_cpus: both.map(|(before, after)| rate(before.stolen, after.stolen)),
-        load: tree.line("proc/loadavg").and_then(|line| line.split(' ').next()?.parse().ok()),
-        waiting_pct: tree.line("proc/pressure/cpu").and_then(|line| pressure(&line)),
-    }
-}
-
-/// Ticks since the host started, over all CPUs.
-#[derive(Clone, Copy)]
-struct Times {
-    busy: u64,
-    stolen: u64,
-}
-
-/// The `cpu` line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal, and the
-/// guests' time, which is in user already (proc(5)).
-fn times(tree: &Tree) -> Option<Times> {
-    let line = tree.line("proc/stat")?;
-    let mut words = line.split_whitespace();
-    if words.next()? != "cpu" {
-        return None;
-    }
-    let ticks: Vec<u64> = words.map_while(|word| word.parse().ok()).collect();
-    let sum = |places: &[usize]| places.iter().filter_map(|place| ticks.get(*place)).sum();
-    (ticks.len() >= 4).then(|| Times { busy: sum(&[0, 1, 2, 5, 6]), stolen: sum(&[7]) })
-}
-
-/// `some avg10=1.23 avg60=…`
-fn pressure(line: &str) -> Option<f64> {
-    line.split(' ').find_map(|word| word.strip_prefix("avg10="))?.parse().ok()
-}
-
 /// Room for results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Space {
@@ -190,19 +131,6 @@ mod tests {
         let (_root, off) = tree(&[("sys/devices/system/cpu/cpufreq/boost", "0\n")]);
         let (_root2, unknown) = tree(&[]);
         assert_eq!((turbo(&off), turbo(&unknown)), (Some(false), None));
-    }
-
-    #[test]
-    fn a_host_where_nothing_moves_is_quiet() {
-        let (_root, tree) = tree(&[
-            ("proc/stat", "cpu  100 0 50 900 0 1 2 3 0 0\ncpu0 1 1 1 1\n"),
-            ("proc/loadavg", "1.50 0.20 0.26 1/87 14456\n"),
-            ("proc/pressure/cpu", "some avg10=88.30 avg60=49.61 avg300=19.02 total=1\n"),
-        ]);
-        let activity = activity(&tree, Duration::ZERO);
-        assert_eq!((activity.busy_cpus, activity.stolen_cpus), (Some(0.0), Some(0.0)));
-        assert_eq!((activity.load, activity.waiting_pct), (Some(1.5), Some(88.3)));
-        assert_eq!(times(&tree).map(|times| (times.busy, times.stolen)), Some((153, 3)));
     }
 
     #[test]

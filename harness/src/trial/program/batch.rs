@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Broken, GLANCE, Playing, judge, tally};
+use super::{Broken, GLANCE, Playing, judge, weigh};
 use crate::trial::leash::Leash;
 use crate::trial::noise;
 
@@ -32,6 +32,7 @@ impl Playing<'_> {
         let ending = &self.story.ending;
         self.story.work = Some((from, from + ending.wall_s));
         self.story.noise = Some((before, noise::mark()));
+        self.story.driver_cpu_s = ending.own_cpu_s;
         if ending.code == Some(0) {
             self.story.wall_s = Some(ending.wall_s);
             self.story.usage = Some(ending.usage);
@@ -47,9 +48,9 @@ impl Playing<'_> {
             self.spec
                 .footing
                 .as_ref()
-                .and_then(|footing| judge::off_footing(footing, tally::served(&images)?))
+                .and_then(|footing| judge::off_footing(footing, weigh::served(&images)?))
         };
-        let why = tally::hopeless(&self.spec.asked, &self.beforehand, &images).or_else(off);
+        let why = weigh::hopeless(&self.spec.asked, &self.beforehand, &images).or_else(off);
         why.map_or(Ok(()), |why| Err(Broken::NoOp(why)))
     }
 

@@ -2,7 +2,8 @@
 //! the trial.
 //!
 //! Each [`Image`] is looked at soon after it appears, at doubling times until the look tells all, and then again as it
-//! grows older, as a program may set its malloc at any time. Looks take at most one part in [`SHARE`] of the time.
+//! grows older, as a program may set its malloc at any time. Looks take at most one part in [`SHARE`] of the CPU time that
+//! the trial uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,8 +17,8 @@ use super::sight::Sight;
 use crate::trial::heaps;
 use crate::trial::tree::Member;
 
-/// Looks take at most one part in so many of the time.
-const SHARE: f64 = 200.0;
+/// Looks take at most one part in so many of the trial's CPU time.
+const SHARE: f64 = 400.0;
 /// So much may be used for looks at once, seconds: the first ones come when little time has passed.
 const AT_ONCE_S: f64 = 0.005;
 /// The most CPU time for looks at all processes at a border of a service's trial.
@@ -237,12 +238,13 @@ impl State {
     /// Looks at those who are due, first at those who have used most.
     fn look_at_due(&mut self) {
         let now_s = self.now_s();
+        let used_s: f64 = self.images.iter().map(Image::cpu_s).sum();
         let mut due: Vec<usize> =
             self.live.values().copied().filter(|index| self.images[*index].due_s <= now_s).collect();
         let order = |index: &usize| (self.images[*index].sight.is_some(), -self.images[*index].cpu_s());
         due.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
         for index in due {
-            if self.looking.as_secs_f64() > AT_ONCE_S + self.now_s() / SHARE {
+            if self.looking.as_secs_f64() > AT_ONCE_S + used_s / SHARE {
                 return;
             }
             self.look_at(index);

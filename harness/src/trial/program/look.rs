@@ -1,7 +1,5 @@
 //! An exact look at the memory of all processes of a trial at one instant.
 
-use std::time::Instant;
-
 use procfs::process::Process;
 
 use crate::trial::readings::{self, Exact};
@@ -59,29 +57,47 @@ impl Look {
         self.rows.iter().filter_map(|row| figure(&row.exact)).sum()
     }
 
-    /// Proportional set size: shared pages count once. Resident size where a kernel tells no more.
-    pub fn pss(&self) -> u64 {
-        self.sum(|exact| Some(exact.pss.unwrap_or(exact.rss)))
+    /// Memory of all processes, shared pages counted once, with what is in hugetlbfs and in swap. Of one process alone
+    /// all that it holds; where a kernel does not tell what is shared, all that each holds.
+    pub fn all(&self) -> u64 {
+        match union(&self.rows) {
+            Some((anon, shared)) if self.rows.len() > 1 => anon + shared,
+            _ => self.sum(|exact| Some(exact.all())),
+        }
     }
 
-    /// Resident size summed: shared pages count as often as they are mapped.
-    pub fn rss(&self) -> u64 {
-        self.sum(|exact| Some(exact.rss))
+    /// Proportional set size: shared pages count once.
+    pub fn pss(&self) -> u64 {
+        self.sum(|exact| exact.pss)
     }
 }
 
-/// Looks at the processes below a launcher. `None` where there is none that can be read.
-pub fn look(launcher: i32, begin: Instant) -> Option<Look> {
-    let start = Instant::now();
-    let at_s = begin.elapsed().as_secs_f64();
+/// The processes below a launcher at this instant, by role and size. None where none can be read.
+pub fn rows(launcher: i32) -> Vec<Row> {
     let members = tree::below(launcher);
     let mut rows: Vec<Row> = members.iter().filter_map(|member| row(*member, &members, launcher)).collect();
-    let size = |row: &Row| row.exact.pss.unwrap_or(row.exact.rss);
     rows.sort_by_key(|row| (row.role, std::cmp::Reverse(size(row)), row.pid));
-    if rows.is_empty() {
-        return None;
-    }
-    Some(Look { at_s, rows, took_s: start.elapsed().as_secs_f64() })
+    rows
+}
+
+fn size(row: &Row) -> u64 {
+    row.exact.pss.unwrap_or(row.exact.rss)
+}
+
+/// The union of the pages of all processes, anonymous and shared, bytes; `None` where the kernel does not tell of one of
+/// them.
+pub fn union(rows: &[Row]) -> Option<(u64, u64)> {
+    let sum = |figure: fn(&Exact) -> u64| rows.iter().map(|row| figure(&row.exact)).sum::<u64>();
+    let known =
+        !rows.is_empty() && rows.iter().all(|row| row.exact.pss.is_some() && row.exact.pss_anon.is_some());
+    let swap = |exact: &Exact| exact.swap_pss.or(exact.swap).unwrap_or(0);
+    let anon =
+        sum(|exact| exact.pss_anon.unwrap_or(0)) + rows.iter().map(|row| swap(&row.exact)).sum::<u64>();
+    let shared = sum(|exact| exact.pss.unwrap_or(0).saturating_sub(exact.pss_anon.unwrap_or(0)));
+    // Of pages of hugetlbfs no shares are told: those that several map are taken for the same ones.
+    let private_huge = sum(|exact| exact.private_hugetlb.unwrap_or(0));
+    let shared_huge = rows.iter().filter_map(|row| row.exact.shared_hugetlb).max().unwrap_or(0);
+    known.then_some((anon, shared + private_huge + shared_huge))
 }
 
 fn row(member: Member, all: &[Member], launcher: i32) -> Option<Row> {

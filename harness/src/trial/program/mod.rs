@@ -4,9 +4,11 @@
 //! * [`service`], [`batch`]: the two kinds of trial.
 //! * [`place`]: its port and directory; [`helper`]: setup, driver, stop and teardown, each under a launcher of
 //!   its own; [`ready`]: when it can be driven.
-//! * [`watch`], [`look`], [`exits`]: what is seen of its processes; [`images`], [`image`], [`sight`], [`served`]: what is seen of
-//!   each image; [`judge`], [`tally`], [`complaints`]: whether the candidate took effect.
-//! * [`figures`]: memory from what was seen; [`record`]: the line for the journal.
+//! * [`watch`] and [`watcher`], [`look`], [`exits`]: what is seen of its processes, within a [`budget`].
+//! * [`tally`], [`bounds`], [`memory`]: memory from what was seen; [`figures`]: throughput and latency from what was
+//!   printed; [`record`]: the line for the journal.
+//! * [`images`], [`image`]: who did the work; [`sight`], [`served`]: what a look at one shows; [`judge`]: what that says of
+//!   the candidate; [`complaints`]: what its output says; [`weigh`]: whether it was in force where the work was done.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,6 +28,8 @@ use served::{Behind, Elves};
 use watch::{Seen, Watch};
 
 pub mod batch;
+pub mod bounds;
+pub mod budget;
 pub mod complaints;
 pub mod exits;
 pub mod figures;
@@ -34,6 +38,7 @@ pub mod image;
 pub mod images;
 pub mod judge;
 pub mod look;
+pub mod memory;
 pub mod place;
 pub mod ready;
 pub mod record;
@@ -42,6 +47,8 @@ pub mod service;
 pub mod sight;
 pub mod tally;
 pub mod watch;
+pub mod watcher;
+pub mod weigh;
 
 /// How often a wait looks whether something has happened.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -86,7 +93,7 @@ pub struct Story {
     pub wall_s: Option<f64>,
     /// CPU, faults and switches of the counted work.
     pub usage: Option<Usage>,
-    /// The driver's CPU seconds.
+    /// CPU seconds of the driver and of launchers: not the program's, and no disturbance.
     pub driver_cpu_s: f64,
     /// The host's counters at both ends of the counted work.
     pub noise: Option<(noise::Mark, noise::Mark)>,
@@ -181,8 +188,7 @@ impl Playing<'_> {
             Started::Runs(leash) => leash,
             Started::Not(reason) => return Err(Broken::Failed(reason)),
         };
-        let watch =
-            Watch::start(leash.launcher(), self.begin, !self.program.is_service(), self.story.images.clone());
+        let watch = Watch::start(leash.launcher(), self.begin, self.story.images.clone());
         let outcome =
             if self.program.is_service() { self.serve(&mut leash, &watch) } else { self.run(&leash, begin) };
         self.end(&mut leash, watch, outcome.as_ref().err());

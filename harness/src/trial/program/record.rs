@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::image::Image;
-use super::{Broken, Story, figures, judge, sight, tally};
+use super::{Broken, Story, judge, memory, sight, weigh};
 use crate::format::series::{MAX_POINTS, Series};
 use crate::format::trial::{
-    Arenas, Cpu, Effect, Faults, Noise, OwnProgram, Printed, ProcessRow, Rss, Served, Status, Switches,
+    Arenas, Cpu, Effect, Faults, Looking, Noise, OwnProgram, Printed, ProcessRow, Served, Status, Switches,
     Throughput, TrialRecord,
 };
 use crate::trial::ending;
@@ -36,10 +36,10 @@ pub struct Besides {
 /// Fills in what a story tells. `empty` is the line of a trial that was not begun.
 pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Besides) -> TrialRecord {
     let images = &besides.images;
-    let served = tally::served(images);
+    let served = weigh::served(images);
     let used = &story.ending.usage;
     let total_s = Some(used.user_s + used.system_s).filter(|total_s| *total_s > 0.0);
-    let outcome = tally::outcome(&spec.asked, &besides.beforehand, images, total_s, besides.cpus);
+    let outcome = weigh::outcome(&spec.asked, &besides.beforehand, images, total_s, besides.cpus);
     let mut effect = outcome.effect;
     if let Some(said) = besides.complaint.as_ref().filter(|_| !judge::asks_nothing(&spec.asked)) {
         effect = Effect { verified: false, how: format!("{}; but its output says: {said}", effect.how) };
@@ -65,9 +65,8 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
         cpu: usage.map(|used| Cpu { user_s: used.user_s, system_s: used.system_s }),
         faults: usage.map(|used| Faults { minor: used.minor_faults, major: used.major_faults }),
         switches: usage.map(|used| Switches { voluntary: used.voluntary, involuntary: used.involuntary }),
-        rss: figures::rss(story)
-            .map(|rss| Rss { reading_s: rss.reading_s + story.images.looking_s(), ..rss }),
-        arenas: tally::arenas(images).map(|observed| Arenas { limit: spec.asked.arena_limit(), observed }),
+        rss: memory::rss(story),
+        arenas: weigh::arenas(images).map(|observed| Arenas { limit: spec.asked.arena_limit(), observed }),
         allocator: served.map(|served| Served {
             name: served.by.clone(),
             version: library_version(served),
@@ -169,9 +168,16 @@ fn own(story: &Story) -> OwnProgram {
         most_processes: story.seen.most,
         latency: story.latency.clone().map(|(value, unit)| Printed { value, unit }),
         stopped: story.stopped.clone(),
+        looking: Some(looking(story)),
         output: kept.collect(),
         host_libc: story.images.strangers().into_iter().take(KEPT).collect(),
     }
+}
+
+fn looking(story: &Story) -> Looking {
+    let used = &story.ending.usage;
+    let (cpu_s, trial_s) = (story.seen.cpu_s, used.user_s + used.system_s);
+    Looking { cpu_s, share: (trial_s > 0.0).then(|| cpu_s / trial_s) }
 }
 
 fn noise_of(story: &Story) -> Noise {
@@ -181,11 +187,10 @@ fn noise_of(story: &Story) -> Noise {
     noise::between(before, after, used.user_s + used.system_s + story.driver_cpu_s)
 }
 
-/// Memory over time, thinned; what the nearest exact look found shared is taken off.
+/// Memory over time, thinned.
 pub fn series(spec: &TrialSpec, story: &Story) -> Option<Series> {
-    let samples: Vec<Sample> = sampler::thinned(&story.seen.samples, MAX_POINTS);
+    let samples: Vec<Sample> = sampler::thinned(&memory::samples(story), MAX_POINTS);
     let short = |at_s: f64| (at_s * 1e4).round() / 1e4;
-    let shared = figures::shared(story);
     let (from, to) = story.work?;
     (!samples.is_empty()).then(|| Series {
         workload: spec.workload.clone(),
@@ -196,7 +201,7 @@ pub fn series(spec: &TrialSpec, story: &Story) -> Option<Series> {
         attempt: spec.attempt,
         twin: spec.twin,
         at_s: samples.iter().map(|s| short(s.at_s)).collect(),
-        rss: samples.iter().map(|s| s.rss.saturating_sub(shared(s.at_s))).collect(),
+        rss: samples.iter().map(|s| s.rss).collect(),
         live: None,
         phases: vec![("setup".to_owned(), short(from)), ("steady".to_owned(), short(to))],
     })

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::look::{self, Look};
 use super::watch::Watch;
 use super::{Broken, GLANCE, Playing, crash, helper, ready};
 use crate::plan::program::{How, StopSignal};
@@ -14,8 +13,7 @@ impl Playing<'_> {
     /// A service: it becomes ready, is driven, stands idle, and is stopped.
     pub(super) fn serve(&mut self, leash: &mut Leash, watch: &Watch) -> Result<(), Broken> {
         self.await_ready(leash, watch)?;
-        watch.rescan();
-        let ready = self.look(leash);
+        let ready = watch.look();
         self.story.images.look();
         if let Err(no_op) = self.refuse() {
             // What it was seen by is in its record.
@@ -23,10 +21,10 @@ impl Playing<'_> {
             return Err(no_op);
         }
         self.drive(leash, watch)?;
-        self.story.end = self.look(leash);
+        self.story.end = watch.look();
         self.story.images.look();
         self.stand_idle(leash, watch)?;
-        self.story.drained = self.look(leash);
+        self.story.drained = watch.look();
         self.stop(leash, watch)
     }
 
@@ -62,7 +60,7 @@ impl Playing<'_> {
         self.story.noise = Some((before, noise::mark()));
         self.story.usage = Some(between(&used, &tree::usage(&tree::below(leash.launcher()))));
         self.story.wall_s = Some(ending.wall_s);
-        self.story.driver_cpu_s = ending.usage.user_s + ending.usage.system_s;
+        self.story.driver_cpu_s = ending.usage.user_s + ending.usage.system_s + ending.own_cpu_s;
         watch.rescan();
         self.still_there(leash, watch, Duration::ZERO)
     }
@@ -74,10 +72,6 @@ impl Playing<'_> {
             self.still_there(leash, watch, left.min(GLANCE))?;
         }
         Ok(())
-    }
-
-    fn look(&self, leash: &Leash) -> Option<Look> {
-        look::look(leash.launcher(), self.begin)
     }
 
     /// Asks the program to end, and waits until it has.

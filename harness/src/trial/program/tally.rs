@@ -1,406 +1,160 @@
-//! Whether a candidate was in force where the work was done: the judgements of all images, weighed by what each used of
-//! CPU and memory. Pure.
+//! Adds up what `statm` says of each process, a sample at a time, and keeps of each sample only what bounds are
+//! made from. Pure.
 //!
-//! A candidate is proven only where the images that used nearly all CPU time, and those that held nearly all memory,
-//! are each proven. What ended before anybody could look at it is not known.
+//! Memory of several processes is the union of their pages. Sizes of single processes tell how it can have changed
+//! since it was last read: what a process gained is at most so much more of the union, what it lost, or took away as it
+//! ended, at most so much less. Private memory (`resident - shared` of `statm`: anonymous pages) tells more: a page of
+//! it that an existing process gains is always a new one.
 
-use super::image::Image;
-use super::judge::{Beforehand, Verdict, asks_nothing, judge};
-use super::sight::Served;
-use crate::format::trial::Effect;
-use crate::trial::executor::Asked;
+use std::collections::BTreeMap;
 
-/// The share of CPU time and of memory that must be proven.
-const NEARLY_ALL: f64 = 0.9;
-/// The share that must be, where only moments at the ends of images are missing.
-const MOST: f64 = 0.7;
-/// From this share on something is not in force.
-const MUCH: f64 = 0.5;
-/// What is said of what nobody could look at.
-const GONE: &str = "it ended before it could be looked at";
-/// A share that is not worth a word.
-const SLIGHT: f64 = 0.05;
-/// Arenas are known where the last look came after this share of the work.
-const LATE: f64 = 0.6;
-/// Memory that every process has, whatever it does, bytes.
-const BARE: u64 = 512 << 10;
-/// CPU seconds of a running program that are enough to tell it by: before, it may be a launcher that works for itself.
-const ENOUGH_S: f64 = 10.0;
-
-/// What it all amounts to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// For the journal.
-    pub effect: Effect,
-    /// Why it can have no effect, where that is so.
-    pub no_op: Option<String>,
-    /// Whether something else was seen to be in force.
-    pub disproved: bool,
+/// What one process holds at one instant, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Anonymous pages, resident or swapped out.
+    pub anon: u64,
+    /// Pages of files, of shared memory and of hugetlbfs.
+    pub shared: u64,
 }
 
-/// A share of CPU time and one of memory.
+impl Size {
+    /// All of it.
+    pub const fn all(self) -> u64 {
+        self.anon + self.shared
+    }
+}
+
+/// What is kept of a sample: sums over the processes, and counters that only make sense as differences between two
+/// points.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Share {
-    cpu: f64,
-    memory: f64,
+pub struct Point {
+    /// Seconds since the trial was started.
+    pub at_s: f64,
+    /// Processes that held memory.
+    pub count: u32,
+    /// Anonymous memory of all processes: what a forked child still shares counts for each.
+    pub anon: u64,
+    /// Shared memory of all processes, counted for each.
+    pub shared: u64,
+    /// All memory of the largest process.
+    pub largest: u64,
+    /// The most shared memory of one process.
+    pub most_shared: u64,
+    /// Anonymous memory that each of the living never fell below since it was first seen, summed: a forked child may
+    /// share it with its parent.
+    pub base: u64,
+    /// What went of such bases, as processes ended or fell below, added up.
+    pub shed: u64,
+    /// Shared memory that the living ever gained, their first included.
+    pub gained: u64,
+    /// The same of those that have ended, added up.
+    pub dead_gained: u64,
+    /// Shared memory that was lost by any process, at its end all of it, added up.
+    pub lost: u64,
 }
 
-impl Share {
-    fn least(self) -> f64 {
-        self.cpu.min(self.memory)
+impl Point {
+    /// Sum of the resident sizes of all processes.
+    pub const fn sum(&self) -> u64 {
+        self.anon + self.shared
     }
 
-    fn most(self) -> f64 {
-        self.cpu.max(self.memory)
-    }
-
-    fn both(self) -> f64 {
-        self.cpu + self.memory
+    /// Anonymous memory beyond the bases: pages that are new since their process was first seen, and nobody else's.
+    pub const fn own(&self) -> u64 {
+        self.anon - self.base
     }
 }
 
-/// All images by weight.
-struct Weighed<'a> {
-    images: Vec<(&'a Image, Share)>,
-    /// CPU time that no image is known to have used.
-    unseen: f64,
-    /// How much of that may be the moments at the ends of images.
-    moments: f64,
+#[derive(Clone, Copy, Default)]
+struct Life {
+    /// The least anonymous memory so far.
+    base: u64,
+    now: Size,
+    gained: u64,
+    /// The largest that was sampled.
+    most: u64,
 }
 
-impl<'a> Weighed<'a> {
-    /// `total_s` is all CPU time of the trial, where it is known.
-    fn of(images: &'a [Image], total_s: Option<f64>, cpus: f64) -> Self {
-        let known_s: f64 = images.iter().map(Image::cpu_s).sum();
-        let total_s = total_s.unwrap_or(known_s).max(known_s).max(1e-6);
-        let own = |image: &Image| image.at_peak.saturating_sub(BARE) as f64;
-        let all: f64 = images.iter().map(own).sum();
-        let raw: f64 = images.iter().map(|image| image.at_peak as f64).sum();
-        let share = |image: &Image| Share {
-            cpu: image.cpu_s() / total_s,
-            memory: match () {
-                () if all > 0.0 => own(image) / all,
-                () if raw > 0.0 => image.at_peak as f64 / raw,
-                () => 0.0,
-            },
-        };
-        let gaps: f64 = images.iter().map(|image| image.gap_s).sum();
-        Self {
-            images: images.iter().map(|image| (image, share(image))).collect(),
-            unseen: (total_s - known_s) / total_s,
-            moments: gaps * cpus / total_s,
+/// Adds up samples.
+#[derive(Default)]
+pub struct Tally {
+    lives: BTreeMap<i32, Life>,
+    shed: u64,
+    dead_gained: u64,
+    lost: u64,
+}
+
+impl Tally {
+    /// Takes a sample of all processes that hold memory. Those that are missing have ended.
+    pub fn sample(&mut self, at_s: f64, sizes: &BTreeMap<i32, Size>) -> Point {
+        let ended: Vec<i32> = self.lives.keys().filter(|pid| !sizes.contains_key(pid)).copied().collect();
+        for pid in ended {
+            self.end(pid);
+        }
+        for (pid, size) in sizes {
+            self.go_on(*pid, *size);
+        }
+        let sum = |figure: fn(&Life) -> u64| self.lives.values().map(figure).sum::<u64>();
+        let most = |figure: fn(&Life) -> u64| self.lives.values().map(figure).max().unwrap_or(0);
+        Point {
+            at_s,
+            count: self.lives.len() as u32,
+            anon: sum(|life| life.now.anon),
+            shared: sum(|life| life.now.shared),
+            largest: most(|life| life.now.all()),
+            most_shared: most(|life| life.now.shared),
+            base: sum(|life| life.base),
+            shed: self.shed,
+            gained: sum(|life| life.gained),
+            dead_gained: self.dead_gained,
+            lost: self.lost,
         }
     }
 
-    /// The image that did most, by memory and CPU.
-    fn worker(&self) -> Option<&'a Image> {
-        self.images.iter().max_by(|a, b| a.1.both().total_cmp(&b.1.both())).map(|(image, _)| *image)
+    /// The largest size of a process in any sample; 0 where it is not known.
+    pub fn most_of(&self, pid: i32) -> u64 {
+        self.lives.get(&pid).map_or(0, |life| life.most)
     }
 
-    /// Whether a share is nearly all, of memory and of CPU time. Of the latter, the moments between the last time that
-    /// an image was seen and its end are given to it, within bounds.
-    fn proves(&self, share: Share) -> bool {
-        let moments = self.unseen.min(self.moments);
-        share.memory >= NEARLY_ALL
-            && (share.cpu >= NEARLY_ALL || (share.cpu >= MOST && share.cpu + moments >= NEARLY_ALL))
+    fn go_on(&mut self, pid: i32, size: Size) {
+        let life = self.lives.entry(pid).or_insert(Life { base: size.anon, ..Life::default() });
+        self.shed += life.base.saturating_sub(size.anon);
+        life.base = life.base.min(size.anon);
+        life.gained += size.shared.saturating_sub(life.now.shared);
+        self.lost += life.now.shared.saturating_sub(size.shared);
+        life.most = life.most.max(size.all());
+        life.now = size;
     }
-}
 
-/// The image that did most.
-pub fn worker(images: &[Image]) -> Option<&Image> {
-    Weighed::of(images, None, 1.0).worker()
-}
-
-/// What serves `malloc` in the image that did most, where that was seen.
-pub fn served(images: &[Image]) -> Option<&Served> {
-    worker(images).and_then(|image| image.sight.as_ref()).map(|sight| &sight.served)
-}
-
-/// Arenas in the image that did most, where glibc serves it: the most that any look found; unknown where the last look
-/// came when much of its work was still to come.
-pub fn arenas(images: &[Image]) -> Option<Option<u32>> {
-    let image = worker(images)?;
-    let sight = image.sight.as_ref().filter(|sight| sight.served.by == "glibc")?;
-    let late = sight.used_s >= image.cpu_s() * LATE;
-    let exact = sight.heap.as_ref().is_some_and(|heap| heap.exact);
-    Some(Some(sight.most_arenas).filter(|_| late && exact))
-}
-
-/// The images that a search of their files may tell more of.
-pub fn of_weight(images: &[Image]) -> Vec<usize> {
-    let weighed = Weighed::of(images, None, 1.0);
-    let heavy = weighed.images.iter().enumerate().filter(|(_, (_, share))| share.most() > SLIGHT);
-    heavy.map(|(index, _)| index).collect()
-}
-
-/// Judges a candidate by all that was seen. `total_s` is all CPU time of the trial, where it is known, and `cpus` how
-/// many CPUs it may have used at once.
-pub fn outcome(
-    asked: &Asked,
-    before: &Beforehand,
-    images: &[Image],
-    total_s: Option<f64>,
-    cpus: f64,
-) -> Outcome {
-    let weighed = Weighed::of(images, total_s, cpus);
-    let judged: Vec<Judged> = (weighed.images.iter())
-        .map(|(image, share)| Judged { image, share: *share, verdict: verdict(asked, before, image) })
-        .collect();
-    if asks_nothing(asked) {
-        let words = heaviest(&judged, is_held).map(|judged| judged.verdict.words().to_owned());
-        let how = words.unwrap_or_else(|| "the program as it is: nothing was asked for".to_owned());
-        return Outcome { effect: Effect { verified: true, how }, no_op: None, disproved: false };
-    }
-    let (no_op, against) = (sum(&judged, is_no_op), sum(&judged, is_against));
-    if weighed.proves(no_op)
-        && let Some(judged) = heaviest(&judged, is_no_op)
-    {
-        let how = format!("no-op: {} has no effect, as {}", what(asked), judged.verdict.words());
-        let effect = Effect { verified: false, how: how.clone() };
-        return Outcome { effect, no_op: Some(how), disproved: false };
-    }
-    let verified = weighed.proves(sum(&judged, is_held));
-    let how = words(&judged, &weighed, verified);
-    Outcome { effect: Effect { verified, how }, no_op: None, disproved: against.most() >= MUCH }
-}
-
-/// An image with its judgement.
-struct Judged<'a> {
-    image: &'a Image,
-    share: Share,
-    verdict: Verdict,
-}
-
-fn sum(judged: &[Judged], kind: fn(&Verdict) -> bool) -> Share {
-    judged.iter().filter(|judged| kind(&judged.verdict)).fold(Share::default(), |sum, judged| Share {
-        cpu: sum.cpu + judged.share.cpu,
-        memory: sum.memory + judged.share.memory,
-    })
-}
-
-fn heaviest<'a, 'b>(judged: &'a [Judged<'b>], kind: fn(&Verdict) -> bool) -> Option<&'a Judged<'b>> {
-    let of_kind = judged.iter().filter(|judged| kind(&judged.verdict));
-    of_kind.max_by(|a, b| a.share.both().total_cmp(&b.share.both()))
-}
-
-/// What was seen, in words: where it is in force, where it is not, and what is not known.
-fn words(judged: &[Judged], weighed: &Weighed, verified: bool) -> String {
-    let held = sum(judged, is_held);
-    let mut words: Vec<String> = Vec::new();
-    match heaviest(judged, is_held) {
-        Some(best) if verified => words.push(best.verdict.words().to_owned()),
-        Some(best) if held.most() > SLIGHT => words.push(format!(
-            "in force in {} alone ({}): {}",
-            title(best.image),
-            portions(held),
-            best.verdict.words()
-        )),
-        _ => {}
-    }
-    for kind in [is_against, is_untold] {
-        let worst = heaviest(judged, kind).filter(|worst| !verified || worst.share.most() > 1.0 - NEARLY_ALL);
-        let alone = words.is_empty();
-        words.extend(worst.map(|worst| worst.said(sum(judged, kind), alone)));
-    }
-    if !verified && weighed.unseen - weighed.moments > 1.0 - NEARLY_ALL && !judged.is_empty() {
-        words.push(format!(
-            "processes that ended before they could be looked at used {:.0} % of the CPU time",
-            weighed.unseen * 100.0
-        ));
-    }
-    if words.is_empty() {
-        words.push(GONE.to_owned());
-    }
-    words.join("; ")
-}
-
-impl Judged<'_> {
-    /// A clause on the image, which is named unless it stands alone.
-    fn said(&self, share: Share, alone: bool) -> String {
-        if alone && share.least() >= NEARLY_ALL {
-            return self.verdict.words().to_owned();
-        }
-        let begin = if is_untold(&self.verdict) { "not known in" } else { "not in force in" };
-        format!("{begin} {} ({}): {}", title(self.image), portions(share), self.verdict.words())
-    }
-}
-
-/// Why a running program is not worth waiting for, where all that it is made of has used enough to tell it by.
-pub fn hopeless(asked: &Asked, before: &Beforehand, images: &[Image]) -> Option<String> {
-    let used_s: f64 = images.iter().map(Image::cpu_s).sum();
-    if used_s < ENOUGH_S || asks_nothing(asked) {
-        return None;
-    }
-    outcome(asked, before, images, None, 1.0).no_op
-}
-
-fn verdict(asked: &Asked, before: &Beforehand, image: &Image) -> Verdict {
-    match (&image.sight, image.blind) {
-        (Some(sight), _) => judge(asked, before, sight),
-        (None, Some(_)) if before.is_guarded(&image.command) => Verdict::NoOp(format!(
-            "{} is setuid or setgid or has capabilities: it may not be looked at, and its loader drops it",
-            image.command
-        )),
-        (None, Some(why)) => Verdict::Untold(why.to_owned()),
-        (None, None) => Verdict::Untold(GONE.to_owned()),
-    }
-}
-
-fn is_held(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Holds(_))
-}
-
-fn is_no_op(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::NoOp(_))
-}
-
-fn is_failed(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Fails(_))
-}
-
-fn is_untold(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Untold(_))
-}
-
-fn is_against(verdict: &Verdict) -> bool {
-    is_failed(verdict) || is_no_op(verdict)
-}
-
-fn title(image: &Image) -> String {
-    let file = image.sight.as_ref().and_then(|sight| sight.served.executable.file_name());
-    file.map_or_else(|| image.command.clone(), |name| name.to_string_lossy().into_owned())
-}
-
-fn portions(share: Share) -> String {
-    format!("{:.0} % of the CPU time, {:.0} % of the memory", share.cpu * 100.0, share.memory * 100.0)
-}
-
-fn what(asked: &Asked) -> String {
-    match &asked.preload {
-        Some(library) => format!("LD_PRELOAD={}", library.display()),
-        None => asked.env.keys().cloned().collect::<Vec<_>>().join(" and "),
+    fn end(&mut self, pid: i32) {
+        let Some(life) = self.lives.remove(&pid) else { return };
+        self.shed += life.base;
+        self.dead_gained += life.gained;
+        self.lost += life.now.shared;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::image::Mark;
-    use super::super::sight::Sight;
     use super::*;
-    use crate::knowledge;
-    use crate::trial::heaps::Heap;
-    use std::collections::BTreeMap;
 
-    fn arena_max(value: u64) -> Asked {
-        let setting = knowledge::find("glibc", "arena_max").unwrap();
-        Asked {
-            allocator: "glibc".to_owned(),
-            settings: vec![(setting, setting.parse(&value.to_string()).unwrap())],
-            env: BTreeMap::from([("MALLOC_ARENA_MAX".to_owned(), value.to_string())]),
-            preload: None,
-            foreign: |_| false,
-        }
-    }
-
-    fn image(name: &str, cpu_s: f64, megabytes: u64, in_force: Option<u64>) -> Image {
-        let (mark, _) = Mark::read(std::process::id().cast_signed()).unwrap();
-        let mut image = Image::new(1, name.to_owned(), mark, 0.0, 0.0);
-        image.until_s = cpu_s;
-        image.at_peak = megabytes << 20;
-        image.sight = in_force.map(|value| Sight {
-            served: Served {
-                by: "glibc".to_owned(),
-                settled: true,
-                executable: format!("/bin/{name}").into(),
-                environment: Some(BTreeMap::from([("MALLOC_ARENA_MAX".to_owned(), "2".to_owned())])),
-                ..Served::default()
-            },
-            heap: Some(Heap {
-                arenas: 2,
-                exact: true,
-                system: Some(megabytes << 20),
-                settings: BTreeMap::from([("arena_max".to_owned(), value)]),
-            }),
-            most_arenas: 2,
-            size: megabytes << 20,
-            used_s: cpu_s * 0.5,
-            inside: None,
-        });
-        image
-    }
-
-    fn told(images: &[Image], total_s: f64) -> Outcome {
-        outcome(&arena_max(2), &Beforehand::default(), images, Some(total_s), 2.0)
+    fn sizes(all: &[(i32, u64, u64)]) -> BTreeMap<i32, Size> {
+        all.iter().map(|(pid, anon, shared)| (*pid, Size { anon: *anon, shared: *shared })).collect()
     }
 
     #[test]
-    fn nearly_all_of_both_must_be_proven() {
-        assert!(told(&[image("a", 1.0, 10, Some(2))], 1.05).effect.verified);
-        let idle = [image("a", 1.0, 10, Some(2)), image("sh", 0.01, 0, None)];
-        assert!(told(&idle, 1.02).effect.verified, "a shell that does nothing");
-        let half_of_memory = [image("a", 1.0, 10, Some(2)), image("b", 0.01, 10, None)];
-        let half_of_time = [image("a", 1.0, 10, Some(2)), image("b", 1.0, 1, None)];
-        for images in [half_of_memory, half_of_time] {
-            let told = told(&images, images.iter().map(Image::cpu_s).sum());
-            assert!(!told.effect.verified && !told.disproved, "{told:?}");
-            assert!(told.effect.how.starts_with("in force in a alone"), "{told:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_in_force_in_the_greater_part_is_disproved() {
-        let told = told(&[image("a", 1.0, 30, Some(2)), image("b", 1.0, 70, Some(0))], 2.0);
-        assert!(told.disproved && !told.effect.verified, "{told:?}");
-        assert!(
-            told.effect.how.contains("not in force in b (50 % of the CPU time, 70 % of the memory)"),
-            "{told:?}"
-        );
-    }
-
-    #[test]
-    fn a_setting_of_the_program_s_own_is_told() {
-        let told = told(&[image("a", 1.0, 10, Some(1))], 1.0);
-        assert!(told.disproved && told.effect.how.contains("sets arena_max=1 itself (mallopt)"), "{told:?}");
-    }
-
-    #[test]
-    fn what_nobody_saw_is_not_proven() {
-        for (images, total_s) in [(vec![], 0.01), (vec![image("a", 0.0, 0, None)], 0.01)] {
-            let told = told(&images, total_s);
-            assert!(!told.effect.verified && !told.disproved, "{told:?}");
-            assert!(told.effect.how.contains("ended before it could be looked at"), "{told:?}");
-        }
-        let unseen = told(&[image("a", 1.0, 10, Some(2))], 2.0);
-        assert!(
-            !unseen.effect.verified && unseen.effect.how.contains("used 50 % of the CPU time"),
-            "{unseen:?}"
-        );
-    }
-
-    #[test]
-    fn only_the_moments_at_the_ends_of_images_are_given_to_them() {
-        let mut last = image("a", 0.8, 10, Some(2));
-        assert!(!told(std::slice::from_ref(&last), 1.0).effect.verified);
-        last.gap_s = 0.1;
-        assert!(told(std::slice::from_ref(&last), 1.0).effect.verified, "two CPUs for a tenth of a second");
-        last.until_s = 0.6;
-        last.gap_s = 1.0;
-        assert!(!told(&[last], 1.0).effect.verified, "too much is missing");
-    }
-
-    #[test]
-    fn nothing_is_asked_of_the_baseline() {
-        let plain = Asked { settings: Vec::new(), env: BTreeMap::new(), ..arena_max(2) };
-        let told = outcome(&plain, &Beforehand::default(), &[], Some(0.01), 2.0);
-        assert!(told.effect.verified && !told.effect.how.contains("looked at"), "{told:?}");
-    }
-
-    #[test]
-    fn arenas_are_known_where_a_look_came_late_enough() {
-        let mut seen = image("a", 1.0, 10, Some(2));
-        assert_eq!(arenas(std::slice::from_ref(&seen)), Some(None));
-        seen.sight.as_mut().unwrap().used_s = 0.7;
-        assert_eq!(arenas(std::slice::from_ref(&seen)), Some(Some(2)));
-        assert_eq!(arenas(&[image("a", 1.0, 10, None)]), None);
+    fn gains_and_losses_add_up_and_the_dead_take_theirs_along() {
+        let mut tally = Tally::default();
+        let first = tally.sample(0.0, &sizes(&[(1, 50, 8)]));
+        assert_eq!((first.count, first.sum(), first.own(), first.gained, first.lost), (1, 58, 0, 8, 0));
+        // A child that shares the 50, and adds 10.
+        tally.sample(0.1, &sizes(&[(1, 50, 8), (2, 50, 8)]));
+        let grown = tally.sample(0.2, &sizes(&[(1, 50, 7), (2, 60, 20)]));
+        assert_eq!((grown.own(), grown.base, grown.gained, grown.lost), (10, 100, 28, 1));
+        assert_eq!((grown.largest, grown.most_shared, grown.anon), (80, 20, 110));
+        assert_eq!(tally.most_of(2), 80);
+        let alone = tally.sample(0.3, &sizes(&[(1, 50, 7)]));
+        assert_eq!((alone.own(), alone.base, alone.shed), (0, 50, 50));
+        assert_eq!((alone.gained, alone.dead_gained, alone.lost), (8, 20, 21));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::knowledge::arena_limit::Cpus;
-use crate::trial::host::Limits;
+use crate::trial::host::{Limits, User};
 
 fn companion_of(allocator: &'static str) -> Companion {
     let identity = Identity {
@@ -38,10 +38,12 @@ fn quiet() -> Evidence {
         host: Ok(crate::trial::host::fingerprint(None).unwrap()),
         readings,
         activity: Activity {
+            cpus: Some(4),
             busy_cpus: Some(0.1),
             stolen_cpus: Some(0.0),
             load: Some(0.0),
             waiting_pct: Some(0.0),
+            users: Vec::new(),
         },
         space: Ok(Space { directory: PathBuf::from("/r"), free: 1 << 40, writable: true }),
         steering: Vec::new(),
@@ -103,9 +105,9 @@ fn what_spoils_a_measurement_is_a_warning() {
         ("cpus", |e| e.readings.cpus = Some(Cpus { online: 4, allowed: 1 })),
         ("cpus", |e| e.readings.cpus = Some(Cpus { online: 4, allowed: 2 })),
         ("cpu quota", |e| e.readings.limits.cpus = Some(1.5)),
-        ("load", |e| e.activity.busy_cpus = Some(1.0)),
-        ("load", |e| e.activity.waiting_pct = Some(30.0)),
-        ("steal", |e| e.activity.stolen_cpus = Some(0.5)),
+        ("load", |e| e.activity.busy_cpus = Some(0.3)),
+        ("load", |e| e.activity.waiting_pct = Some(15.0)),
+        ("steal", |e| e.activity.stolen_cpus = Some(0.06)),
         ("frequency", |e| e.readings.governor = Some("powersave".to_owned())),
         ("clock", |e| e.readings.clock_source = Some("hpet".to_owned())),
         ("memory", |e| e.readings.memory_available = Some(100 << 20)),
@@ -121,6 +123,23 @@ fn what_spoils_a_measurement_is_a_warning() {
         assert_eq!(told(change), [(check, Level::Warn)]);
     }
     assert_eq!(told(|e| e.readings.pressure = false), [("pressure", Level::Warn)]);
+}
+
+#[test]
+fn a_host_on_which_no_verdict_would_be_given_is_unfit_and_what_loads_it_is_named() {
+    assert_eq!(told(|e| e.activity.busy_cpus = Some(1.0)), [("load", Level::Bad)]);
+    assert_eq!(told(|e| e.activity.waiting_pct = Some(50.0)), [("load", Level::Bad)]);
+    assert_eq!(told(|e| e.activity.stolen_cpus = Some(0.5)), [("steal", Level::Bad)]);
+    let mut evidence = quiet();
+    evidence.activity.busy_cpus = Some(3.1);
+    let user = |pid, command: &str, cpus| User { pid, command: command.to_owned(), cpus };
+    evidence.activity.users = vec![user(7, "rustc", 2.0), user(9, "cc1plus", 1.0)];
+    let load = findings(&evidence).into_iter().find(|finding| finding.check == "load").unwrap();
+    assert!(load.found.starts_with("others use 3.10 CPUs"), "{}", load.found);
+    assert!(load.found.ends_with("the most CPU: rustc (pid 7) 2.00, cc1plus (pid 9) 1.00"), "{}", load.found);
+    let json = serde_json::to_value(Load::of(&evidence.activity)).unwrap();
+    assert_eq!((json["top"][0]["command"].as_str(), json["cpus"].as_u64()), (Some("rustc"), Some(4)));
+    assert!((json["others_share"].as_f64().unwrap() - 0.775).abs() < 1e-9);
 }
 
 #[test]

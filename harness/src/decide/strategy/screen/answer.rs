@@ -7,17 +7,17 @@ use crate::decide::feasibility::Tails;
 use crate::decide::logs::{Logs, minutes};
 use crate::decide::observations::{Observations, ScenarioData};
 use crate::decide::question::Question;
-use crate::decide::settle::{Settled, nothing};
+use crate::decide::settle::{Settled, broken, is_tested, nothing, whole};
 use crate::decide::standings::Panel;
 use crate::decide::twin;
 use crate::decide::words;
-use crate::format::decision::{Decision, Eliminated, Feasible, Twin, Unsettled, Verdict};
+use crate::format::decision::{Decision, Eliminated, Feasible, OutBy, Twin, Unsettled, Verdict};
 use crate::statistics::Interval;
 use crate::statistics::estimator::Estimator;
 
 use super::Course;
+use super::exclude::{self, Excluded};
 use super::judge::State;
-use super::sieve::Sieved;
 
 /// Intervals of the standings are widened by this: the search looked at the data that often before it
 /// stopped collecting them.
@@ -38,13 +38,55 @@ pub(super) fn accused(seen: &Observations, question: &Question, rounds: Range<us
     twins(seen, question, &rounds).iter().flatten().any(|twin| !twin.trustworthy)
 }
 
-/// The decision before the confirmation has begun.
-pub(super) fn unfinished(seen: &Observations, question: &Question, sieved: &Sieved) -> Decision {
-    let mut settled = nothing("the sieve has not ended, and nothing was confirmed on fresh rounds");
-    settled.undecided =
-        sieved.arms.iter().map(|arm| open(seen, *arm, "still in the sieve".to_owned(), None)).collect();
-    settled.eliminated.clone_from(&sieved.out);
-    assemble(seen, &mut survey(seen, question), settled)
+/// Every candidate tested by all rounds that it was in.
+pub(super) fn excluded(seen: &Observations, question: &Question) -> Excluded {
+    let keeps = survey(seen, question).baseline().state != Feasible::No;
+    exclude::test(seen, question, keeps)
+}
+
+/// The decision before the confirmation has begun: nothing can have been chosen.
+pub(super) fn unfinished(seen: &Observations, question: &Question, why: Option<String>) -> Decision {
+    let mut ground = survey(seen, question);
+    let why = why.unwrap_or_else(|| "the search has not ended".to_owned());
+    let settled = without_choice(seen, question, &ground, why);
+    assemble(seen, &mut ground, settled)
+}
+
+/// The answer where nothing was confirmed: the baseline is kept where every other candidate is excluded.
+fn without_choice(seen: &Observations, question: &Question, ground: &Ground, why: String) -> Settled {
+    let mut settled = nothing("");
+    let Excluded { out, open } = excluded(seen, question);
+    settled.eliminated = out;
+    settled.undecided = open.iter().map(|open| open.unsettled(seen)).collect();
+    let baseline = ground.baseline();
+    let objective = words::objective(question.objective);
+    if !ground.panels.iter().all(Panel::trusted) {
+        words::DISTRUST.clone_into(&mut settled.reason);
+    } else if baseline.state == Feasible::Undecided {
+        settled.reason = format!("the baseline itself is open: {}; {why}", baseline.why);
+    } else if !settled.undecided.is_empty() {
+        let count = settled.undecided.len();
+        let plural = if count == 1 { "candidate is" } else { "candidates are" };
+        settled.reason = format!("{count} {plural} shown neither to be better nor not to be: {why}");
+    } else if baseline.state == Feasible::No {
+        settled.verdict = Verdict::NoneFeasible;
+        settled.reason =
+            format!("the baseline does not meet the constraints ({}), and no other does", baseline.why);
+        let name = seen.arms[seen.baseline].name.clone();
+        settled.eliminated.insert(0, broken(name, &baseline));
+    } else {
+        settled.verdict = Verdict::KeepBaseline;
+        settled.choice = Some(seen.baseline);
+        settled.reason = if is_tested(settled.verdict, &settled.eliminated) {
+            let tolerance = crate::units::format_share(question.tolerance);
+            format!("no candidate within the constraints saves more than {tolerance} of {objective}")
+        } else if settled.eliminated.is_empty() {
+            "nothing else was measured".to_owned()
+        } else {
+            "no other candidate finished its trials".to_owned()
+        };
+    }
+    settled
 }
 
 /// The decision by the fresh rounds. The twin is judged by the same, or by those in which it was heard.
@@ -53,6 +95,7 @@ pub(super) fn decide(
     question: &Question,
     out: &[Eliminated],
     course: &Course,
+    why: Option<String>,
 ) -> Decision {
     let judged = match &course.hearing {
         _ if course.plan.finalists.is_empty() => 0..usize::MAX,
@@ -64,10 +107,12 @@ pub(super) fn decide(
     for (panel, twin) in ground.panels.iter_mut().zip(twins) {
         panel.twin = twin;
     }
-    let mut settled = settle(seen, question, course, &ground);
-    let is_finalist =
-        |out: &&Eliminated| course.plan.finalists.iter().any(|arm| seen.arms[*arm].name == out.candidate);
-    settled.eliminated.splice(0..0, out.iter().filter(|out| !is_finalist(out)).cloned());
+    let mut settled = settle(seen, question, course, &ground, why);
+    if settled.verdict == Verdict::Chosen {
+        let is_finalist =
+            |out: &&Eliminated| course.plan.finalists.iter().any(|arm| seen.arms[*arm].name == out.candidate);
+        settled.eliminated.splice(0..0, out.iter().filter(|out| !is_finalist(out)).cloned());
+    }
     assemble(seen, &mut ground, settled)
 }
 
@@ -92,12 +137,18 @@ fn open(seen: &Observations, arm: usize, why: String, rounds: Option<f64>) -> Un
         candidate: seen.arms[arm].name.clone(),
         why,
         minutes_needed: rounds.map(|rounds| minutes(seen, arm, rounds)),
+        rounds_needed: rounds.and_then(whole),
     }
 }
 
-fn settle(seen: &Observations, question: &Question, course: &Course, ground: &Ground) -> Settled {
+fn settle(
+    seen: &Observations,
+    question: &Question,
+    course: &Course,
+    ground: &Ground,
+    why: Option<String>,
+) -> Settled {
     let trusted = ground.panels.iter().all(Panel::trusted);
-    let baseline = ground.baseline();
     let finalists = || course.confirmed.finalists.iter().chain(&course.before);
     let passed: Vec<(usize, Option<Interval>, Interval)> = finalists()
         .filter_map(|(arm, state)| match state {
@@ -106,44 +157,33 @@ fn settle(seen: &Observations, question: &Question, course: &Course, ground: &Gr
         })
         .collect();
     let choice = passed.iter().filter(|_| trusted).min_by(|a, b| a.2.estimate.total_cmp(&b.2.estimate));
+    let Some((chosen, throughput, rss)) = choice else {
+        let stop = || course.confirmed.stop.clone().unwrap_or_else(|| "the search has not ended".to_owned());
+        return without_choice(seen, question, ground, why.unwrap_or_else(stop));
+    };
     let mut settled = nothing("");
     for (arm, state) in finalists() {
         match state {
             State::Out(out) => settled.eliminated.push(out.clone()),
             State::Open(o) => settled.undecided.push(open(seen, *arm, o.check.why.clone(), o.check.rounds)),
-            State::Passed { .. } if Some(*arm) == choice.map(|c| c.0) => {}
+            State::Passed { .. } if arm == chosen => {}
             State::Passed { rss, .. } => settled.eliminated.push(Eliminated {
                 candidate: seen.arms[*arm].name.clone(),
                 why: format!("RSS {}: another that was confirmed takes less", words::change(rss)),
                 bound: Some(rss.low.exp()),
+                by: Some(OutBy::Beaten),
             }),
         }
     }
-    let objective = words::objective(question.objective);
-    let confidence = words::confidence(question.alpha());
-    if let Some((arm, throughput, rss)) = choice {
-        settled.verdict = Verdict::Chosen;
-        settled.choice = Some(*arm);
-        settled.ratios = (*throughput, Some(*rss));
-        let throughput = throughput.map_or(String::new(), |t| format!("; throughput {}", words::change(&t)));
-        settled.reason = format!(
-            "{objective} {}{throughput}; {confidence} confidence, confirmed on fresh rounds",
-            words::change(rss)
-        );
-    } else if !trusted {
-        settled.reason.push_str(words::DISTRUST);
-    } else if baseline.state == Feasible::Undecided {
-        settled.reason = format!("the baseline itself is open: {}", baseline.why);
-    } else if settled.undecided.is_empty() && baseline.state == Feasible::No {
-        settled.verdict = Verdict::NoneFeasible;
-        settled.reason =
-            format!("the baseline does not meet the constraints ({}), and no other does", baseline.why);
-    } else if settled.undecided.is_empty() {
-        settled.verdict = Verdict::KeepBaseline;
-        settled.choice = Some(seen.baseline);
-        settled.reason = format!("no candidate within the constraints could be shown to save {objective}");
-    } else {
-        settled.reason = format!("{} finalists are not settled", settled.undecided.len());
-    }
+    settled.verdict = Verdict::Chosen;
+    settled.choice = Some(*chosen);
+    settled.ratios = (*throughput, Some(*rss));
+    let throughput = throughput.map_or(String::new(), |t| format!("; throughput {}", words::change(&t)));
+    settled.reason = format!(
+        "{} {}{throughput}; {} confidence, confirmed on fresh rounds",
+        words::objective(question.objective),
+        words::change(rss),
+        words::confidence(question.alpha())
+    );
     settled
 }

@@ -30,6 +30,8 @@ pub(super) struct Confirmed {
     pub(super) newly_out: Vec<Eliminated>,
     /// Rounds of confirmation that were used, once it has ended.
     pub(super) used: Option<usize>,
+    /// Whether any look was made, and so a part of the allowed error was spent.
+    pub(super) looked: bool,
 }
 
 /// What earlier looks gave: the answer to a look depends on the rounds up to it alone, and a search is
@@ -74,7 +76,7 @@ impl Past {
 impl Confirmed {
     fn begun(plan: &Plan) -> Self {
         let finalists = plan.finalists.iter().map(|arm| (*arm, State::Open(Open::unseen()))).collect();
-        Self { finalists, stop: None, newly_out: Vec::new(), used: None }
+        Self { finalists, stop: None, newly_out: Vec::new(), used: None, looked: false }
     }
 
     /// The arms to run next.
@@ -89,10 +91,14 @@ impl Confirmed {
         })
     }
 
+    /// Whether a finalist has passed.
+    pub(super) fn has_passed(&self) -> bool {
+        self.finalists.iter().any(|(_, state)| matches!(state, State::Passed { .. }))
+    }
+
     /// Whether it ended with nothing passed, and with a part of the allowed error left.
     pub(super) fn is_fruitless(&self, plan: &Plan) -> bool {
-        let passed = self.finalists.iter().any(|(_, state)| matches!(state, State::Passed { .. }));
-        !passed && self.used.is_some_and(|used| used > 0 && used <= plan.main)
+        !self.has_passed() && self.used.is_some_and(|used| used <= plan.main)
     }
 
     /// Logarithm of the least RSS that has passed; 0, the baseline's, where none has.
@@ -126,7 +132,9 @@ impl Confirmed {
             return Some("every finalist is settled".to_owned());
         }
         if running == 0 {
-            return Some("no finalist is left that could pass and save more than the tolerance".to_owned());
+            return Some(
+                "none of the finalists is likely to pass and to save more than the tolerance".to_owned(),
+            );
         }
         if done >= plan.last() {
             return Some("the last planned look is done".to_owned());
@@ -154,7 +162,12 @@ pub(super) fn walk(
         confirmed.used = Some(0);
         return confirmed;
     }
-    let exhausted = effort.exhausted(seen);
+    // What an earlier budget ended was looked at there, for good: the same rounds are not tested again.
+    let ended = effort.ended_after(plan.start).filter(|until| *until <= plan.start + fresh);
+    let (fresh, exhausted) = match ended {
+        Some(until) => (until - plan.start, Some("an earlier budget ended".to_owned())),
+        None => (fresh, effort.exhausted(seen)),
+    };
     let looks = plan.looks_up_to(fresh, exhausted.is_some());
     let mut done = 0;
     if let Some((looked, known)) = past.find(seen, plan, fresh) {
@@ -163,6 +176,7 @@ pub(super) fn walk(
     for (index, look) in looks.iter().enumerate().skip(done) {
         let judge = Judge::new(seen, question, plan, look.rounds);
         let newly_out = judge.look(look.share, &mut confirmed.finalists);
+        confirmed.looked = true;
         // What went out at an earlier look was told then.
         confirmed.newly_out = if look.rounds == fresh { newly_out } else { Vec::new() };
         confirmed.stop = confirmed.go_on(seen.arms.len(), question, plan, look.rounds);

@@ -36,9 +36,10 @@ pub(super) fn plan(
     (stage, start): (Stage, usize),
     standings: &[Standing],
 ) -> Plan {
-    let left = (effort.most_rounds as usize).saturating_sub(start);
+    let (most, budget) = effort.at(start);
+    let left = most.saturating_sub(start);
     let mut best: Option<(f64, usize, Chain)> = None;
-    let time = effort.time_budget_s.map(|budget| budget - spent_until_s(seen, start));
+    let time = budget.map(|budget| budget - spent_until_s(seen, start));
     for rounds in LENGTHS.into_iter().filter(|rounds| *rounds <= left) {
         let chain = chain(standings, question.alpha() * stage.main_share(), rounds);
         if time.is_some_and(|time| time < rounds as f64 * round_seconds(seen, &chain.arms)) {

@@ -4,9 +4,10 @@ use crate::decide::feasibility::{Bounds, Check, Tails, further_rounds};
 use crate::decide::logs::{Logs, Metric};
 use crate::decide::observations::{Observations, ScenarioData};
 use crate::decide::question::Question;
+use crate::decide::settle::broken;
 use crate::decide::standings::{Panel, examine};
 use crate::decide::words;
-use crate::format::decision::{Eliminated, Feasible};
+use crate::format::decision::{Eliminated, Feasible, OutBy};
 use crate::statistics::Interval;
 use crate::statistics::estimator::Estimator;
 use crate::statistics::summary::{Summary, normal_cdf, t_quantile};
@@ -110,10 +111,10 @@ impl<'a> Judge<'a> {
         let check = Check::all(examined().map(|e| e.check.clone()));
         let candidate = self.fresh.arms[arm].name.clone();
         if check.state == Feasible::No {
-            return State::Out(Eliminated { candidate, why: check.why, bound: check.bound });
+            return State::Out(broken(candidate, &check));
         }
         let Some(rss) = self.rss(arm, tails, &mut estimator) else {
-            let check = Check::open("RSS was not measured in two rounds or more".to_owned());
+            let check = Check::open("RSS was not measured in four rounds or more".to_owned());
             return State::Open(Open { check, ..Open::unseen() });
         };
         if rss.plain.estimate >= self.question.worthwhile() {
@@ -121,7 +122,7 @@ impl<'a> Judge<'a> {
             let seen = words::change(&rss.plain);
             let why =
                 format!("RSS {seen}: at best {}, and probably within the tolerance", format_change(bound));
-            return State::Out(Eliminated { candidate, why, bound: Some(bound) });
+            return State::Out(Eliminated { candidate, why, bound: Some(bound), by: Some(OutBy::SetAside) });
         }
         let throughput = examined().filter_map(|e| e.throughput.as_ref()).map(|bounds| bounds.claim);
         let throughput = throughput.min_by(|a, b| a.low.total_cmp(&b.low));

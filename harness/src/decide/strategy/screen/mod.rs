@@ -9,12 +9,15 @@
 //! 3. **Second plan**: where nothing passed, another one is made in the light of all that was seen, and
 //!    tested on rounds that are fresh again, with the part of the allowed error that was kept for it. An arm
 //!    that the sieve had set aside may come back here.
-//! 4. **Hearing**: where the twin is accused at the end, the same is run once more, and the twin is judged
+//! 4. **Exclude** (`exclude`): where still nothing passed, what was set aside is run on until each is shown to break a
+//!    constraint or to save no more than the tolerance; only then is the baseline kept. A second plan may still come of it.
+//! 5. **Hearing**: where the twin is accused at the end, the same is run once more, and the twin is judged
 //!    by the fresh rounds alone. An honest host is accused by chance in one campaign in twenty; twice in a
 //!    row, in one of four hundred.
 
 mod answer;
 mod confirm;
+mod exclude;
 mod finalists;
 mod judge;
 mod plan;
@@ -31,11 +34,15 @@ use crate::decide::choose::choose;
 use crate::decide::observations::Observations;
 use crate::decide::question::Question;
 use crate::decide::standings::candidates;
+use crate::statistics::FEWEST_VALUES;
 
 use confirm::{Confirmed, Past};
 use judge::State;
 use plan::{Plan, Stage};
 use sieve::Sieved;
+
+/// Where nothing was confirmed, another plan is tried after every so many rounds.
+const PLAN_EVERY: usize = 4;
 
 /// The default strategy of `tune`.
 #[derive(Clone, Debug)]
@@ -84,17 +91,23 @@ impl Strategy for ScreenAndConfirm {
         let course = self.course(seen, plan);
         let fresh = complete_rounds(seen) == plan.start;
         let eliminated = if fresh { sieved.eliminated.clone() } else { course.newly_out.clone() };
-        if let Some(why) = course.confirmed.stop {
-            return match course.hearing {
-                Some(rounds)
-                    if complete_rounds(seen) < rounds.end && self.effort.exhausted(seen).is_none() =>
-                {
-                    request(seen, course.plan.finalists, "hearing", eliminated)
+        let Some(why) = &course.confirmed.stop else {
+            return request(seen, course.confirmed.arms(), "confirm", eliminated);
+        };
+        let goes_on = self.effort.exhausted(seen).is_none();
+        match &course.hearing {
+            Some(rounds) if complete_rounds(seen) < rounds.end && goes_on => {
+                request(seen, course.plan.finalists, "hearing", eliminated)
+            }
+            Some(_) => Step::Stop { why: why.clone(), eliminated },
+            None => match self.to_exclude(seen, &course) {
+                Ok(arms) => request(seen, arms, "exclude", eliminated),
+                Err(done) => {
+                    let why = done.unwrap_or_else(|| why.clone());
+                    Step::Stop { why: self.effort.exhausted(seen).unwrap_or(why), eliminated }
                 }
-                _ => Step::Stop { why, eliminated },
-            };
+            },
         }
-        request(seen, course.confirmed.arms(), "confirm", eliminated)
     }
 
     fn decide(&mut self, seen: &Observations, question: &Question) -> Decision {
@@ -102,9 +115,16 @@ impl Strategy for ScreenAndConfirm {
             return choose(seen, question);
         }
         let sieved = self.sieved(seen);
+        let why = self.effort.exhausted(seen);
         match &sieved.plan {
-            Some(plan) => answer::decide(seen, question, &sieved.out, &self.course(seen, plan)),
-            None => answer::unfinished(seen, question, &sieved),
+            Some(plan) => {
+                let course = self.course(seen, plan);
+                let ended = course.confirmed.stop.is_some();
+                let gave_up = || self.to_exclude(seen, &course).err().flatten().filter(|_| ended);
+                let why = why.or_else(gave_up);
+                answer::decide(seen, question, &sieved.out, &course, why)
+            }
+            None => answer::unfinished(seen, question, why),
         }
     }
 }
@@ -125,12 +145,15 @@ struct Course {
 impl ScreenAndConfirm {
     fn course(&mut self, seen: &Observations, plan: &Plan) -> Course {
         let confirmed = confirm::walk(seen, &self.question, &self.effort, plan, &mut self.past);
-        if let Some(second) = self.second(seen, plan, &confirmed) {
+        if let Some((stage, second)) = self.second(seen, plan, &confirmed) {
             let again = confirm::walk(seen, &self.question, &self.effort, &second, &mut self.past);
             let fresh = complete_rounds(seen) == second.start;
             let newly_out = if fresh { confirmed.newly_out } else { again.newly_out.clone() };
             let mut before = confirmed.finalists;
             before.retain(|(arm, _)| !second.finalists.contains(arm));
+            if stage == Stage::First && again.is_fruitless(&second) && again.looked {
+                return self.after(seen, second, again, before, newly_out);
+            }
             let hearing = self.hearing(seen, &second, again.used);
             return Course { plan: second, confirmed: again, before, newly_out, hearing };
         }
@@ -139,25 +162,83 @@ impl ScreenAndConfirm {
         Course { plan: plan.clone(), confirmed, before: Vec::new(), newly_out, hearing }
     }
 
-    /// Another plan, where the first came to nothing and something still promises to pass.
-    fn second(&self, seen: &Observations, plan: &Plan, confirmed: &Confirmed) -> Option<Plan> {
-        let start = plan.start + confirmed.used.filter(|_| confirmed.is_fruitless(plan))?;
+    /// The plan that follows one that was the first to be looked at, and came to nothing.
+    fn after(
+        &mut self,
+        seen: &Observations,
+        first: Plan,
+        confirmed: Confirmed,
+        mut before: Vec<(usize, State)>,
+        newly_out: Vec<Eliminated>,
+    ) -> Course {
+        let Some((_, second)) = self.second(seen, &first, &confirmed) else {
+            let hearing = self.hearing(seen, &first, confirmed.used);
+            return Course { plan: first, confirmed, before, newly_out, hearing };
+        };
+        let again = confirm::walk(seen, &self.question, &self.effort, &second, &mut self.past);
+        let fresh = complete_rounds(seen) == second.start;
+        let newly_out = if fresh { confirmed.newly_out } else { again.newly_out.clone() };
+        before.retain(|(arm, _)| !confirmed.finalists.iter().any(|(other, _)| other == arm));
+        before.extend(confirmed.finalists);
+        before.retain(|(arm, _)| !second.finalists.contains(arm));
+        let hearing = self.hearing(seen, &second, again.used);
+        Course { plan: second, confirmed: again, before, newly_out, hearing }
+    }
+
+    /// Another plan, where one came to nothing and something still promises to pass: at once, or after further rounds, as
+    /// soon as they make one promise enough. Where nothing was looked at yet, none of the allowed error is spent.
+    fn second(&self, seen: &Observations, plan: &Plan, confirmed: &Confirmed) -> Option<(Stage, Plan)> {
+        let stage = if confirmed.looked { Stage::Second } else { Stage::First };
+        let from = plan.start + confirmed.used.filter(|_| confirmed.is_fruitless(plan))?;
+        let starts = (from..=complete_rounds(seen)).step_by(PLAN_EVERY);
+        let found = |start| {
+            let standings = form(seen, &self.question, start, &self.alive(seen, confirmed, start));
+            let second = finalists::plan(seen, &self.question, &self.effort, (stage, start), &standings);
+            (!second.finalists.is_empty()).then_some((stage, second))
+        };
+        // Of these very rounds the plan was made.
+        starts.filter(|start| *start > plan.start).find_map(found)
+    }
+
+    fn alive(&self, seen: &Observations, confirmed: &Confirmed, start: usize) -> Vec<usize> {
         let out =
             |arm: &usize| confirmed.finalists.iter().any(|(a, s)| a == arm && matches!(s, State::Out(_)));
-        let alive: Vec<usize> = candidates(seen)
+        candidates(seen)
             .into_iter()
             .filter(|arm| *arm != seen.baseline && !out(arm) && unfinished(seen, *arm, start).is_none())
-            .collect();
-        let standings = form(seen, &self.question, start, &alive);
-        let second = finalists::plan(seen, &self.question, &self.effort, (Stage::Second, start), &standings);
-        (!second.finalists.is_empty()).then_some(second)
+            .collect()
+    }
+
+    /// The arms to run on, so that the baseline can be kept: all that are not yet excluded. `Err` where none is to be
+    /// run, with the reason where there is another than that of the confirmation.
+    fn to_exclude(&self, seen: &Observations, course: &Course) -> Result<Vec<usize>, Option<String>> {
+        if course.confirmed.has_passed() || self.effort.exhausted(seen).is_some() {
+            return Err(None);
+        }
+        let excluded = answer::excluded(seen, &self.question);
+        if excluded.open.is_empty() && complete_rounds(seen) >= FEWEST_VALUES {
+            return Err(Some("every candidate is settled".to_owned()));
+        }
+        let unbounded = self.effort.at(complete_rounds(seen)).1.is_none();
+        let hopeless = |open: &exclude::Open| {
+            let in_all = open.rounds as f64 + open.needed.unwrap_or(0.0);
+            open.rounds >= exclude::MOST_ROUNDS || in_all > 4.0 * exclude::MOST_ROUNDS as f64
+        };
+        let given_up = excluded.open.iter().filter(|open| hopeless(open)).count();
+        if unbounded && given_up > 0 {
+            let plural = if given_up == 1 { "candidate" } else { "candidates" };
+            return Err(Some(format!(
+                "gave up: {given_up} {plural} would take many more rounds, and no --time-budget asks for them"
+            )));
+        }
+        Ok(excluded.open.iter().map(|open| open.arm).collect())
     }
 
     fn hearing(&self, seen: &Observations, plan: &Plan, used: Option<usize>) -> Option<Range<usize>> {
         let used = used.filter(|used| *used > 0)?;
         let from = plan.start + used;
         let used = used.min(plan.main);
-        let within = from + used <= self.effort.most_rounds as usize;
+        let within = from + used <= self.effort.at(from).0;
         let begun = complete_rounds(seen) > from;
         let within = within && (begun || self.effort.exhausted(seen).is_none());
         (within && answer::accused(seen, &self.question, plan.start..from)).then_some(from..from + used)

@@ -4,6 +4,7 @@
 use crate::decide::observations::Observations;
 use crate::decide::strategy::beliefs::unfinished;
 use crate::decide::strategy::complete_rounds;
+use crate::statistics::FEWEST_VALUES;
 
 /// Looks before the main one, in rounds.
 const LOOKS: [usize; 7] = [6, 10, 16, 25, 40, 64, 100];
@@ -65,7 +66,7 @@ impl Plan {
     pub(super) fn looks_up_to(&self, rounds: usize, ended: bool) -> Vec<Look> {
         let mut looks: Vec<Look> = self.looks.iter().copied().filter(|look| look.rounds <= rounds).collect();
         let last = looks.last().map_or(0, |look| look.rounds);
-        if ended && rounds > last && rounds < self.main && rounds >= 2 {
+        if ended && rounds > last && rounds < self.main && rounds >= FEWEST_VALUES {
             let spent: f64 = looks.iter().map(|look| look.share).sum();
             let until_main = self.looks.iter().filter(|look| look.rounds <= self.main);
             looks.push(Look { rounds, share: until_main.map(|look| look.share).sum::<f64>() - spent });

@@ -6,7 +6,7 @@ use crate::decide::standings::candidates;
 use crate::decide::strategy::beliefs::{Standing, form, unfinished};
 use crate::decide::strategy::complete_rounds;
 use crate::decide::strategy::neighbours::are_ladders;
-use crate::format::decision::Eliminated;
+use crate::format::decision::{Eliminated, OutBy};
 
 use super::finalists;
 use super::plan::{Plan, Stage};
@@ -59,12 +59,12 @@ pub(super) fn walk(seen: &Observations, question: &Question, effort: &Effort) ->
         out.append(&mut eliminated);
         alive.retain(|arm| match unfinished(seen, *arm, boundary) {
             Some(why) => {
-                eliminated.push(dropped(seen, *arm, why, None));
+                eliminated.push(dropped(seen, *arm, why, (None, OutBy::Failure)));
                 false
             }
             None => true,
         });
-        if boundary < full_rounds.min(effort.most_rounds as usize) {
+        if boundary < full_rounds.min(effort.at(boundary).0) {
             boundary += 1;
             continue;
         }
@@ -102,13 +102,18 @@ pub(super) fn walk(seen: &Observations, question: &Question, effort: &Effort) ->
     Sieved { arms: alive, plan: None, eliminated, out, saw: Vec::new() }
 }
 
-fn dropped(seen: &Observations, arm: usize, why: String, bound: Option<f64>) -> Eliminated {
-    Eliminated { candidate: seen.arms[arm].name.clone(), why, bound }
+fn dropped(seen: &Observations, arm: usize, why: String, (bound, by): (Option<f64>, OutBy)) -> Eliminated {
+    Eliminated { candidate: seen.arms[arm].name.clone(), why, bound, by: Some(by) }
 }
 
 fn set_aside_words(seen: &Observations, standings: &[Standing], arm: usize, rounds: usize) -> Eliminated {
     let Some(standing) = standings.iter().find(|s| s.arm == arm) else {
-        return dropped(seen, arm, format!("its figures were not measured in {rounds} rounds"), None);
+        return dropped(
+            seen,
+            arm,
+            format!("its figures were not measured in {rounds} rounds"),
+            (None, OutBy::SetAside),
+        );
     };
     let tightest = standing.slacks.iter().map(|s| s.belief).min_by(|a, b| a.mean.total_cmp(&b.mean));
     let reach = tightest.map(|b| (b.mean + 2.0 * b.variance.sqrt()).exp());
@@ -117,7 +122,7 @@ fn set_aside_words(seen: &Observations, standings: &[Standing], arm: usize, roun
         words(standing.feasible),
         words(standing.best)
     );
-    dropped(seen, arm, why, reach)
+    dropped(seen, arm, why, (reach, OutBy::SetAside))
 }
 
 fn words(chance: f64) -> String {

@@ -105,7 +105,7 @@ fn a_time_budget_is_kept() {
 fn noise_beyond_all_measure_is_undecided_with_minutes() {
     let mut chance = Chance::new(4);
     let landscape = Kind::Ladder.draw(12, 0.5, &mut chance);
-    let mut running = strategy(Effort { most_rounds: 20, time_budget_s: None });
+    let mut running = strategy(Effort { most_rounds: 20, ..Effort::default() });
     let seen = run(&landscape, &mut running, 400, &mut chance);
     let decision = running.decide(&seen, &Question::default());
     assert_eq!(decision.verdict, Verdict::Undecided);

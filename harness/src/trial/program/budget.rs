@@ -1,0 +1,174 @@
+//! What looking may cost: one part in a hundred of the CPU time that the trial itself has used, by the watching thread's
+//! own CPU clock. Pure.
+
+use std::time::Duration;
+
+use crate::trial::sampler::INTERVAL;
+
+/// CPU time that looking may take before the trial has used any: enough for some samples and a look at a small tree.
+const GRACE: Duration = Duration::from_micros(1500);
+/// The share of the trial's CPU time that looking may take. The grace comes on top, and reading lags behind.
+const SHARE: f64 = 0.008;
+/// Of it, the shares that go to samples, to finding processes, and to following which program each of them runs. The rest
+/// is for exact looks.
+const FOR_SAMPLES: f64 = 0.3;
+const FOR_RESCANS: f64 = 0.2;
+const FOR_PROOFS: f64 = 0.1;
+/// The share that a look may take at a tree of which nothing is known, or which has doubled since: it is then paid for
+/// before there is another.
+const OWED: f64 = 0.04;
+/// What reading one page of a process costs, and one process, until it is known better (measured: 80 ns, 30 us).
+const PAGE_S: f64 = 80e-9;
+const PROCESS_S: f64 = 30e-6;
+/// The longest that samples and rescans are stretched to.
+const LONGEST: Duration = Duration::from_millis(250);
+
+/// A kind of watching that comes again and again, less often where it costs too much.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    least: Duration,
+    period: Duration,
+    spent: Duration,
+}
+
+impl Pace {
+    const fn new(least: Duration) -> Self {
+        Self { least, period: least, spent: Duration::ZERO }
+    }
+
+    fn spend(&mut self, took: Duration, allowed: Duration) {
+        self.spent += took;
+        let period = if self.spent > allowed { self.period.mul_f64(1.3) } else { self.period.div_f64(1.3) };
+        self.period = period.min(LONGEST).max(self.least);
+    }
+}
+
+/// What has been spent, and what may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    trial: Duration,
+    samples: Pace,
+    rescans: Pace,
+    proofs: Pace,
+    looks: Duration,
+    /// Seconds that a look at a page costs.
+    page_s: f64,
+}
+
+impl Budget {
+    /// Nothing spent, and the grace to spend.
+    pub const fn new() -> Self {
+        let rescans = Pace::new(Duration::from_millis(20));
+        Self {
+            trial: Duration::ZERO,
+            samples: Pace::new(INTERVAL),
+            rescans,
+            proofs: Pace::new(INTERVAL),
+            looks: Duration::ZERO,
+            page_s: PAGE_S,
+        }
+    }
+
+    /// The trial has used so much CPU time. Never less than was heard before: what a process has used goes with it where
+    /// nobody in the tree reaps it.
+    pub fn used(&mut self, trial: Duration) {
+        self.trial = self.trial.max(trial);
+    }
+
+    fn allowed(&self) -> Duration {
+        GRACE + self.trial.mul_f64(SHARE)
+    }
+
+    /// A sample has cost so much.
+    pub fn sampled(&mut self, took: Duration) {
+        self.samples.spend(took, self.allowed().mul_f64(FOR_SAMPLES));
+    }
+
+    /// Samples are kept half as often.
+    pub fn sample_less_often(&mut self) {
+        self.samples.least *= 2;
+    }
+
+    /// The time between samples.
+    pub const fn between_samples(&self) -> Duration {
+        self.samples.period
+    }
+
+    /// Looking for processes has cost so much.
+    pub fn rescanned(&mut self, took: Duration) {
+        self.rescans.spend(took, self.allowed().mul_f64(FOR_RESCANS));
+    }
+
+    /// The time between looking for processes.
+    pub const fn between_rescans(&self) -> Duration {
+        self.rescans.period
+    }
+
+    /// Following what each process runs has cost so much.
+    pub fn proved(&mut self, took: Duration) {
+        self.proofs.spend(took, self.allowed().mul_f64(FOR_PROOFS));
+    }
+
+    /// The time between following what each process runs.
+    pub const fn between_proofs(&self) -> Duration {
+        self.proofs.period
+    }
+
+    /// An exact look at so many pages of so many processes has cost so much.
+    pub fn looked(&mut self, took: Duration, pages: u64, processes: u32) {
+        self.looks += took;
+        let for_pages = took.as_secs_f64() - f64::from(processes) * PROCESS_S;
+        if pages > 1000 {
+            self.page_s = (for_pages / pages as f64).clamp(PAGE_S / 10.0, PAGE_S * 10.0);
+        }
+    }
+
+    /// Whether an exact look at so many pages of so many processes is paid for, or may be `owed`.
+    pub fn affords(&self, pages: u64, processes: u32, owed: bool) -> bool {
+        let cost = pages as f64 * self.page_s + f64::from(processes) * PROCESS_S;
+        let spent = self.samples.spent + self.rescans.spent + self.proofs.spent + self.looks;
+        let owed = if owed { self.trial.mul_f64(OWED) } else { Duration::ZERO };
+        (spent + Duration::from_secs_f64(cost)) <= self.allowed() + owed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_waits_until_the_trial_has_paid_for_it() {
+        let mut budget = Budget::new();
+        assert!(budget.affords(5_000, 2, false), "a small tree is looked at at once");
+        assert!(!budget.affords(500_000, 16, true));
+        budget.used(Duration::from_secs(2));
+        assert!(budget.affords(500_000, 16, true) && !budget.affords(500_000, 16, false));
+        budget.used(Duration::from_secs(6));
+        assert!(budget.affords(500_000, 16, false));
+        budget.looked(Duration::from_millis(40), 500_000, 16);
+        assert!(!budget.affords(500_000, 16, false), "once");
+        budget.used(Duration::from_secs(1));
+        budget.used(Duration::from_secs(12));
+        assert!(budget.affords(500_000, 16, false));
+    }
+
+    #[test]
+    fn what_costs_too_much_comes_less_often_and_never_costs_more_than_the_share() {
+        let mut budget = Budget::new();
+        let (mut now, mut spent) = (Duration::ZERO, Duration::ZERO);
+        while now < Duration::from_secs(60) {
+            budget.used(now / 2);
+            budget.sampled(Duration::from_micros(300));
+            spent += Duration::from_micros(300);
+            now += budget.between_samples();
+        }
+        assert!(budget.between_samples() > INTERVAL);
+        assert!(spent < Duration::from_millis(300) + GRACE, "{spent:?} of 30 s");
+        let mut cheap = Budget::new();
+        for at in 0..6000_u32 {
+            cheap.used(Duration::from_millis(u64::from(at) * 10));
+            cheap.sampled(Duration::from_micros(8));
+        }
+        assert_eq!(cheap.between_samples(), INTERVAL);
+    }
+}

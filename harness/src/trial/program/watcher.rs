@@ -1,0 +1,327 @@
+//! What the watching thread does: a sample of `statm` of each process every 10 ms, a look at who came and went every
+//! 20 ms, and exact looks where they tell most. Each costs CPU time, and all of it together stays within a
+//! [`Budget`]: where it would not, it is done less often.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use procfs::process::Process;
+
+use super::bounds::{self, Mark};
+use super::budget::Budget;
+use super::exits::Handle;
+use super::images::Images;
+use super::look::{self, Look};
+use super::tally::{Point, Size, Tally};
+use super::watch::{Fallen, Seen};
+use crate::trial::memory_files::{self as files, Status};
+use crate::trial::sampler::{MOST, thin};
+use crate::trial::{readings, tree};
+
+/// Processes whose `status` is read as one looks who came and went.
+const STATUSES: usize = 8;
+/// Samples for which the number of processes must have stayed the same before an exact look.
+const SETTLED: u32 = 2;
+/// An exact look is worth its price where the bounds are further apart than this share of the figure.
+const WORTH: f64 = 0.01;
+/// Most exact looks that are kept.
+const MOST_MARKS: usize = 4096;
+
+struct Known {
+    statm: File,
+    handle: Option<Handle>,
+    command: String,
+    /// Whether its end by a signal is told already.
+    fallen: bool,
+    /// What its `status` said last.
+    status: Status,
+    /// By how much its high-water mark surpassed the samples when it was read last.
+    missed: u64,
+}
+
+/// Watches the processes of one trial.
+pub struct Watcher {
+    launcher: i32,
+    begin: Instant,
+    /// This thread's CPU time as it began.
+    cpu_at_first: Duration,
+    seen: Arc<Mutex<Seen>>,
+    known: BTreeMap<i32, Known>,
+    tally: Tally,
+    budget: Budget,
+    /// The last sample, and how many in a row had as many processes.
+    last: Point,
+    settled: u32,
+    mark: Option<Mark>,
+    rescan: Instant,
+    proof: Instant,
+    /// Whose turn it is to have its `status` read.
+    turn: i32,
+    /// When a lone process is looked at next.
+    alone: Duration,
+    /// Whether pages of hugetlbfs may be in use.
+    huge: bool,
+    images: Images,
+}
+
+/// CPU time of this thread: what watching costs, also on a host that is busy with other things.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+}
+
+/// The signal that ended a process which its parent has not reaped.
+fn zombie(pid: i32) -> Option<i32> {
+    let stat = Process::new(pid).and_then(|process| process.stat()).ok()?;
+    let signal = stat.exit_code? & 0x7f;
+    (stat.state == 'Z' && signal != 0).then_some(signal)
+}
+
+/// What a process holds; `None` once it holds nothing.
+fn size(statm: &File, status: &Status) -> Option<Size> {
+    let mut text = [0u8; 256];
+    let got = statm.read_at(&mut text, 0).ok()?;
+    let (resident, shared) = files::statm(&text[..got], procfs::page_size())?;
+    Some(Size {
+        anon: resident - shared + status.swap.unwrap_or(0),
+        shared: shared + status.hugetlb.unwrap_or(0),
+    })
+}
+
+impl Watcher {
+    /// Begins to watch the processes below a launcher.
+    pub fn new(launcher: i32, begin: Instant, images: Images, seen: Arc<Mutex<Seen>>) -> Self {
+        let now = Instant::now();
+        Self {
+            launcher,
+            begin,
+            cpu_at_first: cpu_time(),
+            seen,
+            known: BTreeMap::new(),
+            tally: Tally::default(),
+            budget: Budget::new(),
+            last: Point::default(),
+            settled: 0,
+            mark: None,
+            rescan: now,
+            proof: now,
+            turn: 0,
+            alone: Duration::ZERO,
+            huge: readings::can_leave_resident().0,
+            images,
+        }
+    }
+
+    fn seen<T>(&self, change: impl FnOnce(&mut Seen) -> T) -> T {
+        change(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One sample, and what else is due. Gives the time to wait.
+    pub fn step(&mut self) -> Duration {
+        if Instant::now() >= self.rescan {
+            self.rescan();
+        }
+        let before = cpu_time();
+        if let Some(point) = self.sample() {
+            self.keep(point);
+        }
+        self.budget.sampled(cpu_time().saturating_sub(before));
+        if Instant::now() >= self.proof {
+            self.prove();
+        }
+        if self.is_worth_a_look() {
+            self.look();
+        }
+        self.budget.between_samples()
+    }
+
+    /// Sees who came and went.
+    pub fn rescan(&mut self) {
+        let before = cpu_time();
+        let members = tree::below(self.launcher);
+        for member in &members {
+            self.meet(member.pid);
+        }
+        let gone: Vec<i32> = self
+            .known
+            .keys()
+            .copied()
+            .filter(|pid| !members.iter().any(|member| member.pid == *pid))
+            .collect();
+        for pid in gone {
+            let Some(known) = self.known.remove(&pid) else { continue };
+            let signal = known.handle.and_then(|handle| handle.signal()).filter(|_| !known.fallen);
+            self.fell(known.command, signal);
+        }
+        self.note_unreaped();
+        self.images.rescan(&members);
+        self.read_statuses();
+        self.budget.used(tree::cpu(&members));
+        let missed = self.known.values().map(|known| known.missed).sum::<u64>();
+        let high_water = self.known.values().filter_map(|known| known.status.high_water).max().unwrap_or(0);
+        let count = self.known.len() as u32;
+        self.seen(|seen| {
+            seen.most = seen.most.max(count);
+            seen.high_water = seen.high_water.max(high_water);
+            seen.missed = seen.missed.max(missed);
+        });
+        self.budget.rescanned(cpu_time().saturating_sub(before));
+        self.rescan = Instant::now() + self.budget.between_rescans();
+    }
+
+    /// Sees what each process runs, and what is in force there.
+    fn prove(&mut self) {
+        let before = cpu_time();
+        self.images.step();
+        self.budget.proved(cpu_time().saturating_sub(before));
+        self.proof = Instant::now() + self.budget.between_proofs();
+    }
+
+    fn meet(&mut self, pid: i32) {
+        if self.known.contains_key(&pid) {
+            return;
+        }
+        let handle = Handle::open(pid);
+        let command = Process::new(pid).and_then(|p| p.stat()).map(|stat| stat.comm);
+        let statm = File::open(format!("/proc/{pid}/statm"));
+        if let (Ok(statm), Ok(command)) = (statm, command) {
+            let (status, missed) = (Status::default(), 0);
+            self.known.insert(pid, Known { statm, handle, command, fallen: false, status, missed });
+        }
+    }
+
+    /// What its parent has not reaped yet.
+    fn note_unreaped(&mut self) {
+        let holds_nothing = |known: &Known| size(&known.statm, &known.status).is_none();
+        let ended = self.known.iter_mut().filter(|(_, known)| !known.fallen && holds_nothing(known));
+        let ended: Vec<_> = ended
+            .filter_map(|(pid, known)| {
+                let signal = zombie(*pid)?;
+                known.fallen = true;
+                Some((known.command.clone(), signal))
+            })
+            .collect();
+        for (command, signal) in ended {
+            self.fell(command, Some(signal));
+        }
+    }
+
+    fn fell(&self, command: String, signal: Option<i32>) {
+        if let Some(signal) = signal {
+            self.seen(|seen| seen.fallen.push(Fallen { command, signal }));
+        }
+    }
+
+    /// High-water mark and memory beyond resident sizes: of the new, and of the others in turn.
+    fn read_statuses(&mut self) {
+        let new = self.known.iter().filter(|(_, known)| known.status.high_water.is_none());
+        let after = self.known.range(self.turn..).chain(self.known.range(..self.turn));
+        let mut pids: Vec<i32> = new.map(|(pid, _)| *pid).take(STATUSES * 4).collect();
+        for pid in after.map(|(pid, _)| *pid).take(STATUSES) {
+            self.turn = pid + 1;
+            pids.push(pid);
+        }
+        for pid in pids {
+            self.read_status(pid);
+        }
+    }
+
+    fn read_status(&mut self, pid: i32) {
+        let most = self.tally.most_of(pid);
+        let Some((known, status)) = self.known.get_mut(&pid).zip(readings::status(pid)) else { return };
+        // A process that is ending has no figures any more; the last ones stay.
+        if let Some(high_water) = status.high_water {
+            known.status = status;
+            known.missed = if most > 0 { high_water.saturating_sub(most) } else { 0 };
+        }
+    }
+
+    /// Sizes of all processes now; `None` where none holds anything.
+    fn sample(&mut self) -> Option<Point> {
+        if self.huge {
+            for pid in self.known.keys().copied().collect::<Vec<_>>() {
+                self.read_status(pid);
+            }
+        }
+        let size = |(pid, known): (&i32, &Known)| Some((*pid, size(&known.statm, &known.status)?));
+        let sizes: BTreeMap<i32, Size> =
+            self.known.iter().filter_map(size).filter(|(_, size)| size.all() > 0).collect();
+        if sizes.is_empty() {
+            return None;
+        }
+        let point = self.tally.sample(self.begin.elapsed().as_secs_f64(), &sizes);
+        self.settled = if point.count == self.last.count { self.settled + 1 } else { 0 };
+        self.last = point;
+        Some(point)
+    }
+
+    fn keep(&mut self, point: Point) {
+        let full = self.seen(|seen| {
+            seen.points.push(point);
+            let full = seen.points.len() >= MOST;
+            if full {
+                thin(&mut seen.points);
+            }
+            full
+        });
+        if full {
+            self.budget.sample_less_often();
+        }
+    }
+
+    /// Whether an exact look tells enough more than is known, and is paid for.
+    fn is_worth_a_look(&self) -> bool {
+        let point = &self.last;
+        let pages = point.sum() / procfs::page_size();
+        let has_doubled =
+            |mark: &Mark| point.count > 2 * mark.after.count || point.sum() > 2 * mark.after.sum();
+        let owed = point.count > 1 && self.mark.as_ref().is_none_or(has_doubled);
+        if point.count == 0 || self.settled < SETTLED || !self.budget.affords(pages, point.count, owed) {
+            return false;
+        }
+        if point.count == 1 {
+            // Nothing is shared: its row is all that is wanted.
+            return self.begin.elapsed() >= self.alone;
+        }
+        let now = bounds::now(point, self.mark.as_ref());
+        (now.high - now.low) as f64 > WORTH * now.estimate as f64
+    }
+
+    /// Looks exactly, whatever it costs.
+    pub fn look(&mut self) -> Look {
+        let (start, before) = (Instant::now(), cpu_time());
+        let first = self.sample();
+        let at_s = self.begin.elapsed().as_secs_f64();
+        let rows = look::rows(self.launcher);
+        let second = self.sample();
+        if let Some((before, after)) = first.zip(second) {
+            let union = look::union(&rows);
+            self.mark = union.map(|(anon, shared)| Mark { before, after, anon, shared }).or(self.mark);
+            self.keep(after);
+        }
+        let pages = self.last.sum() / procfs::page_size();
+        self.budget.looked(cpu_time().saturating_sub(before), pages, self.last.count);
+        // A lone process is looked at when as much time again has passed.
+        self.alone = self.begin.elapsed() * 2;
+        let mark = self.mark;
+        let look = Look { at_s, rows, took_s: start.elapsed().as_secs_f64() };
+        self.seen(|seen| {
+            seen.looking_s += look.took_s;
+            let new = mark.filter(|mark| seen.marks.last() != Some(mark) && seen.marks.len() < MOST_MARKS);
+            seen.marks.extend(new);
+            if !look.rows.is_empty() {
+                seen.look = Some(look.clone());
+            }
+        });
+        look
+    }
+
+    /// Says what watching has cost.
+    pub fn finish(&mut self) {
+        let cpu_s = cpu_time().saturating_sub(self.cpu_at_first).as_secs_f64();
+        self.seen(|seen| seen.cpu_s = cpu_s);
+    }
+}

@@ -1,0 +1,132 @@
+//! The lists of free chunks of an arena.
+
+use std::collections::HashSet;
+
+use crate::Memory;
+use crate::glibc::{Arena, Layout, bins};
+use crate::memory::{word, words};
+
+/// How often a list is read again.
+const MOST_RETRIES: u32 = 30;
+/// Chunks of all lists of an arena that are read.
+const MOST_CHUNKS: usize = 1 << 24;
+/// The smallest chunk.
+const MIN_SIZE: u64 = 32;
+/// Fast bins hold chunks of 32 to 176 bytes.
+const FAST_BINS: usize = 10;
+/// Lists up to this one hold chunks of one size each, 16 bytes a number.
+const LAST_SMALL: u64 = 63;
+
+/// The free chunks of an arena, each with its address and size.
+#[derive(Debug, Default)]
+pub struct Free {
+    /// Those in lists.
+    pub chunks: Vec<(u64, u64)>,
+    /// Those in fast bins.
+    pub fast: Vec<(u64, u64)>,
+    pub torn: u32,
+    pub retries: u32,
+}
+
+/// A list that did not hold together, with what was read of it.
+struct Torn(Vec<(u64, u64)>);
+
+impl Free {
+    pub fn of(memory: &dyn Memory, arena: &Arena, layout: Layout) -> Self {
+        let mut found = Self::default();
+        let Some(bins) = arena.address.checked_add(layout.bins) else { return found };
+        for number in 1..=bins::COUNT as u64 {
+            let list = || list(memory, arena, bins + 16 * (number - 1) - 16, number);
+            let chunks = found.settle(list);
+            found.chunks.extend(chunks);
+            if found.chunks.len() > MOST_CHUNKS {
+                found.torn += 1;
+                return found;
+            }
+        }
+        let fast = Self::fast_of(memory, arena, layout);
+        found.torn += fast.torn;
+        found.retries += fast.retries;
+        Self { fast: fast.fast, ..found }
+    }
+
+    /// Only those in fast bins.
+    pub fn fast_of(memory: &dyn Memory, arena: &Arena, layout: Layout) -> Self {
+        let mut found = Self::default();
+        let Some(bins) = arena.address.checked_add(layout.bins) else { return found };
+        for number in (0..FAST_BINS).take_while(|_| layout.has_fast_bins()) {
+            let list =
+                || fast_list(memory, arena, bins - 96 + 8 * number as u64, MIN_SIZE + 16 * number as u64);
+            let chunks = found.settle(list);
+            found.fast.extend(chunks);
+        }
+        found
+    }
+
+    /// Reads a list until it holds together; otherwise takes the longest part of it that did.
+    fn settle(&mut self, list: impl Fn() -> Result<Vec<(u64, u64)>, Torn>) -> Vec<(u64, u64)> {
+        let mut longest = Vec::new();
+        for _ in 0..=MOST_RETRIES {
+            match list() {
+                Ok(chunks) => return chunks,
+                Err(Torn(part)) if part.len() >= longest.len() => longest = part,
+                Err(_) => {}
+            }
+            self.retries += 1;
+        }
+        self.torn += 1;
+        longest
+    }
+}
+
+/// Follows a list in both directions at once: each chunk's `bk` must be where it was come from.
+fn list(memory: &dyn Memory, arena: &Arena, head: u64, number: u64) -> Result<Vec<(u64, u64)>, Torn> {
+    let mut chunks = Vec::new();
+    let Some(Ok(mut at)) = head.checked_add(16).map(|fd| word(memory, fd)) else { return Err(Torn(chunks)) };
+    let most = (arena.system / MIN_SIZE).min(MOST_CHUNKS as u64);
+    let mut before = head;
+    while at != head {
+        let Ok(chunk) = words(memory, at, 4) else { return Err(Torn(chunks)) };
+        let (size, fd, bk) = (chunk[1] & !7, chunk[2], chunk[3]);
+        // NON_MAIN_ARENA aside, a free chunk has neither IS_MMAPPED nor bit 3.
+        let small = (2..=LAST_SMALL).contains(&number);
+        let size_right = chunk[1] & 0b1010 == 0 && size >= MIN_SIZE && size <= arena.system;
+        let right = size_right && bk == before && at.is_multiple_of(16) && (!small || size == 16 * number);
+        if !right || chunks.len() as u64 >= most {
+            return Err(Torn(chunks));
+        }
+        chunks.push((at, size));
+        (before, at) = (at, fd);
+    }
+    Ok(chunks)
+}
+
+/// Follows a fast bin, whose chunks are linked one way; from 2.32 on the links are mangled with their own address.
+fn fast_list(memory: &dyn Memory, arena: &Arena, head: u64, size: u64) -> Result<Vec<(u64, u64)>, Torn> {
+    let mut chunks = Vec::new();
+    let mut seen = HashSet::new();
+    let Ok(mut at) = word(memory, head) else { return Err(Torn(chunks)) };
+    let most = (arena.system / MIN_SIZE).min(MOST_CHUNKS as u64);
+    while at != 0 {
+        let right = at.is_multiple_of(16) && seen.insert(at) && (chunks.len() as u64) < most;
+        let Some(fd) = of_size(memory, at, size).filter(|_| right) else { return Err(Torn(chunks)) };
+        chunks.push((at, size));
+        let mangled = fd ^ (at.wrapping_add(16) >> 12);
+        let leads_on =
+            |next: u64| next == 0 || next.is_multiple_of(16) && of_size(memory, next, size).is_some();
+        at = if leads_on(mangled) {
+            mangled
+        } else if leads_on(fd) {
+            fd
+        } else {
+            return Err(Torn(chunks));
+        };
+    }
+    Ok(chunks)
+}
+
+/// The link of a chunk, if it has the size that it must have.
+fn of_size(memory: &dyn Memory, at: u64, size: u64) -> Option<u64> {
+    let chunk = words(memory, at, 3).ok()?;
+    (chunk[1] & !7 == size).then_some(chunk[2])
+}

@@ -1,0 +1,161 @@
+//! Memory that lies: images of a real process with words in them changed. Nothing may panic, turn for ever, or read
+//! without bound.
+
+mod common;
+
+use std::cell::{Cell, RefCell};
+use std::process::Command;
+
+use arenalab_inspect::glibc::{self, How};
+use arenalab_inspect::pages::{PAGE, Page, Pages};
+use arenalab_inspect::{Fault, Live, Memory, Region};
+use common::{Waiting, compile};
+
+/// How many images are made; the same ones each time.
+const IMAGES: u64 = 10_000;
+/// More reads than any image needs: what turns in a circle is found by it.
+const MOST_READS: u64 = 1_000_000;
+
+/// The writable memory of a process.
+struct Image {
+    regions: Vec<Region>,
+    bytes: RefCell<Vec<Vec<u8>>>,
+    reads: Cell<u64>,
+}
+
+impl Image {
+    fn of(live: &Live) -> Self {
+        let regions: Vec<Region> = live
+            .regions()
+            .unwrap()
+            .into_iter()
+            .filter(|region| region.private_and_writable() && region.len() < 8 << 20)
+            .collect();
+        let copy = |region: &Region| {
+            let mut bytes = vec![0; region.len() as usize];
+            live.read(region.start, &mut bytes).unwrap();
+            bytes
+        };
+        let bytes = RefCell::new(regions.iter().map(copy).collect());
+        Self { regions, bytes, reads: Cell::new(0) }
+    }
+
+    /// Puts a word at a place, and returns what was there.
+    fn put(&self, region: usize, at: usize, word: u64) -> u64 {
+        let mut bytes = self.bytes.borrow_mut();
+        let place = &mut bytes[region][at..at + 8];
+        let old = u64::from_le_bytes(place.try_into().unwrap());
+        place.copy_from_slice(&word.to_le_bytes());
+        old
+    }
+}
+
+impl Memory for Image {
+    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Fault> {
+        self.reads.set(self.reads.get() + 1);
+        assert!(self.reads.get() < MOST_READS, "it turns in a circle");
+        let fault = Fault { at };
+        let number = self.regions.iter().position(|region| region.contains(at)).ok_or(fault)?;
+        let from = (at - self.regions[number].start) as usize;
+        let bytes = self.bytes.borrow();
+        let found = from.checked_add(into.len()).and_then(|end| bytes[number].get(from..end)).ok_or(fault)?;
+        into.copy_from_slice(found);
+        Ok(())
+    }
+}
+
+impl Pages for Image {
+    fn states(&self, at: u64, count: usize) -> Option<Vec<Page>> {
+        let mapped = |number: usize| {
+            let at = at.checked_add(number as u64 * PAGE);
+            at.is_some_and(|at| self.regions.iter().any(|region| region.contains(at)))
+        };
+        Some((0..count).map(|number| if mapped(number) { Page::Present } else { Page::Absent }).collect())
+    }
+}
+
+/// A sequence of numbers that is the same each time (xorshift64*).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+}
+
+/// A word that a pointer, a size or a count could be mistaken for.
+fn word(numbers: &mut Numbers, image: &Image, old: u64) -> u64 {
+    let region = &image.regions[numbers.below(image.regions.len())];
+    match numbers.below(9) {
+        0 => 0,
+        1 => u64::MAX - numbers.next() % 64,
+        2 => numbers.next(),
+        3 => region.start + numbers.next() % region.len() / 16 * 16,
+        4 => old.wrapping_add(16),
+        5 => old.wrapping_sub(16),
+        6 => old ^ (1 << (numbers.next() % 64)),
+        7 => numbers.next() % 4096,
+        _ => i64::MAX as u64 - numbers.next() % 4096,
+    }
+}
+
+#[test]
+fn changed_memory_never_panics_and_never_costs_much() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = compile("heap", dir.path(), &[]);
+    let truth = Waiting::start(Command::new(&program).args(["3", "150"]));
+    let live = Live::open(truth.pid()).unwrap();
+    let image = Image::of(&live);
+    let found = glibc::find(&image, &image.regions).expect("the image is whole");
+    let index = |at: u64| image.regions.iter().position(|region| region.contains(at)).unwrap();
+    // Most changes go where the structures are.
+    let place = index(found.main);
+    let arenas: Vec<(usize, usize)> = found
+        .arenas
+        .iter()
+        .map(|arena| {
+            let region = index(arena.address);
+            (region, (arena.address - image.regions[region].start) as usize)
+        })
+        .collect();
+    let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15);
+    let mut still_found = 0;
+    for _ in 0..IMAGES {
+        let mut changed = Vec::new();
+        for _ in 0..=numbers.below(12) {
+            let (region, at) = match numbers.below(4) {
+                0 => (place, numbers.below(image.regions[place].len() as usize / 8) * 8),
+                1 | 2 => {
+                    let (region, start) = arenas[numbers.below(arenas.len())];
+                    (region, (start + numbers.below(275) * 8).saturating_sub(48))
+                }
+                _ => {
+                    let region = numbers.below(image.regions.len());
+                    (region, numbers.below((image.regions[region].len() as usize / 8).min(20_000)) * 8)
+                }
+            };
+            let new = word(&mut numbers, &image, 0);
+            changed.push((region, at, image.put(region, at, new)));
+        }
+        image.reads.set(0);
+
+        if let Ok(malloc) = glibc::find(&image, &image.regions) {
+            still_found += 1;
+            let walk = malloc.walk(&image, &image.regions, &image, How { deep: true });
+            let _ = malloc.mapped(&image, &image.regions, &image, &walk);
+        }
+        for (region, at, old) in changed.into_iter().rev() {
+            image.put(region, at, old);
+        }
+    }
+    assert!(still_found > IMAGES / 4, "{still_found}");
+    let again = glibc::find(&image, &image.regions).unwrap();
+    assert_eq!(again, found, "all was put back");
+}
