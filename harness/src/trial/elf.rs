@@ -138,6 +138,16 @@ mod tests {
     }
 
     #[test]
+    fn the_size_of_a_file_costs_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("large");
+        std::fs::copy("/bin/sh", &path).unwrap();
+        // With a hole in it, which would take more memory to read than there is.
+        File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(read(&path), read(Path::new("/bin/sh")));
+    }
+
+    #[test]
     fn the_c_library_of_this_process_exports_malloc() {
         let maps = procfs::process::Process::myself().unwrap().maps().unwrap();
         let libc = maps.iter().find_map(|map| match &map.pathname {

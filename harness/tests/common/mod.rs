@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the real `arenalab`, started as a user would.
 #![allow(dead_code)]
 
+pub mod kit;
 pub mod programs;
 
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 
 use procfs::process::Process;
 
-use super::judge::Sight;
+use super::sight::Sight;
 
 /// What an exec changes: where the kernel put the program and its stack. Of a process that may not be looked at, only its
 /// name is known.

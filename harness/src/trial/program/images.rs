@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use procfs::process::Process;
 
 use super::image::{Image, Mark, cpu_s};
-use super::judge::Sight;
 use super::served::{Elves, served};
+use super::sight::Sight;
 use crate::trial::heaps;
 use crate::trial::tree::Member;
 
@@ -21,6 +21,8 @@ use crate::trial::tree::Member;
 const SHARE: f64 = 400.0;
 /// So much may be used for looks at once, seconds: the first ones come when little time has passed.
 const AT_ONCE_S: f64 = 0.005;
+/// The most CPU time for looks at all processes at a border of a service's trial.
+const AT_A_BORDER: Duration = Duration::from_millis(20);
 /// When an image that told nothing is looked at again first, seconds.
 const AGAIN_S: f64 = 0.002;
 /// How much older an image is when it is looked at again.
@@ -42,6 +44,8 @@ struct State {
     /// The largest anonymous memory of all together, bytes.
     peak: u64,
     looking: Duration,
+    /// When those who are there are followed again: how long that takes grows with their number.
+    follow_s: f64,
 }
 
 /// A handle on what is proven of a trial's processes.
@@ -66,6 +70,7 @@ impl Images {
             strangers: BTreeSet::new(),
             peak: 0,
             looking: Duration::ZERO,
+            follow_s: 0.0,
         })))
     }
 
@@ -81,27 +86,35 @@ impl Images {
                 state.confirm(member.pid, Some(member.parent));
             }
             state.note_strangers();
-            state.weigh();
-            state.look_at_due();
         });
     }
 
     /// Does what is due between two rescans.
     pub fn step(&self) {
         self.with(|state| {
-            state.follow();
-            state.weigh();
+            if state.now_s() >= state.follow_s {
+                let before = thread_cpu();
+                state.follow();
+                state.weigh();
+                let took = thread_cpu().saturating_sub(before);
+                state.looking += took;
+                state.follow_s = state.now_s() + took.as_secs_f64() * SHARE;
+            }
             state.look_at_due();
         });
     }
 
-    /// Looks now at those who are there.
+    /// Looks now at those who are there, first at the largest.
     pub fn look(&self) {
         self.with(|state| {
             state.weigh();
-            let live: Vec<usize> = state.live.values().copied().collect();
+            let mut live: Vec<usize> = state.live.values().copied().collect();
+            live.sort_by_key(|index| std::cmp::Reverse(state.images[*index].at_peak));
+            let until = state.looking + AT_A_BORDER;
             for index in live {
-                state.look_at(index);
+                if state.looking < until {
+                    state.look_at(index);
+                }
             }
         });
     }

@@ -5,96 +5,12 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use super::sight::{HALF, Served, Sight, held, holds_little};
 use crate::knowledge::Setting;
 use crate::knowledge::value::Value;
-use crate::trial::elf::deep::Inside;
-use crate::trial::elf::{self, Facts};
+use crate::trial::elf;
 use crate::trial::executor::{Asked, TrialSpec};
-use crate::trial::heaps::Heap;
 use crate::trial::libc_root::Footing;
-
-/// What serves `malloc` in a process, as seen from outside.
-// Each flag is a fact of its own, and several may hold.
-#[allow(clippy::struct_excessive_bools)]
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Served {
-    /// `glibc`, `jemalloc`, `mimalloc`, `tcmalloc`, `musl`, `its own` or `unknown`.
-    pub by: String,
-    /// How this is known.
-    pub how: String,
-    /// The file that serves `malloc`, where that is a library other than the C library.
-    pub library: Option<PathBuf>,
-    /// Its files in the order in which the loader looks up symbols; empty where that is not known.
-    pub order: Vec<PathBuf>,
-    /// Whether all that belongs to it was loaded.
-    pub settled: bool,
-    /// The dynamic loader.
-    pub loader: Option<PathBuf>,
-    /// The C library.
-    pub libc: Option<PathBuf>,
-    /// Whether it runs as the trial was started: through the loader, or in the root, of another C library.
-    pub on_footing: bool,
-    /// Files that it has mapped.
-    pub files: Vec<PathBuf>,
-    /// What its program says.
-    pub facts: Facts,
-    /// Its program.
-    pub executable: PathBuf,
-    /// The same by the path at which the lab finds it.
-    pub file: PathBuf,
-    /// Whether its loader runs in secure mode.
-    pub secure: bool,
-    /// Its environment, where it could be read and is one.
-    pub environment: Option<BTreeMap<String, String>>,
-    /// A runtime whose objects do not come from `malloc`, in a clause.
-    pub managed: Option<&'static str>,
-}
-
-/// A look at an image.
-#[derive(Clone, Debug)]
-pub struct Sight {
-    /// What serves `malloc`.
-    pub served: Served,
-    /// glibc's heap, where there is one.
-    pub heap: Option<Heap>,
-    /// The most arenas that any look at this image found.
-    pub most_arenas: u32,
-    /// Its anonymous memory then, bytes.
-    pub size: u64,
-    /// CPU seconds that it had used.
-    pub used_s: f64,
-    /// What a search of its file found, once it was made.
-    pub inside: Option<Inside>,
-}
-
-impl Sight {
-    /// Whether all is loaded, and glibc's malloc, where that serves, has begun to.
-    pub fn is_conclusive(&self) -> bool {
-        let begun = || self.heap.as_ref().is_some_and(|heap| heap.system.is_none_or(|bytes| bytes > 0));
-        self.served.settled && (self.served.by != "glibc" || begun())
-    }
-
-    /// Takes what a search of its file found: an allocator that no table of exports shows, and which C library a static
-    /// program has.
-    pub fn settle(&mut self, inside: Inside) {
-        self.inside = Some(inside);
-        let executable = self.served.executable.display();
-        let in_use = self.heap.as_ref().is_some_and(|heap| heap.system.is_some_and(|bytes| bytes > 0));
-        let (by, how) = match inside.allocator {
-            Some(by) if self.served.by == "glibc" && holds_little(self) => {
-                (by, format!("{executable} carries {by}, and glibc's arenas hold {}", held(self)))
-            }
-            _ if !self.served.facts.is_static || self.served.by != "unknown" => return,
-            Some(by) if !in_use || holds_little(self) => (by, format!("{executable} is static, with {by}")),
-            _ if in_use || inside.glibc => {
-                ("glibc", format!("{executable} is linked statically, with glibc"))
-            }
-            _ if inside.musl => ("musl", format!("{executable} is linked statically, with musl's malloc")),
-            _ => return,
-        };
-        (self.served.by, self.served.how) = (by.to_owned(), how);
-    }
-}
 
 /// What is known of a candidate in an image, each with a clause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,11 +33,6 @@ impl Verdict {
         }
     }
 }
-
-/// Memory of a program from which on it must be in malloc's hands to count as malloc's, bytes.
-const LARGE: u64 = 2 << 20;
-/// glibc serves hardly anything where it holds less than one part in so many of the memory.
-const HARDLY: u64 = 10;
 
 /// What is known of a candidate beforehand.
 #[derive(Clone, Debug, Default)]
@@ -160,14 +71,31 @@ fn guarded(program: &Path) -> bool {
     mode & 0o6000 != 0 || rustix::fs::getxattr(program, "security.capability", &mut buffer).is_ok()
 }
 
-/// The variables that go with a library.
-fn variables(asked: &Asked) -> impl Iterator<Item = &String> {
-    asked.env.keys().filter(|name| *name != "LD_PRELOAD")
+/// Whether a candidate is the program as it is.
+pub fn asks_nothing(asked: &Asked) -> bool {
+    asked.preload.is_none() && asked.settings.is_empty()
 }
+
+/// The variables that go with a library; glibc's are for the loader.
+fn variables(asked: &Asked) -> impl Iterator<Item = &String> {
+    asked.env.keys().filter(|name| !matches!(name.as_str(), "LD_PRELOAD" | "GLIBC_TUNABLES"))
+}
+
+/// Settings that a process shows itself: what the loader says of them does not count, as a program may change them.
+const SHOWN: [&str; 8] = [
+    "arena_max",
+    "arena_test",
+    "mmap_max",
+    "mmap_threshold",
+    "tcache_count",
+    "tcache_max",
+    "top_pad",
+    "trim_threshold",
+];
 
 /// Judges a candidate by a look.
 pub fn judge(asked: &Asked, before: &Beforehand, sight: &Sight) -> Verdict {
-    if asked.env.is_empty() {
+    if asks_nothing(asked) {
         let served = &sight.served;
         return Verdict::Holds(format!(
             "the program as it is; malloc is served by {}: {}",
@@ -204,26 +132,14 @@ fn no_op(asked: &Asked, sight: &Sight) -> Option<String> {
             "{executable} defines malloc itself ({}), which comes before any library's",
             served.by
         )),
-        None if !matches!(served.by.as_str(), "glibc" | "unknown") => Some(format!(
-            "glibc's malloc does not serve this program, {} does: {}{}",
-            served.by,
-            served.how,
-            hint(served)
-        )),
+        None if served.library.is_some() || !matches!(served.by.as_str(), "glibc" | "unknown") => {
+            let who = served.library.as_deref().filter(|_| served.by == "unknown").map(name);
+            let who = who.unwrap_or_else(|| served.by.clone());
+            let how = &served.how;
+            Some(format!("glibc's malloc does not serve this program, {who} does: {how}{}", hint(served)))
+        }
         _ => None,
     }
-}
-
-/// Whether glibc holds hardly any of a large program's memory.
-fn holds_little(sight: &Sight) -> bool {
-    let system = sight.heap.as_ref().and_then(|heap| heap.system);
-    sight.size >= LARGE && system.is_some_and(|bytes| bytes < sight.size / HARDLY)
-}
-
-fn held(sight: &Sight) -> String {
-    let bytes = |bytes: u64| crate::units::format_bytes(bytes as f64);
-    let system = sight.heap.as_ref().and_then(|heap| heap.system).unwrap_or(0);
-    format!("{} of its {} of anonymous memory", bytes(system), bytes(sight.size))
 }
 
 /// How the allocator that the program does have is tuned.
@@ -234,10 +150,6 @@ fn hint(served: &Served) -> String {
         }
         _ => String::new(),
     }
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().map_or_else(|| "the process".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 /// Judges a library in front of the C library's malloc.
@@ -266,9 +178,8 @@ fn preloaded(asked: &Asked, before: &Beforehand, library: &Path, sight: &Sight) 
             ));
         }
     }
-    let inside = served.facts.allocator.or_else(|| sight.inside.and_then(|inside| inside.allocator));
     let shown = format!("{} serves malloc: it comes before the C library", name(library));
-    match inside {
+    match sight.carried() {
         _ if served.facts.go => Verdict::Untold(format!("{shown}; but the heap of a Go program is Go's own")),
         Some(by) => Verdict::Untold(format!(
             "{shown}; but {} carries {by} as well, and how much of its memory comes from malloc cannot be told",
@@ -297,6 +208,14 @@ fn of_glibc(asked: &Asked, before: &Beforehand, sight: &Sight) -> Verdict {
         served.by == "glibc" || sight.heap.as_ref().is_some_and(|heap| heap.system.is_some_and(|b| b > 0));
     if !glibc {
         return Verdict::Untold(format!("what serves malloc is not known: {}", served.how));
+    }
+    let carried = sight.carried().filter(|_| sight.elsewhere(HALF));
+    if let Some(by) = carried {
+        return Verdict::Untold(format!(
+            "{} carries {by} as well, and glibc's arenas hold {}",
+            of(sight),
+            held(sight)
+        ));
     }
     if holds_little(sight) && served.managed.is_none() {
         return Verdict::Untold(format!(
@@ -333,6 +252,9 @@ fn one(asked: &Asked, before: &Beforehand, setting: &Setting, value: &Value, sig
             )),
             _ => Verdict::Fails(format!("{key}={in_force} is in force in {}, not {value}", of(sight))),
         };
+    }
+    if SHOWN.contains(&key) && has != Some(false) {
+        return Verdict::Untold(format!("what {} has in force as {key} could not be read", of(sight)));
     }
     let effective = before.listed.as_ref().and_then(|all| all.get(key));
     match (effective, has) {
@@ -401,4 +323,8 @@ pub fn off_footing(footing: &Footing, served: &Served) -> Option<String> {
     }
     served.libc.as_ref()?;
     footing.owns(&served.files).err().map(|why| format!("{asked}, but {why}"))
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map_or_else(|| "the process".to_owned(), |name| name.to_string_lossy().into_owned())
 }

@@ -7,8 +7,8 @@
 //! * [`watch`] and [`watcher`], [`look`], [`exits`]: what is seen of its processes, within a [`budget`].
 //! * [`tally`], [`bounds`], [`memory`]: memory from what was seen; [`figures`]: throughput and latency from what was
 //!   printed; [`record`]: the line for the journal.
-//! * [`images`]: who did the work, and what is proven of each; [`served`]: what serves `malloc` in one; [`judge`]: what
-//!   a look says of the candidate; [`weigh`]: whether it was in force where the work was done.
+//! * [`images`], [`image`]: who did the work; [`sight`], [`served`]: what a look at one shows; [`judge`]: what that says of
+//!   the candidate; [`complaints`]: what its output says; [`weigh`]: whether it was in force where the work was done.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -46,6 +46,7 @@ pub mod ready;
 pub mod record;
 pub mod served;
 pub mod service;
+pub mod sight;
 pub mod tally;
 pub mod watch;
 pub mod watcher;

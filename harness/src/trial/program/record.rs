@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::image::Image;
-use super::{Broken, Story, judge, memory, weigh};
+use super::{Broken, Story, judge, memory, sight, weigh};
 use crate::format::series::{MAX_POINTS, Series};
 use crate::format::trial::{
     Arenas, Cpu, Effect, Faults, Looking, Noise, OwnProgram, Printed, ProcessRow, Served, Status, Switches,
@@ -41,7 +41,7 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
     let total_s = Some(used.user_s + used.system_s).filter(|total_s| *total_s > 0.0);
     let outcome = weigh::outcome(&spec.asked, &besides.beforehand, images, total_s, besides.cpus);
     let mut effect = outcome.effect;
-    if let Some(said) = besides.complaint.as_ref().filter(|_| !spec.asked.env.is_empty()) {
+    if let Some(said) = besides.complaint.as_ref().filter(|_| !judge::asks_nothing(&spec.asked)) {
         effect = Effect { verified: false, how: format!("{}; but its output says: {said}", effect.how) };
     }
     let (mut status, mut reason) = classify(spec, story, besides);
@@ -81,7 +81,7 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
 }
 
 /// The version of the C library that a process has mapped, as its file says.
-fn libc_version(spec: &TrialSpec, served: &judge::Served) -> Option<String> {
+fn libc_version(spec: &TrialSpec, served: &sight::Served) -> Option<String> {
     let libc = served.libc.as_deref()?;
     match spec.footing.as_ref().filter(|footing| footing.owns(&served.files).is_ok()) {
         Some(footing) => Some(footing.root.version.clone()),
@@ -90,7 +90,7 @@ fn libc_version(spec: &TrialSpec, served: &judge::Served) -> Option<String> {
 }
 
 /// What the allocator's library is called: all that can be told of its version from outside.
-fn library_version(served: &judge::Served) -> String {
+fn library_version(served: &sight::Served) -> String {
     let real = served.library.as_deref().map(|path| path.canonicalize().unwrap_or_else(|_| path.to_owned()));
     let file = real.as_deref().and_then(Path::file_name);
     file.map_or_else(|| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())

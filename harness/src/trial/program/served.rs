@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use procfs::process::{MemoryMap, Process};
 
-use super::judge::Served;
+use super::sight::Served;
 use crate::trial::elf::{self, Facts};
 use crate::trial::libc_root::seen;
 use crate::trial::libc_root::whole::as_inside;
@@ -178,9 +178,6 @@ fn by(
         _ if facts.go => ("its own", format!("{shown} is a Go program, with Go's own heap")),
         _ if facts.own_malloc => (inside, format!("{shown} defines malloc itself ({inside})")),
         _ if facts.is_static => ("unknown", format!("{shown} is linked statically")),
-        _ if facts.allocator.is_some() => {
-            (inside, format!("{shown} carries {inside} under names of its own"))
-        }
         (Some((path, of)), _) if of.glibc => {
             ("glibc", format!("no other allocator comes before {}", path.display()))
         }

@@ -5,7 +5,8 @@
 //! are each proven. What ended before anybody could look at it is not known.
 
 use super::image::Image;
-use super::judge::{Beforehand, Served, Verdict, judge};
+use super::judge::{Beforehand, Verdict, asks_nothing, judge};
+use super::sight::Served;
 use crate::format::trial::Effect;
 use crate::trial::executor::Asked;
 
@@ -23,8 +24,8 @@ const SLIGHT: f64 = 0.05;
 const LATE: f64 = 0.6;
 /// Memory that every process has, whatever it does, bytes.
 const BARE: u64 = 512 << 10;
-/// CPU seconds of a running program that are enough to tell it by.
-const ENOUGH_S: f64 = 0.3;
+/// CPU seconds of a running program that are enough to tell it by: before, it may be a launcher that works for itself.
+const ENOUGH_S: f64 = 10.0;
 
 /// What it all amounts to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,7 +146,7 @@ pub fn outcome(
     let judged: Vec<Judged> = (weighed.images.iter())
         .map(|(image, share)| Judged { image, share: *share, verdict: verdict(asked, before, image) })
         .collect();
-    if asked.env.is_empty() {
+    if asks_nothing(asked) {
         let words = heaviest(&judged, is_held).map(|judged| judged.verdict.words().to_owned());
         let how = words.unwrap_or_else(|| "the program as it is: nothing was asked for".to_owned());
         return Outcome { effect: Effect { verified: true, how }, no_op: None, disproved: false };
@@ -227,7 +228,7 @@ impl Judged<'_> {
 /// Why a running program is not worth waiting for, where all that it is made of has used enough to tell it by.
 pub fn hopeless(asked: &Asked, before: &Beforehand, images: &[Image]) -> Option<String> {
     let used_s: f64 = images.iter().map(Image::cpu_s).sum();
-    if used_s < ENOUGH_S || asked.env.is_empty() {
+    if used_s < ENOUGH_S || asks_nothing(asked) {
         return None;
     }
     outcome(asked, before, images, None, 1.0).no_op
@@ -278,5 +279,128 @@ fn what(asked: &Asked) -> String {
     match &asked.preload {
         Some(library) => format!("LD_PRELOAD={}", library.display()),
         None => asked.env.keys().cloned().collect::<Vec<_>>().join(" and "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::image::Mark;
+    use super::super::sight::Sight;
+    use super::*;
+    use crate::knowledge;
+    use crate::trial::heaps::Heap;
+    use std::collections::BTreeMap;
+
+    fn arena_max(value: u64) -> Asked {
+        let setting = knowledge::find("glibc", "arena_max").unwrap();
+        Asked {
+            allocator: "glibc".to_owned(),
+            settings: vec![(setting, setting.parse(&value.to_string()).unwrap())],
+            env: BTreeMap::from([("MALLOC_ARENA_MAX".to_owned(), value.to_string())]),
+            preload: None,
+            foreign: |_| false,
+        }
+    }
+
+    fn image(name: &str, cpu_s: f64, megabytes: u64, in_force: Option<u64>) -> Image {
+        let (mark, _) = Mark::read(std::process::id().cast_signed()).unwrap();
+        let mut image = Image::new(1, name.to_owned(), mark, 0.0, 0.0);
+        image.until_s = cpu_s;
+        image.at_peak = megabytes << 20;
+        image.sight = in_force.map(|value| Sight {
+            served: Served {
+                by: "glibc".to_owned(),
+                settled: true,
+                executable: format!("/bin/{name}").into(),
+                environment: Some(BTreeMap::from([("MALLOC_ARENA_MAX".to_owned(), "2".to_owned())])),
+                ..Served::default()
+            },
+            heap: Some(Heap {
+                arenas: 2,
+                exact: true,
+                system: Some(megabytes << 20),
+                settings: BTreeMap::from([("arena_max".to_owned(), value)]),
+            }),
+            most_arenas: 2,
+            size: megabytes << 20,
+            used_s: cpu_s * 0.5,
+            inside: None,
+        });
+        image
+    }
+
+    fn told(images: &[Image], total_s: f64) -> Outcome {
+        outcome(&arena_max(2), &Beforehand::default(), images, Some(total_s), 2.0)
+    }
+
+    #[test]
+    fn nearly_all_of_both_must_be_proven() {
+        assert!(told(&[image("a", 1.0, 10, Some(2))], 1.05).effect.verified);
+        let idle = [image("a", 1.0, 10, Some(2)), image("sh", 0.01, 0, None)];
+        assert!(told(&idle, 1.02).effect.verified, "a shell that does nothing");
+        let half_of_memory = [image("a", 1.0, 10, Some(2)), image("b", 0.01, 10, None)];
+        let half_of_time = [image("a", 1.0, 10, Some(2)), image("b", 1.0, 1, None)];
+        for images in [half_of_memory, half_of_time] {
+            let told = told(&images, images.iter().map(Image::cpu_s).sum());
+            assert!(!told.effect.verified && !told.disproved, "{told:?}");
+            assert!(told.effect.how.starts_with("in force in a alone"), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_force_in_the_greater_part_is_disproved() {
+        let told = told(&[image("a", 1.0, 30, Some(2)), image("b", 1.0, 70, Some(0))], 2.0);
+        assert!(told.disproved && !told.effect.verified, "{told:?}");
+        assert!(
+            told.effect.how.contains("not in force in b (50 % of the CPU time, 70 % of the memory)"),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn a_setting_of_the_program_s_own_is_told() {
+        let told = told(&[image("a", 1.0, 10, Some(1))], 1.0);
+        assert!(told.disproved && told.effect.how.contains("sets arena_max=1 itself (mallopt)"), "{told:?}");
+    }
+
+    #[test]
+    fn what_nobody_saw_is_not_proven() {
+        for (images, total_s) in [(vec![], 0.01), (vec![image("a", 0.0, 0, None)], 0.01)] {
+            let told = told(&images, total_s);
+            assert!(!told.effect.verified && !told.disproved, "{told:?}");
+            assert!(told.effect.how.contains("ended before it could be looked at"), "{told:?}");
+        }
+        let unseen = told(&[image("a", 1.0, 10, Some(2))], 2.0);
+        assert!(
+            !unseen.effect.verified && unseen.effect.how.contains("used 50 % of the CPU time"),
+            "{unseen:?}"
+        );
+    }
+
+    #[test]
+    fn only_the_moments_at_the_ends_of_images_are_given_to_them() {
+        let mut last = image("a", 0.8, 10, Some(2));
+        assert!(!told(std::slice::from_ref(&last), 1.0).effect.verified);
+        last.gap_s = 0.1;
+        assert!(told(std::slice::from_ref(&last), 1.0).effect.verified, "two CPUs for a tenth of a second");
+        last.until_s = 0.6;
+        last.gap_s = 1.0;
+        assert!(!told(&[last], 1.0).effect.verified, "too much is missing");
+    }
+
+    #[test]
+    fn nothing_is_asked_of_the_baseline() {
+        let plain = Asked { settings: Vec::new(), env: BTreeMap::new(), ..arena_max(2) };
+        let told = outcome(&plain, &Beforehand::default(), &[], Some(0.01), 2.0);
+        assert!(told.effect.verified && !told.effect.how.contains("looked at"), "{told:?}");
+    }
+
+    #[test]
+    fn arenas_are_known_where_a_look_came_late_enough() {
+        let mut seen = image("a", 1.0, 10, Some(2));
+        assert_eq!(arenas(std::slice::from_ref(&seen)), Some(None));
+        seen.sight.as_mut().unwrap().used_s = 0.7;
+        assert_eq!(arenas(std::slice::from_ref(&seen)), Some(Some(2)));
+        assert_eq!(arenas(&[image("a", 1.0, 10, None)]), None);
     }
 }
