@@ -185,7 +185,7 @@ mod tests {
             let rss = trial.rss.clone().map(|rss| Rss { slope_end: end(rss.slope), ..rss });
             TrialRecord { rss, ..trial }
         };
-        rounds("glibc", [250.0, 260.0, 255.0]).map(with_end).to_vec()
+        rounds("glibc", [250.0, 260.0, 255.0, 253.0]).map(with_end).to_vec()
     }
 
     #[test]
