@@ -73,7 +73,7 @@ fn begin(dir: &Path, strategy: &str, budget_s: f64) {
         "[[workload]]\nname = \"larson\"\n[sweep]\nthreads = [8]\ncandidates = [\"glibc\", \"glibc:arena_max=1\", \
          \"glibc:arena_max=2\", \"glibc:arena_max=4\"]\n[measure]\nrounds = 1000",
     );
-    manifest.strategy = strategy.to_owned();
+    strategy.clone_into(&mut manifest.strategy);
     manifest.time_budget_s = Some(budget_s);
     store::create(dir, &manifest).unwrap();
 }

@@ -113,7 +113,7 @@ impl Strategy for Race {
         if all_out && trusted && ground.baseline().state == Feasible::Yes {
             settled.verdict = Verdict::KeepBaseline;
             settled.choice = Some(seen.baseline);
-            settled.reason = "every other candidate was shown to be out, each at its look".to_owned();
+            "every other candidate was shown to be out, each at its look".clone_into(&mut settled.reason);
         }
         let alone = (0..seen.scenarios.len()).map(|index| ground.settle_alone(index)).collect();
         ground.decision(settled, alone)

@@ -48,12 +48,12 @@ pub(super) fn excluded(seen: &Observations, question: &Question) -> Excluded {
 pub(super) fn unfinished(seen: &Observations, question: &Question, why: Option<String>) -> Decision {
     let mut ground = survey(seen, question);
     let why = why.unwrap_or_else(|| "the search has not ended".to_owned());
-    let settled = without_choice(seen, question, &ground, why);
+    let settled = without_choice(seen, question, &ground, &why);
     assemble(seen, &mut ground, settled)
 }
 
 /// The answer where nothing was confirmed: the baseline is kept where every other candidate is excluded.
-fn without_choice(seen: &Observations, question: &Question, ground: &Ground, why: String) -> Settled {
+fn without_choice(seen: &Observations, question: &Question, ground: &Ground, why: &str) -> Settled {
     let mut settled = nothing("");
     let Excluded { out, open } = excluded(seen, question);
     settled.eliminated = out;
@@ -159,7 +159,7 @@ fn settle(
     let choice = passed.iter().filter(|_| trusted).min_by(|a, b| a.2.estimate.total_cmp(&b.2.estimate));
     let Some((chosen, throughput, rss)) = choice else {
         let stop = || course.confirmed.stop.clone().unwrap_or_else(|| "the search has not ended".to_owned());
-        return without_choice(seen, question, ground, why.unwrap_or_else(stop));
+        return without_choice(seen, question, ground, &why.unwrap_or_else(stop));
     };
     let mut settled = nothing("");
     for (arm, state) in finalists() {

@@ -192,7 +192,7 @@ impl ScreenAndConfirm {
         let from = plan.start + confirmed.used.filter(|_| confirmed.is_fruitless(plan))?;
         let starts = (from..=complete_rounds(seen)).step_by(PLAN_EVERY);
         let found = |start| {
-            let standings = form(seen, &self.question, start, &self.alive(seen, confirmed, start));
+            let standings = form(seen, &self.question, start, &Self::alive(seen, confirmed, start));
             let second = finalists::plan(seen, &self.question, &self.effort, (stage, start), &standings);
             (!second.finalists.is_empty()).then_some((stage, second))
         };
@@ -200,7 +200,7 @@ impl ScreenAndConfirm {
         starts.filter(|start| *start > plan.start).find_map(found)
     }
 
-    fn alive(&self, seen: &Observations, confirmed: &Confirmed, start: usize) -> Vec<usize> {
+    fn alive(seen: &Observations, confirmed: &Confirmed, start: usize) -> Vec<usize> {
         let out =
             |arm: &usize| confirmed.finalists.iter().any(|(a, s)| a == arm && matches!(s, State::Out(_)));
         candidates(seen)
