@@ -412,6 +412,7 @@ fn manifest(shape: &Shape) -> Manifest {
         binaries: BTreeMap::from([(
             "glibc".to_owned(),
             Binary {
+                path: None,
                 file: "arenalab-workload-glibc".into(),
                 sha256: "0123456789abcdef".repeat(4),
                 allocator: "glibc 2.36".into(),
