@@ -82,3 +82,16 @@ fn words_of_a_plan_that_are_no_text_are_refused_in_one_line() {
         assert!(said.contains("UTF-8"), "{said}");
     }
 }
+
+#[test]
+fn a_shell_reads_each_path_that_is_printed_for_it_as_it_is() {
+    use arenalab::plan::shell;
+    let odd: [&[u8]; 6] =
+        [b"plain/dir", b"two words", b"it's \"quoted\"", b"$HOME `id` \\", b"caf\xe9 'x'", b"-n*"];
+    for bytes in odd {
+        let line = format!("printf %s {}", shell::path(Path::new(OsStr::from_bytes(bytes))));
+        let said = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+        assert_eq!(said.stdout, bytes, "{line}");
+    }
+    assert_eq!(shell::path(Path::new("results/a-1")), "results/a-1");
+}

@@ -1,6 +1,7 @@
 //! The first round of a campaign: where the baseline fails in all its runs of it, there is nothing to compare with, and
 //! fifteen more rounds would show the same.
 
+use std::fmt::Write;
 use std::io::Read;
 use std::path::Path;
 
@@ -28,12 +29,14 @@ pub fn why(trials: &[TrialRecord], baseline: &str, dir: &Path) -> String {
          compare with. The first: {status}, {reason}",
         runs.len()
     );
-    let kept = first.and_then(|trial| trial.program.as_ref()).into_iter().flat_map(|program| &program.output);
-    let printed = kept.filter_map(|file| Some((file, beginning(&dir.join(file))?))).next();
+    let mut kept =
+        first.and_then(|trial| trial.program.as_ref()).into_iter().flat_map(|program| &program.output);
+    let printed = kept.find_map(|file| Some((file, beginning(&dir.join(file))?)));
     if let Some((file, lines)) = printed {
-        why.push_str(&format!(". What it printed begins ({}):", dir.join(file).display()));
-        lines.iter().for_each(|line| why.push_str(&format!("\n  | {line}")));
-        why.push('\n');
+        let _ = writeln!(why, ". What it printed begins ({}):", dir.join(file).display());
+        for line in lines {
+            let _ = writeln!(why, "  | {line}");
+        }
     } else {
         why.push_str(". ");
     }

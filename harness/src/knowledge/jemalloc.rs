@@ -199,7 +199,7 @@ const OPTIONS: &[&str] = &[
     "zero_realloc",
 ];
 
-/// Options that jemalloc 3 and 4 had and 5 does not know (ChangeLog of 4.0, 4.1 and 5.0).
+/// Options that jemalloc 3 and 4 had and 5 does not know (its change log of 4.0, 4.1 and 5.0).
 const FORMER: [&str; 9] = [
     "decay_time",
     "lg_chunk",

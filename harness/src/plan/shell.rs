@@ -22,22 +22,3 @@ pub fn path(path: &Path) -> String {
     });
     format!("\"$(printf %b '{octal}')\"")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::ffi::OsStr;
-    use std::process::Command;
-
-    #[test]
-    fn a_shell_reads_each_path_as_it_is() {
-        let odd: [&[u8]; 6] =
-            [b"plain/dir", b"two words", b"it's \"quoted\"", b"$HOME `id` \\", b"caf\xe9 'x'", b"-n*"];
-        for bytes in odd {
-            let line = format!("printf %s {}", path(Path::new(OsStr::from_bytes(bytes))));
-            let said = Command::new("sh").args(["-c", &line]).output().unwrap();
-            assert_eq!(said.stdout, bytes, "{line}");
-        }
-        assert_eq!(path(Path::new("results/a-1")), "results/a-1");
-    }
-}

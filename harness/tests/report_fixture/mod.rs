@@ -429,6 +429,7 @@ fn manifest(shape: &Shape) -> Manifest {
         binaries: BTreeMap::from([(
             "glibc".to_owned(),
             Binary {
+                path: None,
                 file: "arenalab-workload-glibc".into(),
                 path: None,
                 sha256: "0123456789abcdef".repeat(4),

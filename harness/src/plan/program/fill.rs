@@ -65,15 +65,12 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
             || between(&text[brace..], "{{", "}}").filter(known).map(|word| (Piece::Braced(word), 4));
         let single = || between(&text[brace..], "{", "}").filter(known).map(|word| (Piece::Place(word), 2));
         let shells = text[..brace].ends_with('$');
-        let (piece, end) = match doubled().or_else(single).filter(|_| !shells) {
-            Some((piece @ (Piece::Braced(word) | Piece::Place(word)), braces)) => {
-                (piece, brace + word.len() + braces)
-            }
-            _ => {
-                at = brace + 1;
-                continue;
-            }
+        let found = doubled().or_else(single).filter(|_| !shells);
+        let Some((piece @ (Piece::Braced(word) | Piece::Place(word)), braces)) = found else {
+            at = brace + 1;
+            continue;
         };
+        let end = brace + word.len() + braces;
         pieces.extend([Piece::Text(&text[from..brace]), piece]);
         (from, at) = (end, end);
     }
