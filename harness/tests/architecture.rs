@@ -95,6 +95,7 @@ fn touches_processes(bare: &str) -> bool {
     };
     bare.contains("process::Command")
         || bare.contains("procfs::")
+        || bare.contains("arenalab_inspect::")
         || bare.split("process::{").skip(1).any(in_braces)
 }
 
@@ -172,6 +173,7 @@ fn these_tests_see_what_they_look_for() {
     assert!(touches_processes(&bare("use std::process::{\n    Child,\n    Command,\n};")));
     assert!(touches_processes(&bare("use std::{io, process::{Command as Run}};")));
     assert!(!touches_processes(&bare("use std::process::{ExitCode}; // process::Command")));
+    assert!(touches_processes(&bare("use arenalab_inspect::Live;")));
     assert!(reads_the_environment(&bare("let x = std::env::var(\"X\");")));
     assert!(!reads_the_environment(&bare("let x = env!(\"X\");")));
     let leaves = |file: &str, text: &str| leaves_its_tree(Path::new(file), text);

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use arenalab::format::{
-    compare::Compared, decision::Decision, export::Exported, manifest::Manifest, predict::Predicted,
+    compare::Compared, decision::Decision, export::Exported, inspect::Inspected, manifest::Manifest, predict::Predicted,
     rehearse::Rehearsal, series::Series, step::Step, trial::TrialRecord,
 };
 use schemars::{JsonSchema, schema_for};
@@ -58,6 +58,11 @@ fn of_a_table() {
 #[test]
 fn of_a_rehearsal() {
     is_committed::<Rehearsal>("rehearsal");
+}
+
+#[test]
+fn of_a_look_at_a_process() {
+    is_committed::<Inspected>("inspect");
 }
 
 #[test]
