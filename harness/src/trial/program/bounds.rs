@@ -100,23 +100,23 @@ fn anon(point: &Point, last: Option<&Mark>, next: Option<&Mark>) -> Within {
     let forward = last.map(|mark| {
         let from = &mark.before;
         let shed = (point.shed - from.shed).min(from.base);
-        (grown(mark.anon, from).saturating_sub(shed), point.base.saturating_sub(from.base))
+        grown(mark.anon, from).saturating_sub(shed)
     });
     let backward = next.map(|mark| {
         let to = &mark.after;
         let kept = grown(mark.anon, to);
         (kept, kept + (to.shed - point.shed).min(point.base))
     });
-    let low = forward.map_or(0, |(least, _)| least);
+    let low = forward.unwrap_or(0);
     let high = backward.map_or(point.anon, |(_, most)| most.min(point.anon));
     let estimate = match (last.zip(forward), next.zip(backward)) {
-        (Some((last, (forward, _))), Some((next, (backward, most)))) => {
+        (Some((last, forward)), Some((next, (backward, most)))) => {
             mix(forward, u64::midpoint(backward, most), share(point, last, next))
         }
-        // Of what came with new processes, nobody knows how much they share.
-        (Some((_, (forward, new))), None) => forward + new / 2,
+        // What a process had when it was first seen is its parent's, more often than not.
+        (Some((_, forward)), None) => forward,
         (None, Some((_, (kept, most)))) => u64::midpoint(kept, most),
-        (None, None) => point.anon,
+        (None, None) => point.own(),
     };
     Within::between(low, estimate, high)
 }
