@@ -66,6 +66,8 @@ pub struct Image {
     pub gap_s: f64,
     /// When it is to be looked at next.
     pub due_s: f64,
+    /// How often it was looked at.
+    pub looks: u32,
 }
 
 impl Image {
@@ -86,6 +88,7 @@ impl Image {
             over: false,
             gap_s: 0.0,
             due_s: now_s,
+            looks: 0,
         }
     }
 
@@ -108,6 +111,12 @@ impl Image {
             }
             None => self.sight = Some(sight),
         }
+    }
+
+    /// Whether it is to be looked at now: of one that told all before, only once it has used so many times the CPU time.
+    pub fn is_due(&self, now_s: f64, older: f64) -> bool {
+        let has_worked = |sight: &Sight| self.cpu_s() >= sight.used_s * older + 0.005;
+        self.due_s <= now_s && (!self.is_conclusive() || self.sight.as_ref().is_some_and(has_worked))
     }
 
     /// Whether nothing more is to be learnt soon.

@@ -27,6 +27,9 @@ const AT_A_BORDER: Duration = Duration::from_millis(20);
 const AGAIN_S: f64 = 0.002;
 /// How much older an image is when it is looked at again.
 const OLDER: f64 = 1.25;
+/// An image that has used this share of all CPU time is looked at so often, whatever looks have cost.
+const WORKS: f64 = 0.05;
+const FIRST_LOOKS: u32 = 4;
 /// The least time to that, seconds.
 const LATER_S: f64 = 0.05;
 /// Most images that are kept.
@@ -89,19 +92,18 @@ impl Images {
         });
     }
 
-    /// Does what is due between two rescans.
-    pub fn step(&self) {
+    /// Does what is due between two rescans. Gives the CPU time that looks took, which have a bound of their own.
+    pub fn step(&self) -> Duration {
         self.with(|state| {
             if state.now_s() >= state.follow_s {
                 let before = thread_cpu();
                 state.follow();
                 state.weigh();
                 let took = thread_cpu().saturating_sub(before);
-                state.looking += took;
                 state.follow_s = state.now_s() + took.as_secs_f64() * SHARE;
             }
-            state.look_at_due();
-        });
+            state.look_at_due()
+        })
     }
 
     /// Looks now at those who are there, first at the largest.
@@ -127,11 +129,6 @@ impl Images {
     /// All images that were seen, in order of appearance.
     pub fn all(&self) -> Vec<Image> {
         self.with(|state| state.images.clone())
-    }
-
-    /// CPU seconds that looks took.
-    pub fn looking_s(&self) -> f64 {
-        self.with(|state| state.looking.as_secs_f64())
     }
 
     /// Processes that ran on the host's C library, though the program was started on another, by name.
@@ -191,7 +188,8 @@ impl State {
         let of_parent = parent.and_then(|parent| self.live.get(&parent)).copied();
         // A copy has what its origin had, until it is looked at itself.
         let origin = of_parent.map(|index| &self.images[index]).filter(|of| of.mark.is_copy_of(&image.mark));
-        image.sight = origin.and_then(|origin| origin.sight.clone());
+        image.sight =
+            origin.and_then(|origin| origin.sight.clone()).map(|sight| Sight { used_s: 0.0, ..sight });
         self.live.insert(pid, self.images.len());
         self.images.push(image);
     }
@@ -235,20 +233,23 @@ impl State {
         }
     }
 
-    /// Looks at those who are due, first at those who have used most.
-    fn look_at_due(&mut self) {
-        let now_s = self.now_s();
+    /// Looks at those who are due, first at those who have used most. Gives the CPU time that looks took.
+    fn look_at_due(&mut self) -> Duration {
+        let (before, now_s) = (self.looking, self.now_s());
         let used_s: f64 = self.images.iter().map(Image::cpu_s).sum();
-        let mut due: Vec<usize> =
-            self.live.values().copied().filter(|index| self.images[*index].due_s <= now_s).collect();
-        let order = |index: &usize| (self.images[*index].sight.is_some(), -self.images[*index].cpu_s());
+        let is_due = |index: &usize| self.images[*index].is_due(now_s, OLDER);
+        let mut due: Vec<usize> = self.live.values().copied().filter(is_due).collect();
+        let order = |index: &usize| (self.images[*index].is_conclusive(), -self.images[*index].cpu_s());
         due.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
         for index in due {
-            if self.looking.as_secs_f64() > AT_ONCE_S + used_s / SHARE {
-                return;
+            let image = &self.images[index];
+            let works = image.cpu_s() > used_s * WORKS && image.looks < FIRST_LOOKS;
+            let is_spent = self.looking.as_secs_f64() > AT_ONCE_S + used_s / SHARE;
+            if !is_spent || (works && !image.is_conclusive()) {
+                self.look_at(index);
             }
-            self.look_at(index);
         }
+        self.looking.saturating_sub(before)
     }
 
     /// Looks at an image, and sees that it was this one throughout.
@@ -265,6 +266,7 @@ impl State {
             Err(Some(why)) if image.sight.is_none() => image.blind = Some(why),
             Err(_) => {}
         }
+        image.looks += 1;
         let age = now_s - image.first_s;
         image.due_s =
             now_s + if image.is_conclusive() { LATER_S.max(age * (OLDER - 1.0)) } else { AGAIN_S.max(age) };

@@ -171,8 +171,8 @@ impl Watcher {
     /// Sees what each process runs, and what is in force there.
     fn prove(&mut self) {
         let before = cpu_time();
-        self.images.step();
-        self.budget.proved(cpu_time().saturating_sub(before));
+        let looked = self.images.step();
+        self.budget.proved(cpu_time().saturating_sub(before + looked));
         self.proof = Instant::now() + self.budget.between_proofs();
     }
 
