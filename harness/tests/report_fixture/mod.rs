@@ -431,7 +431,6 @@ fn manifest(shape: &Shape) -> Manifest {
             Binary {
                 path: None,
                 file: "arenalab-workload-glibc".into(),
-                path: None,
                 sha256: "0123456789abcdef".repeat(4),
                 allocator: "glibc 2.36".into(),
                 build: None,
