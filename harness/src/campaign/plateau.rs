@@ -150,7 +150,7 @@ mod tests {
         let rising = rounds("glibc", [150.0, 160.0, 155.0, 155.0]);
         let worse = rounds("jemalloc", [250.0, 260.0, 255.0, 255.0]);
         let level = rounds("mimalloc", [0.0, 3.0, -2.0, 1.0]);
-        let all = [rising, worse, level].concat();
+        let all: Vec<TrialRecord> = rising.into_iter().chain(worse).chain(level).collect();
         let warnings = not_reached(&all, 0.95);
         assert_eq!(warnings.len(), 1);
         assert!(
