@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use arenalab::format::{
-    compare::Compared, decision::Decision, export::Exported, inspect::Inspected, manifest::Manifest, predict::Predicted,
-    rehearse::Rehearsal, series::Series, step::Step, trial::TrialRecord,
+    compare::Compared, decision::Decision, export::Exported, inspect::Inspected, manifest::Manifest,
+    predict::Predicted, rehearse::Rehearsal, series::Series, step::Step, trial::TrialRecord,
 };
 use schemars::{JsonSchema, schema_for};
 
