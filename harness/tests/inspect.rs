@@ -52,7 +52,7 @@ fn a_process_is_told_by_its_pid() {
     assert_eq!(seen["advice"], Value::Array(Vec::new()), "there is nothing to say");
 
     let text = both(&run_expecting(0, &["inspect", &waiting.pid(), "--watch", "10ms"]));
-    assert!(text.contains("arenas: 1 of at most 3") && text.contains("\nmain heap "), "{text}");
+    assert!(text.contains("arenas: 1 of at most 3") && text.contains("main heap"), "{text}");
     assert!(text.contains("In 10ms:") && text.contains("in use +0"), "{text}");
 }
 

@@ -16,8 +16,7 @@ use crate::units::parse_duration;
 /// Runs the subcommand.
 pub fn run(args: &InspectArgs) -> Result<u8, CliError> {
     let wrong = |why: String| CliError::Usage(format!("--watch: {why}"));
-    let watch =
-        args.watch.as_deref().map(parse_duration).transpose().map_err(|why| wrong(why.to_string()))?;
+    let watch = args.watch.as_deref().map(parse_duration).transpose().map_err(wrong)?;
     let first = looks(&pids(&args.processes)?, args.deep);
     let looks = match watch {
         Some(pause) => again(first, pause, args.deep),

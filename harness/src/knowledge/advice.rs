@@ -34,9 +34,9 @@ pub fn of(seen: &Inspected) -> Vec<Advice> {
     rules.iter().filter_map(|rule| rule(seen)).collect()
 }
 
-fn advice(rule: &str, evidence: String, source: &str, next: &str) -> Option<Advice> {
+fn advice(rule: &str, evidence: String, source: &str, next: &str) -> Advice {
     let (rule, source, next) = (rule.to_owned(), source.to_owned(), next.to_owned());
-    Some(Advice { rule, evidence, source, next })
+    Advice { rule, evidence, source, next }
 }
 
 fn sum(seen: &Inspected, field: impl Fn(&Arena) -> u64) -> u64 {
@@ -72,15 +72,15 @@ fn not_in_force(seen: &Inspected) -> Option<Advice> {
     ];
     let wrong = pairs.iter().find_map(|(name, in_force)| {
         let asked = variable(seen, name)?;
-        asked.trim().parse::<u64>().is_ok_and(|asked| asked != *in_force).then(|| (name, asked, in_force))
+        asked.trim().parse::<u64>().is_ok_and(|asked| asked != *in_force).then_some((name, asked, in_force))
     });
     let (name, asked, in_force) = wrong?;
-    advice(
+    Some(advice(
         "setting not in force",
         format!("{name}={asked} is in the environment, but the value in force is {in_force}"),
         "glibc manual, Memory Allocation Tunables; mallopt(3): the program's own call has the last word",
         "look for mallopt in the program, for GLIBC_TUNABLES, and whether it runs setuid",
-    )
+    ))
 }
 
 fn other_allocator(seen: &Inspected) -> Option<Advice> {
@@ -90,12 +90,12 @@ fn other_allocator(seen: &Inspected) -> Option<Advice> {
         .find(|one| one.starts_with("MALLOC_ARENA_") || one.starts_with("GLIBC_TUNABLES=glibc.malloc"));
     let known = !is_glibc(seen) && seen.not_seen.iter().all(|one| one.what != "memory");
     let steered = steered.filter(|_| known)?;
-    advice(
+    Some(advice(
         "another allocator",
         format!("{steered} is set, but {} serves malloc: {}", seen.allocator.name, seen.allocator.how),
         "jemalloc#2758",
         "drop the variable, or set what this allocator reads (arenalab list allocators)",
-    )
+    ))
 }
 
 /// Anonymous memory that is not malloc's.
@@ -108,12 +108,12 @@ fn elsewhere(seen: &Inspected) -> Option<Advice> {
     if !is_glibc(seen) || other < WORTH || !is_share(other, malloc + other, 50) {
         return None;
     }
-    advice(
+    Some(advice(
         "memory is elsewhere",
         format!("{} of {} without a file is not glibc's malloc", bytes(other), bytes(malloc + other)),
         "Linux: proc_pid_smaps(5)",
         "look at managed heaps, stacks and the program's own mmap first: no malloc setting changes them",
-    )
+    ))
 }
 
 fn risen_threshold(seen: &Inspected) -> Option<Advice> {
@@ -125,7 +125,7 @@ fn risen_threshold(seen: &Inspected) -> Option<Advice> {
         return None;
     }
     let threshold = bytes(settings.mmap_threshold);
-    advice(
+    Some(advice(
         "risen threshold",
         format!(
             "mmap_threshold has risen to {threshold}: blocks below it now stay in arenas, where {} are free",
@@ -133,7 +133,7 @@ fn risen_threshold(seen: &Inspected) -> Option<Advice> {
         ),
         "mallopt(3), M_MMAP_THRESHOLD: the dynamic threshold; xearthlayer#242, seaweedfs#11255",
         "measure with the threshold fixed: arenalab sweep --candidate glibc:mmap_threshold=1MiB -- COMMAND",
-    )
+    ))
 }
 
 fn trim(seen: &Inspected) -> Option<Advice> {
@@ -141,13 +141,13 @@ fn trim(seen: &Inspected) -> Option<Advice> {
     if gives < WORTH || !is_share(gives, seen.rss?, 10) {
         return None;
     }
-    advice(
+    Some(advice(
         "freed but kept",
         format!("malloc_trim(0) would give back {} of {} now", bytes(gives), bytes(seen.rss?)),
         "malloc_trim(3); asterisk#2157, vllm-omni#6462",
         "call malloc_trim(0) after bursts (a JVM: jcmd PID System.trim_native_heap), or measure: arenalab sweep \
          --candidate glibc:trim_threshold=128KiB -- COMMAND",
-    )
+    ))
 }
 
 fn thread_tops(seen: &Inspected) -> Option<Advice> {
@@ -155,7 +155,7 @@ fn thread_tops(seen: &Inspected) -> Option<Advice> {
     if kept < WORTH || !is_share(kept, seen.rss?, 10) {
         return None;
     }
-    advice(
+    Some(advice(
         "tops of threads' arenas",
         format!(
             "{} are free at the ends of threads' arenas, which malloc_trim does not give back",
@@ -163,7 +163,7 @@ fn thread_tops(seen: &Inspected) -> Option<Advice> {
         ),
         "glibc, malloc/malloc.c: mtrim, and malloc/arena.c: heap_trim",
         "measure a lower trim_threshold, or fewer arenas: arenalab sweep --arena-max default,1,2,4 -- COMMAND",
-    )
+    ))
 }
 
 fn holes(seen: &Inspected) -> Option<Advice> {
@@ -172,7 +172,7 @@ fn holes(seen: &Inspected) -> Option<Advice> {
     if freed < WORTH || !is_share(freed, system, 20) || is_share(gives?, freed, 30) {
         return None;
     }
-    advice(
+    Some(advice(
         "fragmented",
         format!(
             "{} of {} are free, but only {} of it in whole pages",
@@ -183,7 +183,7 @@ fn holes(seen: &Inspected) -> Option<Advice> {
         "glibc, malloc/malloc.c: mtrim gives back whole pages only; omi#6938",
         "neither trimming nor fewer arenas helps: measure another allocator (arenalab sweep --allocators \
          glibc,jemalloc,mimalloc), or keep long-lived objects apart",
-    )
+    ))
 }
 
 fn arenas(seen: &Inspected) -> Option<Advice> {
@@ -193,7 +193,7 @@ fn arenas(seen: &Inspected) -> Option<Advice> {
     if mostly_free.len() < 4 || freed < WORTH || risen_threshold(seen).is_some() {
         return None;
     }
-    advice(
+    Some(advice(
         "many arenas, mostly free",
         format!(
             "{} of {} arenas are at least half free, with {} together: that is the most that fewer arenas could save",
@@ -203,7 +203,7 @@ fn arenas(seen: &Inspected) -> Option<Advice> {
         ),
         "mallopt(3), M_ARENA_MAX; amule#1095",
         "measure what it costs: arenalab sweep --arena-max default,1,2,4 -- COMMAND",
-    )
+    ))
 }
 
 fn left_behind(seen: &Inspected) -> Option<Advice> {
@@ -212,7 +212,7 @@ fn left_behind(seen: &Inspected) -> Option<Advice> {
     if held < WORTH {
         return None;
     }
-    advice(
+    Some(advice(
         "arenas without threads",
         format!(
             "{} arenas have no thread any more, and {} resident; only new threads use them again",
@@ -221,7 +221,7 @@ fn left_behind(seen: &Inspected) -> Option<Advice> {
         ),
         "glibc, malloc/arena.c: detach_arena, get_free_list",
         "keep a fixed pool of threads, or measure fewer arenas: arenalab sweep --arena-max default,1,2,4 -- COMMAND",
-    )
+    ))
 }
 
 fn mapped(seen: &Inspected) -> Option<Advice> {
@@ -232,12 +232,12 @@ fn mapped(seen: &Inspected) -> Option<Advice> {
     }
     let largest =
         blocks.largest.first().map_or_else(String::new, |size| format!(", the largest of {}", bytes(*size)));
-    advice(
+    Some(advice(
         "large blocks",
         format!("{} are in {} large blocks{largest}, each outside the arenas", bytes(resident), blocks.count),
         "mallopt(3), M_MMAP_THRESHOLD",
         "the program holds them: arenas and trimming do not change them",
-    )
+    ))
 }
 
 fn in_use(seen: &Inspected) -> Option<Advice> {
@@ -245,12 +245,12 @@ fn in_use(seen: &Inspected) -> Option<Advice> {
     if used < 2 * WORTH || !is_share(used, system, 80) || !is_share(used, seen.rss?, 50) {
         return None;
     }
-    advice(
+    Some(advice(
         "in use",
         format!("{} of {} in arenas are in use: live data or a leak", bytes(used), bytes(system)),
         "google-cloud-swift#648",
         "no malloc setting helps; look again later (--watch 10m --deep shows which sizes grow), then use a heap profiler",
-    )
+    ))
 }
 
 #[cfg(test)]

@@ -41,7 +41,9 @@ fn or_unknown(size: Option<u64>) -> String {
 }
 
 fn head(seen: &Inspected, out: &mut String) -> Result {
-    let threads = seen.threads.map_or_else(String::new, |threads| format!(", {threads} threads"));
+    let threads = seen.threads.map_or_else(String::new, |threads| {
+        format!(", {threads} thread{}", if threads == 1 { "" } else { "s" })
+    });
     writeln!(out, "{} ({}): {} resident{threads}", seen.comm, seen.pid, or_unknown(seen.rss))?;
     let version = seen.allocator.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
     writeln!(out, "malloc: {}{version}; {}", seen.allocator.name, seen.allocator.how)
