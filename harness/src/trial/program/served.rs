@@ -49,14 +49,15 @@ impl Elves {
 
     /// What the file says that a process has mapped by this path.
     fn facts(&mut self, pid: i32, path: &Path) -> Facts {
+        // As the process itself sees it, which may be in a root or a namespace of its own.
+        let inside = self.below.as_ref().map_or(path.to_owned(), |root| as_inside(path, root));
         let read = || {
-            // As the process itself sees it, which may be in a root or a namespace of its own.
-            let rest = path.strip_prefix("/").unwrap_or(path);
+            let rest = inside.strip_prefix("/").unwrap_or(&inside);
             let seen = Path::new("/proc").join(pid.to_string()).join("root").join(rest);
             let exe = PathBuf::from(format!("/proc/{pid}/exe"));
             // It may have been removed since.
             let runs = || std::fs::read_link(&exe).is_ok_and(|runs| runs == path);
-            let read = elf::read(path).or_else(|_| elf::read(&seen));
+            let read = elf::read(&seen).or_else(|_| elf::read(path));
             read.or_else(|e| if runs() { elf::read(&exe) } else { Err(e) }).unwrap_or_default()
         };
         self.read.entry(path.to_owned()).or_insert_with(read).clone()
