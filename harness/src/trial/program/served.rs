@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use procfs::process::{MemoryMap, Process};
 
 use super::sight::Served;
+use crate::knowledge::libraries;
 use crate::trial::elf::{self, Facts};
 use crate::trial::libc_root::seen;
 use crate::trial::libc_root::whole::as_inside;
@@ -63,18 +64,6 @@ impl Elves {
         self.read.entry(path.to_owned()).or_insert_with(read).clone()
     }
 }
-
-/// Allocators by the beginning of their libraries' file names, for what has no mark.
-const LIBRARIES: [(&str, &str); 8] = [
-    ("libjemalloc", "jemalloc"),
-    ("libmimalloc", "mimalloc"),
-    ("libtcmalloc", "tcmalloc"),
-    ("librpmalloc", "rpmalloc"),
-    ("libsnmalloc", "snmalloc"),
-    ("libhoard", "hoard"),
-    ("libarenalab_jemalloc", "jemalloc"),
-    ("libarenalab_mimalloc", "mimalloc"),
-];
 
 /// What serves `malloc` in a process.
 pub fn served(process: &Process, maps: &[MemoryMap], elves: &mut Elves) -> Served {
@@ -160,8 +149,7 @@ fn is_loader(path: &Path) -> bool {
 /// What the allocator of a file is called.
 fn called(path: &Path, facts: &Facts) -> &'static str {
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let named =
-        || LIBRARIES.iter().find(|(prefix, _)| file.starts_with(prefix)).map(|(_, allocator)| *allocator);
+    let named = || libraries::allocator(&file);
     facts.allocator.or_else(|| facts.glibc.then_some("glibc")).or_else(named).unwrap_or("unknown")
 }
 
