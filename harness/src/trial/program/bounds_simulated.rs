@@ -133,7 +133,7 @@ fn played(steps: &[Step]) -> (Vec<Point>, Vec<Mark>, Vec<u64>) {
     for (at, step) in steps.iter().enumerate() {
         tree.play(*step);
         let sizes = tree.sizes();
-        let point = tally.sample(at as f64, &sizes);
+        let point = tally.sample(at as f64, &sizes, None);
         let (anon, shared) = tree.truth();
         if matches!(step, Step::Look) {
             marks.push(Mark { before: point, after: point, anon, shared });

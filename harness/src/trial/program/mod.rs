@@ -5,7 +5,7 @@
 //! * [`place`]: its port and directory; [`helper`]: setup, driver, stop and teardown, each under a launcher of
 //!   its own; [`ready`]: when it can be driven.
 //! * [`watch`] and [`watcher`], [`look`], [`exits`]: what is seen of its processes, within a [`budget`].
-//! * [`tally`], [`bounds`], [`memory`]: memory from what was seen; [`figures`]: throughput and latency from what was
+//! * [`tally`], [`bounds`], [`counted`], [`memory`]: memory from what was seen; [`figures`]: throughput and latency from what was
 //!   printed; [`record`]: the line for the journal.
 //! * [`images`], [`image`]: who did the work; [`sight`], [`served`]: what a look at one shows; [`judge`]: what that says of
 //!   the candidate; [`complaints`]: what its output says; [`weigh`]: whether it was in force where the work was done.
@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::executor::TrialSpec;
+use super::group::Group;
 use super::launcher::{self, Ending, Job, Usage};
 use super::leash::{self, Leash, Started};
 use super::libc_root::script;
@@ -33,6 +34,7 @@ pub mod batch;
 pub mod bounds;
 pub mod budget;
 pub mod complaints;
+pub mod counted;
 pub mod exits;
 pub mod figures;
 pub mod helper;
@@ -67,8 +69,8 @@ pub struct Around<'a> {
     pub stop: &'a AtomicBool,
     /// Where what is printed is kept; nowhere for tests of single parts.
     pub keep: Option<&'a Path>,
-    /// Control groups that the program is put into: their `cgroup.procs`.
-    pub join: Vec<PathBuf>,
+    /// The control group of the trial's own, where it has one.
+    pub group: Option<&'a Group>,
 }
 
 /// Why a trial ended before its time.
@@ -192,7 +194,8 @@ impl Playing<'_> {
             Started::Runs(leash) => leash,
             Started::Not(reason) => return Err(Broken::Failed(reason)),
         };
-        let watch = Watch::start(leash.launcher(), self.begin, self.story.images.clone());
+        let counter = self.around.group.and_then(Group::counter);
+        let watch = Watch::start(leash.launcher(), self.begin, self.story.images.clone(), counter);
         let outcome =
             if self.program.is_service() { self.serve(&mut leash, &watch) } else { self.run(&leash, begin) };
         self.end(&mut leash, watch, outcome.as_ref().err());
@@ -233,7 +236,7 @@ impl Playing<'_> {
             whole: self.program.is_service(),
             stop_group: self.program.shell,
             scratch: Some(self.place.places.dir.clone()),
-            join: self.around.join.clone(),
+            join: self.around.group.map(Group::procs).into_iter().collect(),
             inside: self.spec.footing.as_ref().and_then(|footing| footing.inside(self.shared())),
             cpus: self.spec.cpus_to_read(),
         })

@@ -14,12 +14,14 @@ use super::bounds::{self, Mark};
 use super::budget::Budget;
 use super::exits::Handle;
 use super::images::Images;
-use super::look::{self, Look};
+use super::look::{self, Look, Union};
 use super::tally::{Point, Size, Tally};
 use super::watch::{Fallen, Seen};
+use crate::trial::group::Counter;
 use crate::trial::memory_files::{self as files, Status};
 use crate::trial::sampler::{MOST, thin};
-use crate::trial::{readings, tree};
+use crate::trial::tree::{self, Member};
+use crate::trial::readings;
 
 /// Processes whose `status` is read as one looks who came and went.
 const STATUSES: usize = 8;
@@ -63,6 +65,8 @@ pub struct Watcher {
     /// Whether pages of hugetlbfs may be in use.
     huge: bool,
     images: Images,
+    /// What the trial's control group counts.
+    counter: Option<Counter>,
 }
 
 /// CPU time of this thread: what watching costs, also on a host that is busy with other things.
@@ -83,15 +87,25 @@ fn size(statm: &File, status: &Status) -> Option<Size> {
     let mut text = [0u8; 256];
     let got = statm.read_at(&mut text, 0).ok()?;
     let (resident, shared) = files::statm(&text[..got], procfs::page_size())?;
-    Some(Size {
-        anon: resident - shared + status.swap.unwrap_or(0),
-        shared: shared + status.hugetlb.unwrap_or(0),
-    })
+    let (swap, huge) = (status.swap.unwrap_or(0), status.hugetlb.unwrap_or(0));
+    // Only `status` tells files from shared memory. What comes after it was read is taken for the latter, where there is
+    // any, as that is what grows.
+    let file = match (status.shmem, status.file) {
+        (Some(1..), Some(file)) => file.min(shared),
+        _ => shared,
+    };
+    Some(Size { anon: resident - shared + swap, swap, file, shmem: shared - file + huge, huge })
 }
 
 impl Watcher {
     /// Begins to watch the processes below a launcher.
-    pub fn new(launcher: i32, begin: Instant, images: Images, seen: Arc<Mutex<Seen>>) -> Self {
+    pub fn new(
+        launcher: i32,
+        begin: Instant,
+        images: Images,
+        counter: Option<Counter>,
+        seen: Arc<Mutex<Seen>>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             launcher,
@@ -110,6 +124,7 @@ impl Watcher {
             alone: Duration::ZERO,
             huge: readings::can_leave_resident().0,
             images,
+            counter,
         }
     }
 
@@ -139,10 +154,7 @@ impl Watcher {
     /// Sees who came and went.
     pub fn rescan(&mut self) {
         let before = cpu_time();
-        let members = tree::below(self.launcher);
-        for member in &members {
-            self.meet(member.pid);
-        }
+        let members = self.meet_all();
         let gone: Vec<i32> = self
             .known
             .keys()
@@ -174,6 +186,14 @@ impl Watcher {
         let looked = self.images.step();
         self.budget.proved(cpu_time().saturating_sub(before + looked));
         self.proof = Instant::now() + self.budget.between_proofs();
+    }
+
+    fn meet_all(&mut self) -> Vec<Member> {
+        let members = tree::below(self.launcher);
+        for member in &members {
+            self.meet(member.pid);
+        }
+        members
     }
 
     fn meet(&mut self, pid: i32) {
@@ -246,7 +266,9 @@ impl Watcher {
         if sizes.is_empty() {
             return None;
         }
-        let point = self.tally.sample(self.begin.elapsed().as_secs_f64(), &sizes);
+        // Of one process alone all is known.
+        let counted = self.counter.as_ref().filter(|_| sizes.len() > 1).and_then(Counter::read);
+        let point = self.tally.sample(self.begin.elapsed().as_secs_f64(), &sizes, counted);
         let missed = self.missed();
         self.seen(|seen| seen.missed = seen.missed.max(missed));
         self.settled = if point.count == self.last.count { self.settled + 1 } else { 0 };
@@ -298,13 +320,18 @@ impl Watcher {
     /// Looks exactly, whatever it costs.
     pub fn look(&mut self) -> Look {
         let (start, before) = (Instant::now(), cpu_time());
+        let members = self.meet_all();
         let first = self.sample();
         let at_s = self.begin.elapsed().as_secs_f64();
-        let rows = look::rows(self.launcher);
+        let rows = look::rows(self.launcher, &members);
+        // What was started meanwhile has taken its share of what was read.
+        self.meet_all();
         let second = self.sample();
+        let mut moved = 0;
         if let Some((before, after)) = first.zip(second) {
-            let union = look::union(&rows);
-            self.mark = union.map(|(anon, shared)| Mark { before, after, anon, shared }).or(self.mark);
+            moved = after.moved_since(&before).iter().sum();
+            let mark = |Union { anon, file, shmem }| Mark { before, after, anon, file, shmem };
+            self.mark = look::union(&rows).map(mark).or(self.mark);
             self.keep(after);
         }
         let pages = self.last.sum() / procfs::page_size();
@@ -312,7 +339,7 @@ impl Watcher {
         // A lone process is looked at when as much time again has passed.
         self.alone = self.begin.elapsed() * 2;
         let mark = self.mark;
-        let look = Look { at_s, rows, took_s: start.elapsed().as_secs_f64() };
+        let look = Look { at_s, rows, moved, took_s: start.elapsed().as_secs_f64() };
         self.seen(|seen| {
             seen.looking_s += look.took_s;
             let new = mark.filter(|mark| seen.marks.last() != Some(mark) && seen.marks.len() < MOST_MARKS);
