@@ -27,6 +27,7 @@ pub struct Group {
 pub struct Counter {
     stat: File,
     version: Version,
+    slack: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +82,10 @@ impl Group {
     /// What reads its counts; `None` where its kernel has none.
     pub fn counter(&self) -> Option<Counter> {
         let stat = File::open(self.dir.join("memory.stat")).ok()?;
-        let counter = Counter { stat, version: self.version };
+        // Each CPU keeps so many pages back, and as many again wait until they are added up (`MEMCG_CHARGE_BATCH` and
+        // `memcg_vmstats_needs_flush` in mm/memcontrol.c).
+        let cpus = procfs::CpuInfo::current().map_or(1, |info| info.num_cores()) as u64;
+        let counter = Counter { stat, version: self.version, slack: 2 * BATCH * cpus * procfs::page_size() };
         counter.read().map(|_| counter)
     }
 
@@ -111,12 +115,13 @@ impl Counter {
     pub fn read(&self) -> Option<Counted> {
         let mut text = [0u8; 8192];
         let got = self.stat.read_at(&mut text, 0).ok()?;
-        counted(std::str::from_utf8(&text[..got]).ok()?, self.version)
+        let (anon, mapped) = counted(std::str::from_utf8(&text[..got]).ok()?, self.version)?;
+        Some(Counted { anon, mapped, slack: self.slack })
     }
 }
 
-/// What `memory.stat` says of mapped pages.
-fn counted(text: &str, version: Version) -> Option<Counted> {
+/// What `memory.stat` says of mapped pages: anonymous, and of files and shared memory; bytes.
+fn counted(text: &str, version: Version) -> Option<(u64, u64)> {
     let (anon, mapped) = match version {
         Version::One => ("total_rss", "total_mapped_file"),
         Version::Two => ("anon", "file_mapped"),
@@ -124,10 +129,7 @@ fn counted(text: &str, version: Version) -> Option<Counted> {
     let of = |wanted: &str| {
         text.lines().find_map(|line| line.split_once(' ').filter(|(key, _)| *key == wanted)?.1.parse().ok())
     };
-    // Each CPU keeps so many pages back, and as many again wait until they are added up (`MEMCG_CHARGE_BATCH` and
-    // `memcg_vmstats_needs_flush` in mm/memcontrol.c).
-    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
-    Some(Counted { anon: of(anon)?, mapped: of(mapped)?, slack: 2 * BATCH * cpus * procfs::page_size() })
+    Some((of(anon)?, of(mapped)?))
 }
 
 impl Drop for Group {
@@ -240,8 +242,7 @@ mod tests {
         let one = "rss 1\ntotal_rss 4096\ntotal_rss_huge 0\ntotal_mapped_file 8192\n";
         let two = "anon 4096\nfile 1\nfile_mapped 8192\n";
         for (text, version) in [(one, Version::One), (two, Version::Two)] {
-            let counted = counted(text, version).unwrap();
-            assert_eq!((counted.anon, counted.mapped), (4096, 8192));
+            assert_eq!(counted(text, version), Some((4096, 8192)));
         }
         assert_eq!(counted("anon 4096\n", Version::Two), None);
     }

@@ -104,7 +104,9 @@ fn peak(story: &Story, union: &[Within]) -> Option<Within> {
     let missed = if several { seen.missed } else { 0 };
     let high = (most(|w| w.high) + missed).max(seen_at_least).max(own.high);
     let low = most(|w| w.low).max(single).max(least_at_borders);
-    let estimate = if union.len() < FEWEST { seen_at_least.max(own.high) } else { seen_at_least };
+    // What ended before anybody could look is known by nothing else.
+    let is_unseen = union.len() < FEWEST && seen.high_water == 0;
+    let estimate = if is_unseen { seen_at_least.max(own.high) } else { seen_at_least };
     (high > 0).then_some(Within { low: low.min(estimate), estimate, high })
 }
 

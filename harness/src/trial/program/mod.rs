@@ -24,7 +24,7 @@ use super::libc_root::script;
 use super::noise;
 use crate::knowledge::scrub;
 use crate::plan::program::Program;
-use images::Images;
+use images::{Images, thread_cpu};
 use look::Look;
 use place::Place;
 use served::{Behind, Elves};
@@ -101,6 +101,8 @@ pub struct Story {
     pub usage: Option<Usage>,
     /// CPU seconds of the driver and of launchers: not the program's, and no disturbance.
     pub driver_cpu_s: f64,
+    /// CPU seconds of looks at the program that the thread which leads the trial takes.
+    pub looking_aside_s: f64,
     /// The host's counters at both ends of the counted work.
     pub noise: Option<(noise::Mark, noise::Mark)>,
     /// Exact look at the end of the counted work.
@@ -312,6 +314,14 @@ impl Playing<'_> {
                 (_, None, signal) => format!("ended when asked, by signal {}", signal.unwrap_or(0)),
             });
         }
+    }
+
+    /// Takes a look from this thread, and notes what it costs.
+    fn look_aside<T>(&mut self, look: impl FnOnce(&Images) -> T) -> T {
+        let before = thread_cpu();
+        let seen = look(&self.story.images);
+        self.story.looking_aside_s += thread_cpu().saturating_sub(before).as_secs_f64();
+        seen
     }
 
     fn go_on(&self) -> Result<(), Broken> {

@@ -13,7 +13,7 @@ use procfs::process::Process;
 use super::bounds::{self, Mark};
 use super::budget::Budget;
 use super::exits::Handle;
-use super::images::Images;
+use super::images::{Images, thread_cpu};
 use super::look::{self, Look, Union};
 use super::tally::{Point, Size, Tally};
 use super::watch::{Fallen, Seen};
@@ -69,12 +69,6 @@ pub struct Watcher {
     counter: Option<Counter>,
 }
 
-/// CPU time of this thread: what watching costs, also on a host that is busy with other things.
-fn cpu_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
-}
-
 /// The signal that ended a process which its parent has not reaped.
 fn zombie(pid: i32) -> Option<i32> {
     let stat = Process::new(pid).and_then(|process| process.stat()).ok()?;
@@ -110,7 +104,7 @@ impl Watcher {
         Self {
             launcher,
             begin,
-            cpu_at_first: cpu_time(),
+            cpu_at_first: thread_cpu(),
             seen,
             known: BTreeMap::new(),
             tally: Tally::default(),
@@ -137,11 +131,11 @@ impl Watcher {
         if Instant::now() >= self.rescan {
             self.rescan();
         }
-        let before = cpu_time();
+        let before = thread_cpu();
         if let Some(point) = self.sample() {
             self.keep(point);
         }
-        self.budget.sampled(cpu_time().saturating_sub(before));
+        self.budget.sampled(thread_cpu().saturating_sub(before));
         if Instant::now() >= self.proof {
             self.prove();
         }
@@ -153,7 +147,7 @@ impl Watcher {
 
     /// Sees who came and went.
     pub fn rescan(&mut self) {
-        let before = cpu_time();
+        let before = thread_cpu();
         let members = self.meet_all();
         let gone: Vec<i32> = self
             .known
@@ -176,15 +170,15 @@ impl Watcher {
             seen.most = seen.most.max(count);
             seen.high_water = seen.high_water.max(high_water);
         });
-        self.budget.rescanned(cpu_time().saturating_sub(before));
+        self.budget.rescanned(thread_cpu().saturating_sub(before));
         self.rescan = Instant::now() + self.budget.between_rescans();
     }
 
     /// Sees what each process runs, and what is in force there.
     fn prove(&mut self) {
-        let before = cpu_time();
+        let before = thread_cpu();
         let looked = self.images.step();
-        self.budget.proved(cpu_time().saturating_sub(before + looked));
+        self.budget.proved(thread_cpu().saturating_sub(before + looked));
         self.proof = Instant::now() + self.budget.between_proofs();
     }
 
@@ -319,7 +313,7 @@ impl Watcher {
 
     /// Looks exactly, whatever it costs.
     pub fn look(&mut self) -> Look {
-        let (start, before) = (Instant::now(), cpu_time());
+        let (start, before) = (Instant::now(), thread_cpu());
         let members = self.meet_all();
         let first = self.sample();
         let at_s = self.begin.elapsed().as_secs_f64();
@@ -335,7 +329,7 @@ impl Watcher {
             self.keep(after);
         }
         let pages = self.last.sum() / procfs::page_size();
-        self.budget.looked(cpu_time().saturating_sub(before), pages, self.last.count);
+        self.budget.looked(thread_cpu().saturating_sub(before), pages, self.last.count);
         // A lone process is looked at when as much time again has passed.
         self.alone = self.begin.elapsed() * 2;
         let mark = self.mark;
@@ -353,7 +347,7 @@ impl Watcher {
 
     /// Says what watching has cost.
     pub fn finish(&mut self) {
-        let cpu_s = cpu_time().saturating_sub(self.cpu_at_first).as_secs_f64();
+        let cpu_s = thread_cpu().saturating_sub(self.cpu_at_first).as_secs_f64();
         self.seen(|seen| seen.cpu_s = cpu_s);
     }
 }
