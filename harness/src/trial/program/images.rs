@@ -314,7 +314,7 @@ fn look(
 }
 
 /// CPU time of this thread: what looking costs, also on a host that is busy with other things.
-fn thread_cpu() -> Duration {
+pub fn thread_cpu() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }
