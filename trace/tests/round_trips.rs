@@ -61,7 +61,8 @@ proptest! {
 
     #[test]
     fn cut_at_any_byte_the_events_before_the_cut_come_back(events in events()) {
-        let bytes = common::encode(&events, 50);
+        let events = &events[..events.len().min(40)];
+        let bytes = common::encode(events, 50);
         for cut in 0..bytes.len() {
             let mut read = Vec::new();
             for event in Events::new(&bytes[..cut], 50) {
@@ -87,9 +88,9 @@ proptest! {
 }
 
 #[test]
-fn a_pair_of_a_common_size_takes_six_bytes() {
+fn a_pair_at_the_same_address_takes_three_bytes() {
     let pair = [Event::Malloc { pointer: 0x7f12_3450_0010, size: 100 }, Event::Free { pointer: 0x7f12_3450_0010 }];
     let first = common::encode(&pair, 0).len();
     let twice = common::encode(&[pair, pair].concat(), 0).len();
-    assert_eq!(twice - first, 4, "malloc of the same address: 1 byte and 2 of its size; its free: 1");
+    assert_eq!(twice - first, 3, "malloc of the same address: 1 byte and 1 of its size; its free: 1");
 }

@@ -11,6 +11,8 @@ mod file;
 mod order;
 mod pack;
 mod recording;
+mod repair;
+mod stream;
 mod summary;
 
 pub use events::{Events, Unread};

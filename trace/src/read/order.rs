@@ -3,14 +3,16 @@
 //! What is sure: each thread's own order; that an address is had and freed in turns, for a free is noted before
 //! it happens and an object after it was had; and the time of every stamp, between which events are spread evenly. The
 //! earliest event whose address is ready for it goes first; one whose address is not ready waits for that, but
-//! no longer than until its next stamp. What is left open by these is counted.
+//! no longer than until its next stamp. Where that leads nowhere, the choice that led there is taken back
+//! ([`super::repair`]). What is left open by these is counted.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::vec::Vec;
 
-use super::events::Decoder;
-use super::{ChunkFacts, ReadError, TraceFile};
+use super::repair::Repair;
+use super::stream::{Due, Stream};
+use super::{ReadError, TraceFile};
 use crate::event::Event;
 
 /// An object that the program has.
@@ -53,51 +55,42 @@ pub struct Merged {
     pub freed: Option<Object>,
 }
 
-/// An event that is due in its thread.
-#[derive(Clone, Copy)]
-struct Due {
-    event: Event,
-    low: u64,
-    time: u64,
-    high: u64,
-}
-
-/// Events between stamps that are spread over time together; a file without stamps has no more at once.
-const BLOCK: usize = 4096;
-
-/// The events of one thread.
-struct Stream {
-    chunks: VecDeque<ChunkFacts>,
-    tid: u32,
-    bytes: Vec<u8>,
-    decoder: Option<Decoder>,
-    due: VecDeque<Due>,
-    time: u64,
-    /// The object whose `realloc` has begun, with its address.
-    moving: Option<(u64, Option<Object>)>,
-    /// Raised each time that its first event waits.
-    ticket: u64,
-    waiting: bool,
-}
-
 /// What an event does to an address.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
     Gain(u64),
     Free(u64),
     Neither,
 }
 
+/// An event that happened, and what it takes to undo it.
+pub(super) struct Step {
+    pub(super) merged: Merged,
+    pub(super) due: Due,
+    pub(super) turn: Turn,
+    /// The number of the event in its thread.
+    pub(super) number: u64,
+    /// The object that was live at its address before.
+    before: Option<(u64, Option<Object>)>,
+    moving: Option<(u64, Option<Object>)>,
+    order: Order,
+}
+
+/// Events that can be taken back.
+pub(super) const HORIZON: usize = 8192;
+
 /// Merges the threads of a file. Memory goes with the objects that are live at once and the number of threads,
 /// not with the length of the file.
 pub struct Merge<'a> {
     file: &'a TraceFile,
-    streams: Vec<Stream>,
-    ready: BinaryHeap<Reverse<(u64, u32)>>,
-    late: BinaryHeap<Reverse<(u64, u32, u64)>>,
-    waiting: HashMap<u64, Vec<u32>>,
-    live: HashMap<u64, Object>,
-    order: Order,
+    pub(super) streams: Vec<Stream>,
+    pub(super) ready: BinaryHeap<Reverse<(u64, u32)>>,
+    pub(super) late: BinaryHeap<Reverse<(u64, u32, u64)>>,
+    pub(super) waiting: HashMap<u64, Vec<u32>>,
+    pub(super) live: HashMap<u64, Object>,
+    pub(super) order: Order,
+    pub(super) journal: VecDeque<Step>,
+    pub(super) repair: Repair,
 }
 
 impl<'a> Merge<'a> {
@@ -121,6 +114,8 @@ impl<'a> Merge<'a> {
             waiting: HashMap::new(),
             live: HashMap::new(),
             order: Order::default(),
+            journal: VecDeque::new(),
+            repair: Repair::default(),
         };
         for thread in 0..merge.streams.len() {
             merge.queue(thread as u32)?;
@@ -144,24 +139,34 @@ impl<'a> Merge<'a> {
     /// The file cannot be read.
     #[allow(clippy::should_implement_trait)] // it can fail, and must then not be called again
     pub fn next(&mut self) -> Result<Option<Merged>, ReadError> {
-        loop {
-            let ready = self.ready.peek().map(|Reverse((_, thread))| *thread);
-            let low = ready.and_then(|thread| self.due(thread)).map(|due| due.low);
-            let late = self.latest_wait();
-            match (ready, late) {
-                (_, Some((until, thread))) if low.is_none_or(|low| low > until) => {
-                    return self.force(thread).map(Some);
-                }
-                (Some(thread), _) => {
-                    self.ready.pop();
-                    if self.wait_if_not_ready(thread) {
-                        continue;
-                    }
-                    return self.happen(thread).map(Some);
-                }
-                (None, _) => return Ok(None),
+        while self.journal.len() <= HORIZON {
+            if !self.advance()? {
+                break;
             }
         }
+        Ok(self.journal.pop_front().map(|step| step.merged))
+    }
+
+    /// One event more, or some taken back; whether there was anything to do.
+    fn advance(&mut self) -> Result<bool, ReadError> {
+        let ready = self.ready.peek().map(|Reverse((_, thread))| *thread);
+        let low = ready.and_then(|thread| self.due(thread)).map(|due| due.low);
+        let late = self.latest_wait();
+        match (ready, late) {
+            (_, Some((until, thread))) if low.is_none_or(|low| low > until) => {
+                if !self.repair(thread) {
+                    self.force(thread)?;
+                }
+            }
+            (Some(thread), _) => {
+                self.ready.pop();
+                if !self.wait_if_not_ready(thread) {
+                    self.happen(thread)?;
+                }
+            }
+            (None, _) => return Ok(false),
+        }
+        Ok(true)
     }
 
     fn due(&self, thread: u32) -> Option<&Due> {
@@ -180,7 +185,7 @@ impl<'a> Merge<'a> {
         None
     }
 
-    fn turn(&self, thread: u32) -> Turn {
+    pub(super) fn turn(&self, thread: u32) -> Turn {
         let Some(stream) = self.streams.get(thread as usize) else { return Turn::Neither };
         match stream.due.front().map(|due| due.event) {
             Some(
@@ -203,6 +208,7 @@ impl<'a> Merge<'a> {
             Turn::Free(pointer) => (pointer, self.live.contains_key(&pointer)),
             Turn::Neither => return false,
         };
+        let is_ready = is_ready && !self.must_let_pass(thread);
         let Some(stream) = self.streams.get_mut(thread as usize).filter(|_| !is_ready) else { return false };
         stream.waiting = true;
         stream.ticket += 1;
@@ -213,7 +219,7 @@ impl<'a> Merge<'a> {
     }
 
     /// An event that has waited for too long happens as it is, and is counted.
-    fn force(&mut self, thread: u32) -> Result<Merged, ReadError> {
+    fn force(&mut self, thread: u32) -> Result<(), ReadError> {
         let turn = self.turn(thread);
         if let Turn::Gain(pointer) | Turn::Free(pointer) = turn
             && let Some(waiting) = self.waiting.get_mut(&pointer)
@@ -224,9 +230,9 @@ impl<'a> Merge<'a> {
             }
         }
         match turn {
-            Turn::Gain(_) => self.order.contradictions += 1,
-            Turn::Free(_) => self.order.unknown_frees += 1,
-            Turn::Neither => {}
+            Turn::Gain(pointer) if self.live.contains_key(&pointer) => self.order.contradictions += 1,
+            Turn::Free(pointer) if !self.live.contains_key(&pointer) => self.order.unknown_frees += 1,
+            _ => {}
         }
         if let Some(stream) = self.streams.get_mut(thread as usize) {
             stream.waiting = false;
@@ -234,11 +240,18 @@ impl<'a> Merge<'a> {
         self.happen(thread)
     }
 
-    fn happen(&mut self, thread: u32) -> Result<Merged, ReadError> {
+    fn happen(&mut self, thread: u32) -> Result<(), ReadError> {
         let turn = self.turn(thread);
-        let Some(stream) = self.streams.get_mut(thread as usize) else { return Ok(NOTHING) };
-        let Some(Due { event, time, .. }) = stream.due.pop_front() else { return Ok(NOTHING) };
-        let tid = stream.tid;
+        let order = self.order;
+        let Some(stream) = self.streams.get_mut(thread as usize) else { return Ok(()) };
+        let Some(due) = stream.due.pop_front() else { return Ok(()) };
+        let Due { event, time, .. } = due;
+        let (tid, number, moving) = (stream.tid, stream.done, stream.moving);
+        stream.done += 1;
+        let before = match turn {
+            Turn::Gain(pointer) | Turn::Free(pointer) => Some((pointer, self.live.get(&pointer).copied())),
+            Turn::Neither => None,
+        };
         let mut freed = None;
         match event {
             Event::Malloc { pointer, size } | Event::Calloc { pointer, size } | Event::Aligned { pointer, size, .. } => {
@@ -274,8 +287,38 @@ impl<'a> Merge<'a> {
         if let Turn::Gain(pointer) | Turn::Free(pointer) = turn {
             self.wake(pointer);
         }
-        self.queue(thread)?;
-        Ok(Merged { time, thread, tid, event, freed })
+        let merged = Merged { time, thread, tid, event, freed };
+        self.journal.push_back(Step { merged, due, turn, number, before, moving, order });
+        self.queue(thread)
+    }
+
+    /// Takes the last event back. Threads that wait or are ready are as they were: see [`Merge::look_anew`].
+    pub(super) fn undo(&mut self) {
+        let Some(step) = self.journal.pop_back() else { return };
+        self.order = step.order;
+        match step.before {
+            Some((pointer, Some(object))) => drop(self.live.insert(pointer, object)),
+            Some((pointer, None)) => drop(self.live.remove(&pointer)),
+            None => {}
+        }
+        if let Some(stream) = self.streams.get_mut(step.merged.thread as usize) {
+            stream.due.push_front(step.due);
+            stream.done = step.number;
+            stream.moving = step.moving;
+        }
+    }
+
+    /// Every thread's first event is looked at again.
+    pub(super) fn look_anew(&mut self) {
+        self.ready.clear();
+        self.late.clear();
+        self.waiting.clear();
+        for (thread, stream) in (0u32..).zip(&mut self.streams) {
+            stream.waiting = false;
+            if let Some(due) = stream.due.front() {
+                self.ready.push(Reverse((due.time, thread)));
+            }
+        }
     }
 
     /// Those that waited for an address look at it again, in the order of their times.
@@ -310,67 +353,3 @@ impl<'a> Merge<'a> {
     }
 }
 
-const NOTHING: Merged = Merged { time: 0, thread: 0, tid: 0, event: Event::Close, freed: None };
-
-impl Stream {
-    fn of(chunk: ChunkFacts) -> Self {
-        Self {
-            chunks: VecDeque::from([chunk]),
-            tid: chunk.tid,
-            bytes: Vec::new(),
-            decoder: None,
-            due: VecDeque::new(),
-            time: chunk.monotonic,
-            moving: None,
-            ticket: 0,
-            waiting: false,
-        }
-    }
-    /// Reads on to the next stamp; whether there was anything to read.
-    fn fill(&mut self, file: &TraceFile, order: &mut Order) -> Result<bool, ReadError> {
-        if self.decoder.is_none() && !self.begin_chunk(file, order)? {
-            return Ok(false);
-        }
-        let Some(decoder) = self.decoder.as_mut() else { return Ok(false) };
-        let low = self.time;
-        let mut block = Vec::new();
-        let mut high = None;
-        while high.is_none() && block.len() < BLOCK {
-            match decoder.next(&self.bytes) {
-                Some(Ok(Event::Stamp { at })) => high = Some(at),
-                Some(Ok(event)) => block.push(event),
-                Some(Err(_)) => order.unread += 1,
-                None => {
-                    self.decoder = None;
-                    break;
-                }
-            }
-        }
-        // The end of a chunk that another follows is bounded by the other's beginning.
-        let next = || self.chunks.front().filter(|_| self.decoder.is_none()).map(|chunk| chunk.monotonic);
-        let end = high.or_else(next).map(|end| end.max(low));
-        let count = block.len() as u64 + 1;
-        let step = end.map_or(0, |end| (end - low) / count);
-        for (event, number) in block.into_iter().zip(1u64..) {
-            let time = low.saturating_add(step.saturating_mul(number));
-            self.due.push_back(Due { event, low, time, high: end.unwrap_or(u64::MAX) });
-        }
-        self.time = end.unwrap_or(low);
-        Ok(true)
-    }
-
-    fn begin_chunk(&mut self, file: &TraceFile, order: &mut Order) -> Result<bool, ReadError> {
-        let Some(chunk) = self.chunks.pop_front() else { return Ok(false) };
-        self.bytes = match file.events(&chunk) {
-            Ok(bytes) => bytes,
-            Err(ReadError::Not { .. }) => {
-                order.unread += 1;
-                Vec::new()
-            }
-            Err(error) => return Err(error),
-        };
-        self.time = self.time.max(chunk.monotonic);
-        self.decoder = Some(Decoder::new(chunk.monotonic));
-        Ok(true)
-    }
-}
