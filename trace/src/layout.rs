@@ -170,7 +170,7 @@ pub struct Control {
     pub version: u32,
     /// 1: stop.
     pub stop: AtomicU32,
-    /// Changes now and then while somebody watches; a thread that sees it changed writes the time.
+    /// The time of the last stamp of any thread, in units of 2^17 ns; a thread that sees it changed writes the time.
     pub tick: AtomicU64,
     /// Bytes that all files have reserved.
     pub used: AtomicU64,

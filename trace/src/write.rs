@@ -188,6 +188,7 @@ impl Encoder {
 }
 
 #[cold]
+#[inline]
 const fn wide(pointer: u64) -> Packed {
     let (op, _) = varint::encode(op::WIDE);
     Packed { low: op | pointer << 8, high: pointer >> 56, length: 9 }

@@ -20,6 +20,9 @@ const WINDOW_MOST: u64 = 1 << 20;
 /// Room at a window's end for what comes without asking: a stamp, lost calls, an event, the close, each stored eight or
 /// sixteen bytes at a time.
 const MARGIN: usize = 2 * (LONGEST + 16) + 16;
+/// The tick is the time in units of `2^TICK` ns, 131 µs: a thread that was not running for longer, while others
+/// were, writes the time before it goes on.
+const TICK: u32 = 17;
 /// No chunk begins with less room.
 const ENOUGH: usize = 2048;
 
@@ -182,6 +185,7 @@ impl Thread {
             self.limit.set(begin.add(room - MARGIN));
         }
         self.stamped.set(now);
+        self.ticked.set(now >> TICK);
         self.left.set(STAMP_EVERY);
         self.calls.set(0);
     }
@@ -223,9 +227,14 @@ impl Thread {
     #[cold]
     fn stamp(&self, slot: &Slot) {
         self.left.set(STAMP_EVERY);
-        // SAFETY: as in `call`.
-        self.ticked.set(unsafe { (*self.tick.get()).load(Ordering::Relaxed) });
         let now = sys::now(libc::CLOCK_MONOTONIC).max(self.stamped.get());
+        // SAFETY: as in `call`.
+        let tick = unsafe { &*self.tick.get() };
+        let ticked = tick.load(Ordering::Relaxed).max(now >> TICK);
+        if ticked != tick.load(Ordering::Relaxed) {
+            tick.store(ticked, Ordering::Relaxed);
+        }
+        self.ticked.set(ticked);
         self.put(Packed::stamp(now - self.stamped.get()));
         self.stamped.set(now);
         let missed = slot.missed.replace(0);

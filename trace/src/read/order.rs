@@ -1,7 +1,7 @@
 //! One order of the events of all threads of a process.
 //!
 //! What is sure: each thread's own order; that an address is had and freed in turns, for a free is noted before
-//! it happens and an object after it was had; and the time of every stamp, between which events are spread evenly. The
+//! it happens and an object after it was had; and the time of every stamp, after which its events follow at the thread's pace. The
 //! earliest event whose address is ready for it goes first; one whose address is not ready waits for that, but
 //! no longer than until its next stamp. Where that leads nowhere, the choice that led there is taken back
 //! ([`super::repair`]). What is left open by these is counted.

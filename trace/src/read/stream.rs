@@ -20,6 +20,11 @@ pub(super) struct Due {
 /// Events between stamps that are spread over time together; a file without stamps has no more at once.
 const BLOCK: usize = 4096;
 
+/// What a thread's pace is taken for at first, nanoseconds.
+const PACE: u64 = 200;
+/// Blocks with more events than this tell the pace.
+const PACED: u64 = 32;
+
 /// The events of one thread.
 pub(super) struct Stream {
     pub(super) chunks: VecDeque<ChunkFacts>,
@@ -35,6 +40,9 @@ pub(super) struct Stream {
     pub(super) waiting: bool,
     /// How many of its events have happened.
     pub(super) done: u64,
+    /// Nanoseconds between two of its events while it runs. A stamp comes right before an event, so that what is in excess of
+    /// this was a pause after the last.
+    pace: u64,
 }
 
 impl Stream {
@@ -50,6 +58,7 @@ impl Stream {
             ticket: 0,
             waiting: false,
             done: 0,
+            pace: PACE,
         }
     }
     /// Reads on to the next stamp; whether there was anything to read.
@@ -76,7 +85,11 @@ impl Stream {
         let next = || self.chunks.front().filter(|_| self.decoder.is_none()).map(|chunk| chunk.monotonic);
         let end = high.or_else(next).map(|end| end.max(low));
         let count = block.len() as u64 + 1;
-        let step = end.map_or(0, |end| (end - low) / count);
+        let even = end.map_or(self.pace, |end| (end - low) / count);
+        let step = even.min(self.pace);
+        if count > PACED && end.is_some() {
+            self.pace = (3 * self.pace + even.min(4 * self.pace)) / 4 + 1;
+        }
         for (event, number) in block.into_iter().zip(1u64..) {
             let time = low.saturating_add(step.saturating_mul(number));
             self.due.push_back(Due { event, low, time, high: end.unwrap_or(u64::MAX) });
