@@ -24,6 +24,7 @@ mod list;
 mod man;
 mod predict;
 mod progress;
+mod record;
 mod rehearse;
 mod report;
 mod run;
@@ -31,6 +32,7 @@ mod say;
 mod signals;
 mod surroundings;
 mod sweep;
+mod trace;
 mod tune;
 
 /// Runs the command line that this process was started with.
@@ -57,6 +59,8 @@ fn dispatch(command: Command) -> Result<u8, CliError> {
         Command::Choose(args) => choose::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Export(args) => export::run(&args, out),
+        Command::Record(args) => record::run(&args, &around),
+        Command::Trace(args) => trace::run(&args, out),
         Command::List(args) => list::others(&args)
             .and_then(|others| unless_unread(list::run(&args, others, &around, out).map(done))),
         Command::Predict(args) => predict::run(&args, &around),

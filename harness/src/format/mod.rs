@@ -6,6 +6,7 @@ pub mod decision;
 pub mod export;
 pub mod manifest;
 pub mod predict;
+pub mod recording;
 pub mod rehearse;
 pub mod series;
 pub mod step;

@@ -17,6 +17,7 @@ pub mod libraries;
 pub mod pretend_cpus;
 pub mod program;
 pub mod real;
+pub mod recording;
 pub mod record;
 pub mod sampler;
 
