@@ -61,6 +61,13 @@ fn of_a_rehearsal() {
 }
 
 #[test]
+fn of_a_recording() {
+    is_committed::<RecordingFacts>("recording");
+    is_committed::<Outside>("outside");
+    is_committed::<TraceInfo>("trace-info");
+}
+
+#[test]
 fn of_a_decision() {
     is_committed::<Decision>("decision");
 }

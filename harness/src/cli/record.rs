@@ -66,7 +66,7 @@ fn record(asked: &Asked, command: &[OsString], library: &Path, around: &Surround
     let program = command.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default();
     match (recorded, ending) {
         (false, _) => Err(CliError::Failed(format!(
-            "{program} ran, but nothing was recorded: it may have a malloc of its own, or run without the dynamic loader"
+            "{program} ran, but nothing was recorded: it has a malloc of its own, or it never allocated, or what is told above"
         ))),
         (true, Some(ending)) => Err(CliError::Failed(format!("{program} {ending}; it was recorded"))),
         (true, None) => Ok(exit::DONE),

@@ -22,6 +22,8 @@ pub const LIBRARY: &str = "libarenalab_record.so";
 const TICK: Duration = Duration::from_millis(20);
 /// The clock's unit: 2^17 ns.
 const TICK_SHIFT: u32 = 17;
+/// When a process is first looked at: its libraries are there by then.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
 /// How often a process is looked at from outside.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -137,7 +139,7 @@ pub fn run(
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .spawn()
         .map_err(|error| format!("failed to start {}: {error}", program.to_string_lossy()))?;
-    let (mut told, mut next) = (false, started);
+    let (mut told, mut next) = (false, started + FIRST_LOOK);
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Ok(status),

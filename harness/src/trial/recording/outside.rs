@@ -52,13 +52,16 @@ impl Watch {
         let stat = process.stat().ok()?;
         let exe = process.exe().ok()?;
         let maps = || process.maps().map(|maps| maps.into_iter().collect::<Vec<_>>()).ok();
-        let fresh = self.known.insert((pid, exe.clone()));
+        let fresh = !self.known.contains(&(pid, exe.clone()));
         let maps = if fresh || self.glibc.contains(&pid) { maps() } else { None };
         let program = match &maps {
-            Some(maps) if fresh => Some(self.program(&process, exe, stat.ppid, maps)),
+            Some(maps) if fresh => Some(self.program(&process, exe.clone(), stat.ppid, maps)),
             _ => None,
         };
+        // Before its libraries are there, nothing can be told of it.
+        let program = program.filter(|program| program.allocator.is_some());
         if let Some(program) = &program {
+            self.known.insert((pid, exe));
             if program.allocator.as_deref() == Some("glibc") {
                 self.glibc.insert(pid);
             } else {
