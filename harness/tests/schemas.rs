@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use arenalab::format::recording::{Outside, RecordingFacts, TraceInfo};
 use arenalab::format::{
     compare::Compared, decision::Decision, export::Exported, manifest::Manifest, predict::Predicted,
     rehearse::Rehearsal, series::Series, step::Step, trial::TrialRecord,
