@@ -154,7 +154,12 @@ impl<'a> Merge<'a> {
         let late = self.latest_wait();
         match (ready, late) {
             (_, Some((until, thread))) if low.is_none_or(|low| low > until) => {
-                if !self.repair(thread) {
+                if let Some(other) = self.may_precede(until) {
+                    self.ready.retain(|Reverse((_, ready))| *ready != other);
+                    if !self.wait_if_not_ready(other) {
+                        self.happen(other)?;
+                    }
+                } else if !self.repair(thread) {
                     self.force(thread)?;
                 }
             }
@@ -167,6 +172,12 @@ impl<'a> Merge<'a> {
             (None, _) => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// A ready thread whose next event may have been before a time, though it seems to be later.
+    fn may_precede(&self, until: u64) -> Option<u32> {
+        let ready = self.ready.iter().filter_map(|Reverse((_, thread))| Some((self.due(*thread)?.low, *thread)));
+        ready.filter(|(low, _)| *low <= until).min().map(|(_, thread)| thread)
     }
 
     fn due(&self, thread: u32) -> Option<&Due> {
