@@ -9,7 +9,8 @@ use common::{arenalab, both, json, run, run_expecting, text};
 use serde_json::Value;
 
 /// A program that runs for a while in several processes, with allocations by the thousand.
-const SCRIPT: &str = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); x=\"$x$i\"; done; ls / >/dev/null; sleep 0.4";
+const SCRIPT: &str =
+    "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); x=\"$x$i\"; done; ls / >/dev/null; sleep 0.4";
 
 fn recorded(directory: &Path) {
     let output = run_expecting(0, &["record", "-o", text(directory), "--", "bash", "-c", SCRIPT]);
@@ -25,7 +26,9 @@ fn a_program_and_its_children_are_recorded_told_checked_exported_and_compressed(
     assert_eq!(info["replayable"], true, "{info:#}");
     assert_eq!(info["recording"]["command"][0], "bash");
     let processes = info["processes"].as_array().unwrap();
-    let of = |name: &str| processes.iter().filter(move |process| process["exe"].as_str().unwrap().ends_with(name));
+    let of = |name: &'static str| {
+        processes.iter().filter(move |process| process["exe"].as_str().unwrap().ends_with(name))
+    };
     assert!(of("/ls").count() == 1 && of("/bash").any(|process| process["forked"] == false), "{info:#}");
     let bash = of("/bash").max_by_key(|process| process["calls"].as_u64()).unwrap();
     assert!(bash["calls"].as_u64() > Some(3000) && bash["peak_live_bytes"].as_u64() > Some(10_000));
@@ -33,7 +36,10 @@ fn a_program_and_its_children_are_recorded_told_checked_exported_and_compressed(
     let outside = std::fs::read_to_string(dir.join("outside.jsonl")).unwrap();
     let first: Value = serde_json::from_str(outside.lines().next().unwrap()).unwrap();
     assert_eq!(first["program"]["allocator"], "glibc", "{first:#}");
-    assert!(first["rss"].as_u64() > Some(1 << 20) && first["threads"] == 1 && first["arenas"] == 1, "{first:#}");
+    assert!(
+        first["rss"].as_u64() > Some(1 << 20) && first["threads"] == 1 && first["arenas"] == 1,
+        "{first:#}"
+    );
     assert!(both(&run_expecting(0, &["trace", "check", text(&dir)])).contains("sound"));
     let csv = run_expecting(0, &["trace", "export", text(&dir), "--format", "csv"]);
     let csv = String::from_utf8(csv.stdout).unwrap();
@@ -41,7 +47,8 @@ fn a_program_and_its_children_are_recorded_told_checked_exported_and_compressed(
     let calls = csv.lines().skip(1).filter(|line| !line.contains(",thread_end,")).count();
     assert_eq!(calls as u64, all);
     let ndjson = run_expecting(0, &["trace", "export", text(&dir), "--pid", &bash["pid"].to_string()]);
-    let line: Value = serde_json::from_slice(ndjson.stdout.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    let line: Value =
+        serde_json::from_slice(ndjson.stdout.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
     assert_eq!(line["pid"], bash["pid"]);
     run_expecting(0, &["trace", "compress", text(&dir)]);
     let again = json(&run_expecting(0, &["trace", "info", text(&dir), "--json"]));
@@ -111,11 +118,13 @@ fn a_program_that_fails_or_outlives_the_recording_is_told() {
     let output = run_expecting(1, &["record", "-o", text(&failing), "--", "bash", "-c", "exit 7"]);
     assert!(both(&output).contains("bash ended with exit code 7; it was recorded"), "{}", both(&output));
     let short = dir("short");
-    let output = run_expecting(0, &["record", "-o", text(&short), "--for", "100ms", "--", "bash", "-c", SCRIPT]);
+    let output =
+        run_expecting(0, &["record", "-o", text(&short), "--for", "100ms", "--", "bash", "-c", SCRIPT]);
     assert!(both(&output).contains("recording ended early"), "{}", both(&output));
     run_expecting(0, &["trace", "check", text(&short)]);
     let small = dir("small");
-    let output = run_expecting(0, &["record", "-o", text(&small), "--max-size", "64KiB", "--", "bash", "-c", SCRIPT]);
+    let output =
+        run_expecting(0, &["record", "-o", text(&small), "--max-size", "64KiB", "--", "bash", "-c", SCRIPT]);
     assert!(both(&output).contains("--max-size"), "{}", both(&output));
 }
 
@@ -126,10 +135,17 @@ fn what_is_printed_for_services_records_what_it_is_given_to() {
     std::fs::create_dir(&dir).unwrap();
     let output = run_expecting(0, &["record", "--print-env", text(&dir)]);
     let printed = String::from_utf8(output.stdout).unwrap();
-    let exports: String = printed.lines().filter(|line| line.starts_with("export ")).map(|line| format!("{line}\n")).collect();
+    let exports: String =
+        printed.lines().filter(|line| line.starts_with("export ")).map(|line| format!("{line}\n")).collect();
     let status = Command::new("sh").args(["-c", &format!("{exports} exec ls /")]).output().unwrap().status;
     assert!(status.success());
     let info = json(&run_expecting(0, &["trace", "info", text(&dir), "--json"]));
-    assert!(info["processes"].as_array().unwrap().iter().any(|process| process["exe"].as_str().unwrap().ends_with("/ls")));
+    assert!(
+        info["processes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|process| process["exe"].as_str().unwrap().ends_with("/ls"))
+    );
     assert!(info["recording"].is_null());
 }

@@ -74,7 +74,9 @@ impl Stop {
             Self::No => "with the process",
             Self::NoSpace => "no space could be reserved in its file (full disk or quota)",
             Self::FileLimit => "its file would exceed the process's limit on file sizes (RLIMIT_FSIZE)",
-            Self::Unreachable => "its file could not be opened any more (directory gone, chroot, another user)",
+            Self::Unreachable => {
+                "its file could not be opened any more (directory gone, chroot, another user)"
+            }
             Self::NoMapping => "its file could not be mapped (limit on address space or mappings)",
             Self::SizeReached => "the recording has the size that was asked for (--max-size)",
             Self::TimeOver => "the time that was asked for is over (--for)",

@@ -50,7 +50,8 @@ fn a_free_by_another_thread_comes_between_the_two_lives_of_its_address() {
     let began = 1000;
     // The second thread's stamps are later, so that only the alternation can tell.
     let mut bytes = common::page();
-    let first = [Event::Malloc { pointer: p, size }, Event::Malloc { pointer: p, size }, Event::Stamp { at: 9000 }];
+    let first =
+        [Event::Malloc { pointer: p, size }, Event::Malloc { pointer: p, size }, Event::Stamp { at: 9000 }];
     bytes.extend(common::chunk(0, 0, 0, began, &first, 4096));
     bytes.extend(common::chunk(1, 0, 0, began + 1000, &[Event::Free { pointer: p }], 4096));
     let directory = tempfile::tempdir().unwrap();
@@ -89,7 +90,11 @@ fn a_file_cut_at_any_place_is_told_or_sound_and_never_more_than_it_was() {
             continue;
         };
         let cut_a_chunk = file.chunks.iter().any(|chunk| chunk.at + u64::from(chunk.length) > cut as u64);
-        assert_eq!(!file.check().unwrap().is_empty(), cut_a_chunk || !(cut - 4096).is_multiple_of(16 << 10), "{cut}");
+        assert_eq!(
+            !file.check().unwrap().is_empty(),
+            cut_a_chunk || !(cut - 4096).is_multiple_of(16 << 10),
+            "{cut}"
+        );
         assert!(merged(&file).0.len() <= history.len());
     }
 }

@@ -89,7 +89,8 @@ proptest! {
 
 #[test]
 fn a_pair_at_the_same_address_takes_three_bytes() {
-    let pair = [Event::Malloc { pointer: 0x7f12_3450_0010, size: 100 }, Event::Free { pointer: 0x7f12_3450_0010 }];
+    let pair =
+        [Event::Malloc { pointer: 0x7f12_3450_0010, size: 100 }, Event::Free { pointer: 0x7f12_3450_0010 }];
     let first = common::encode(&pair, 0).len();
     let twice = common::encode(&[pair, pair].concat(), 0).len();
     assert_eq!(twice - first, 3, "malloc of the same address: 1 byte and 1 of its size; its free: 1");

@@ -29,7 +29,8 @@ pub fn run(args: &RecordArgs, around: &Surroundings) -> Result<u8, CliError> {
     let library = around.companions.recorder().map_err(|missing| CliError::Failed(missing.to_string()))?;
     let library = library.canonicalize().unwrap_or(library);
     let usage = |why: String| CliError::Usage(why);
-    preload::check_path(&library.display().to_string()).map_err(|why| usage(format!("{}: {why}", library.display())))?;
+    preload::check_path(&library.display().to_string())
+        .map_err(|why| usage(format!("{}: {why}", library.display())))?;
     let asked = asked(args).map_err(usage)?;
     if args.print_env.is_some() {
         say::out(instructions::text(&asked, &library).trim_end());
@@ -47,12 +48,19 @@ pub fn run(args: &RecordArgs, around: &Surroundings) -> Result<u8, CliError> {
     record(&asked, &command, &library, around)
 }
 
-fn record(asked: &Asked, command: &[OsString], library: &Path, around: &Surroundings) -> Result<u8, CliError> {
+fn record(
+    asked: &Asked,
+    command: &[OsString],
+    library: &Path,
+    around: &Surroundings,
+) -> Result<u8, CliError> {
     let stop = Stop::install().map_err(|e| CliError::Failed(format!("failed to catch signals: {e}")))?;
-    let preloaded = around.variables.iter().find(|(name, _)| name == "LD_PRELOAD").map(|(_, value)| value.as_os_str());
+    let preloaded =
+        around.variables.iter().find(|(name, _)| name == "LD_PRELOAD").map(|(_, value)| value.as_os_str());
     let variables = asked.variables(library, preloaded);
     // A terminal sends Ctrl-C to the program too; whatever else stops us does not.
-    let has_it_already = || stop.exit_code() == exit::INTERRUPTED && std::io::IsTerminal::is_terminal(&std::io::stdin());
+    let has_it_already =
+        || stop.exit_code() == exit::INTERRUPTED && std::io::IsTerminal::is_terminal(&std::io::stdin());
     let signal = || {
         let signal = if stop.exit_code() == exit::INTERRUPTED { libc::SIGINT } else { libc::SIGTERM };
         (!has_it_already()).then_some(signal)
@@ -79,7 +87,10 @@ fn last_word(directory: &Path) -> Result<bool, CliError> {
     let bytes: u64 = recording.files.iter().map(|file| file.length).sum();
     for file in &recording.files {
         if let Some(why) = super::trace::stopped(&file.facts) {
-            say::err(&format!("process {} ({}): recording ended early: {why}", file.facts.pid, file.facts.exe));
+            say::err(&format!(
+                "process {} ({}): recording ended early: {why}",
+                file.facts.pid, file.facts.exe
+            ));
         }
     }
     let begun = recording.files.iter().any(|file| !file.chunks.is_empty());
@@ -96,9 +107,11 @@ fn last_word(directory: &Path) -> Result<bool, CliError> {
 fn asked(args: &RecordArgs) -> Result<Asked, String> {
     let flag = |name: &str, why: String| format!("--{name}: {why}");
     let directory = args.out.as_ref().or(args.print_env.as_ref()).cloned().unwrap_or_default();
-    let directory = std::path::absolute(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    let directory =
+        std::path::absolute(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let time = args.time.as_deref().map(parse_duration).transpose().map_err(|why| flag("for", why))?;
-    let max_size = args.max_size.as_deref().map(parse_bytes).transpose().map_err(|why| flag("max-size", why))?;
+    let max_size =
+        args.max_size.as_deref().map(parse_bytes).transpose().map_err(|why| flag("max-size", why))?;
     if time.is_some_and(|time| time.is_zero()) {
         return Err("--for: a recording of no time has nothing in it".to_owned());
     }
@@ -140,10 +153,13 @@ fn the_command(args: &RecordArgs, around: &Surroundings) -> Result<Vec<OsString>
 
 fn begin_directory(directory: &Path) -> Result<(), CliError> {
     let dir = directory.display();
-    let usage = |error: std::io::Error| CliError::Usage(format!("failed to make the directory {dir}: {error}"));
+    let usage =
+        |error: std::io::Error| CliError::Usage(format!("failed to make the directory {dir}: {error}"));
     std::fs::create_dir_all(directory).map_err(usage)?;
     if directory.join(CONTROL_NAME).exists() || directory.join(FACTS).exists() {
-        return Err(CliError::Usage(format!("{dir} holds a recording already; name another directory with -o")));
+        return Err(CliError::Usage(format!(
+            "{dir} holds a recording already; name another directory with -o"
+        )));
     }
     Ok(())
 }

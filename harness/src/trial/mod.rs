@@ -17,8 +17,8 @@ pub mod libraries;
 pub mod pretend_cpus;
 pub mod program;
 pub mod real;
-pub mod recording;
 pub mod record;
+pub mod recording;
 pub mod sampler;
 
 mod effect;

@@ -89,11 +89,13 @@ struct Shared(File);
 
 impl Shared {
     fn make(directory: &Path, max_size: Option<u64>) -> std::io::Result<Self> {
-        let file = File::options().read(true).write(true).create_new(true).open(directory.join(CONTROL_NAME))?;
+        let file =
+            File::options().read(true).write(true).create_new(true).open(directory.join(CONTROL_NAME))?;
         let mut page = vec![0; PAGE];
         page[..8].copy_from_slice(&CONTROL_MAGIC);
         page[8..12].copy_from_slice(&VERSION.to_le_bytes());
-        page[std::mem::offset_of!(Control, most)..][..8].copy_from_slice(&max_size.unwrap_or(0).to_le_bytes());
+        page[std::mem::offset_of!(Control, most)..][..8]
+            .copy_from_slice(&max_size.unwrap_or(0).to_le_bytes());
         file.write_all_at(&page, 0)?;
         Ok(Self(file))
     }

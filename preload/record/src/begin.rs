@@ -33,7 +33,12 @@ pub fn begin(process: &Process, forked: bool) -> Result<bool, Failure> {
     }
     control(process, directory)?;
     let mut path = Text::at(process.path.get().cast());
-    path.add(directory.to_bytes()).add(b"/").number(u64::from(pid)).add(b"-").number(realtime).add(SUFFIX.as_bytes());
+    path.add(directory.to_bytes())
+        .add(b"/")
+        .number(u64::from(pid))
+        .add(b"-")
+        .number(realtime)
+        .add(SUFFIX.as_bytes());
     let path = path.end().ok_or((Stop::Unreachable, libc::ENAMETOOLONG as u32))?;
     let fd = sys::open(path, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL).map_err(unreachable)?;
     let (device, inode) = sys::identity(&fd).map_err(unreachable)?;
@@ -51,7 +56,8 @@ fn settings(process: &Process, salt: u64, now: u64) {
     process.sample.store(number(b"ARENALAB_RECORD_SAMPLE").min(1 << 30).max(1) as u32, Ordering::Relaxed);
     process.salt.store(salt, Ordering::Relaxed);
     let milliseconds = number(b"ARENALAB_RECORD_FOR_MS");
-    let until = if milliseconds == 0 { 0 } else { now.saturating_add(milliseconds.saturating_mul(1_000_000)) };
+    let until =
+        if milliseconds == 0 { 0 } else { now.saturating_add(milliseconds.saturating_mul(1_000_000)) };
     process.until.store(until, Ordering::Relaxed);
     process.most.store(number(b"ARENALAB_RECORD_MAX_SIZE"), Ordering::Relaxed);
 }

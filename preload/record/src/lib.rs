@@ -185,7 +185,9 @@ pub unsafe extern "C" fn realloc(pointer: *mut c_void, size: size_t) -> *mut c_v
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reallocarray(pointer: *mut c_void, count: size_t, size: size_t) -> *mut c_void {
     // SAFETY: handed on as it is.
-    unsafe { moved(pointer, count.checked_mul(size), |pointer| alone(|| real::reallocarray(pointer, count, size))) }
+    unsafe {
+        moved(pointer, count.checked_mul(size), |pointer| alone(|| real::reallocarray(pointer, count, size)))
+    }
 }
 
 /// Resizes, and records it. `size` is `None` where it is more than there can be.
@@ -225,7 +227,11 @@ unsafe fn moved(
 
 /// Where one in so many objects is recorded, one address may be among them and the other not: a free and a `malloc`.
 #[cold]
-fn sampled_move(pointer: *mut c_void, asked: size_t, resize: impl FnOnce(*mut c_void) -> *mut c_void) -> *mut c_void {
+fn sampled_move(
+    pointer: *mut c_void,
+    asked: size_t,
+    resize: impl FnOnce(*mut c_void) -> *mut c_void,
+) -> *mut c_void {
     freeing(pointer);
     let new = resize(pointer);
     if new.is_null() && asked > 0 {

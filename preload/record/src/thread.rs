@@ -81,7 +81,8 @@ fn room(slot: &Slot) -> Option<&Thread> {
         Some(thread) => thread,
         None => fresh(process, slot)?,
     };
-    let begun = if thread.process.get().is_null() { thread.begin(process) } else { thread.next_chunk(process) };
+    let begun =
+        if thread.process.get().is_null() { thread.begin(process) } else { thread.next_chunk(process) };
     match begun {
         Ok(()) => Some(thread),
         Err(why) => {

@@ -44,7 +44,11 @@ fn compiled(directory: &TempDir, name: &str, arguments: &[&str]) -> Option<PathB
 fn under(directory: &Path, program: &Path, arguments: &[&str], variables: &[&str]) -> Command {
     let mut command = Command::new("timeout");
     command.args(["-s", "KILL", "120", "env"]).arg(format!("LD_PRELOAD={}", library().display()));
-    command.arg(format!("ARENALAB_RECORD={}", directory.display())).args(variables).arg(program).args(arguments);
+    command
+        .arg(format!("ARENALAB_RECORD={}", directory.display()))
+        .args(variables)
+        .arg(program)
+        .args(arguments);
     command
 }
 
@@ -188,7 +192,8 @@ fn where_it_cannot_record_it_says_so_once_and_the_program_runs_on() {
     assert!(said.contains("its directory is not there"));
     // Without being asked it is silent.
     let mut plain = Command::new(&program);
-    let output = plain.arg("1000").env("LD_PRELOAD", library()).env_remove("ARENALAB_RECORD").output().unwrap();
+    let output =
+        plain.arg("1000").env("LD_PRELOAD", library()).env_remove("ARENALAB_RECORD").output().unwrap();
     says_ok(&output);
     assert!(output.stderr.is_empty());
 }
@@ -238,13 +243,26 @@ fn it_exports_the_family_needs_only_the_c_library_and_brings_nothing_of_std() {
     let mut names: Vec<&str> = symbols.lines().filter_map(|line| line.split(' ').next()).collect();
     names.sort_unstable();
     let family = [
-        "aligned_alloc", "calloc", "cfree", "free", "free_aligned_sized", "free_sized", "malloc", "malloc_usable_size",
-        "memalign", "posix_memalign", "pvalloc", "realloc", "reallocarray", "valloc",
+        "aligned_alloc",
+        "calloc",
+        "cfree",
+        "free",
+        "free_aligned_sized",
+        "free_sized",
+        "malloc",
+        "malloc_usable_size",
+        "memalign",
+        "posix_memalign",
+        "pvalloc",
+        "realloc",
+        "reallocarray",
+        "valloc",
     ];
     assert_eq!(names, family);
     let dynamic = told("readelf", &["--dynamic", "--wide"]);
     let needed: Vec<&str> = dynamic.lines().filter(|line| line.contains("(NEEDED)")).collect();
-    let of_libc = |line: &&str| ["libc.so", "libpthread", "libdl", "ld-linux"].iter().any(|name| line.contains(name));
+    let of_libc =
+        |line: &&str| ["libc.so", "libpthread", "libdl", "ld-linux"].iter().any(|name| line.contains(name));
     assert!(needed.iter().all(of_libc), "{needed:?}");
     assert!(dynamic.contains("STATIC_TLS"), "its thread-local slot is not initial-exec");
     let undefined = told("nm", &["--dynamic", "--undefined-only"]);

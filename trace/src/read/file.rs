@@ -9,7 +9,8 @@ use std::{format, vec};
 
 use super::{Damage, ReadError, note};
 use crate::layout::{
-    CHUNK_HEADER, CHUNK_MAGIC, CHUNK_MOST, EXE_MOST, FLAG_FORKED, FLAG_ZSTD, PAGE, PROCESS_MAGIC, Stop, VERSION,
+    CHUNK_HEADER, CHUNK_MAGIC, CHUNK_MOST, EXE_MOST, FLAG_FORKED, FLAG_ZSTD, PAGE, PROCESS_MAGIC, Stop,
+    VERSION,
 };
 
 /// What the page of a process says.
@@ -223,11 +224,16 @@ fn check_sequences(chunks: &[ChunkFacts], damages: &mut Vec<Damage>) {
         let same = before.filter(|before| before.thread == chunk.thread);
         let expected = same.map_or(0, |before| before.sequence.saturating_add(1));
         if chunk.sequence != expected {
-            let what = format!("thread {} has chunk {} where {expected} is due", chunk.thread, chunk.sequence);
+            let what =
+                format!("thread {} has chunk {} where {expected} is due", chunk.thread, chunk.sequence);
             note(damages, chunk.at, what);
         }
         if same.is_some_and(|before| before.tid != chunk.tid || before.monotonic > chunk.monotonic) {
-            note(damages, chunk.at, format!("thread {} has a chunk that cannot follow its last", chunk.thread));
+            note(
+                damages,
+                chunk.at,
+                format!("thread {} has a chunk that cannot follow its last", chunk.thread),
+            );
         }
         before = Some(chunk);
     }

@@ -176,7 +176,8 @@ impl<'a> Merge<'a> {
 
     /// A ready thread whose next event may have been before a time, though it seems to be later.
     fn may_precede(&self, until: u64) -> Option<u32> {
-        let ready = self.ready.iter().filter_map(|Reverse((_, thread))| Some((self.due(*thread)?.low, *thread)));
+        let ready =
+            self.ready.iter().filter_map(|Reverse((_, thread))| Some((self.due(*thread)?.low, *thread)));
         ready.filter(|(low, _)| *low <= until).min().map(|(_, thread)| thread)
     }
 
@@ -265,7 +266,9 @@ impl<'a> Merge<'a> {
         };
         let mut freed = None;
         match event {
-            Event::Malloc { pointer, size } | Event::Calloc { pointer, size } | Event::Aligned { pointer, size, .. } => {
+            Event::Malloc { pointer, size }
+            | Event::Calloc { pointer, size }
+            | Event::Aligned { pointer, size, .. } => {
                 self.live.insert(pointer, Object { size, thread, time });
             }
             Event::ReallocEnd { pointer, size } => {
@@ -293,7 +296,11 @@ impl<'a> Merge<'a> {
                     self.order.contradictions += 1;
                 }
             }
-            Event::Failed { .. } | Event::Stamp { .. } | Event::ThreadEnd | Event::Lost { .. } | Event::Close => {}
+            Event::Failed { .. }
+            | Event::Stamp { .. }
+            | Event::ThreadEnd
+            | Event::Lost { .. }
+            | Event::Close => {}
         }
         if let Turn::Gain(pointer) | Turn::Free(pointer) = turn {
             self.wake(pointer);
@@ -336,7 +343,8 @@ impl<'a> Merge<'a> {
     fn wake(&mut self, pointer: u64) {
         let Some(threads) = self.waiting.remove(&pointer) else { return };
         let gains = self.live.contains_key(&pointer);
-        let same = threads.iter().filter(|thread| matches!(self.turn(**thread), Turn::Free(_)) == gains).count();
+        let same =
+            threads.iter().filter(|thread| matches!(self.turn(**thread), Turn::Free(_)) == gains).count();
         if same > 1 {
             self.order.ambiguous += 1;
         }
@@ -363,4 +371,3 @@ impl<'a> Merge<'a> {
         Ok(())
     }
 }
-

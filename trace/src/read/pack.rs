@@ -53,7 +53,16 @@ pub fn compress(file: &TraceFile, to: &Path, level: i32) -> Result<Packed, ReadE
 /// A chunk's header, anew.
 fn header(chunk: &ChunkFacts, pid: u32, stored: u32) -> [u8; CHUNK_HEADER] {
     let mut header = [0; CHUNK_HEADER];
-    let words = [chunk.length, FLAG_ZSTD, crate::layout::VERSION, pid, chunk.tid, chunk.thread, chunk.sequence, stored];
+    let words = [
+        chunk.length,
+        FLAG_ZSTD,
+        crate::layout::VERSION,
+        pid,
+        chunk.tid,
+        chunk.thread,
+        chunk.sequence,
+        stored,
+    ];
     header[..8].copy_from_slice(&crate::layout::CHUNK_MAGIC);
     for (place, word) in header[8..40].chunks_exact_mut(4).zip(words) {
         place.copy_from_slice(&word.to_le_bytes());

@@ -85,7 +85,8 @@ impl TraceFile {
                 Err(error) => return Err(error),
             };
             let goes_on = chunks.peek().is_some_and(|next| next.thread == chunk.thread);
-            calls = calls.saturating_add(check_chunk(chunk.at, chunk.monotonic, &bytes, goes_on, &mut damages));
+            calls =
+                calls.saturating_add(check_chunk(chunk.at, chunk.monotonic, &bytes, goes_on, &mut damages));
         }
         Ok(damages)
     }
@@ -110,7 +111,11 @@ fn check_chunk(at: u64, began: u64, bytes: &[u8], goes_on: bool, damages: &mut V
         }
     }
     if goes_on && !closed {
-        note(damages, begin + events.position() as u64, "a chunk ends early, though its thread goes on".to_string());
+        note(
+            damages,
+            begin + events.position() as u64,
+            "a chunk ends early, though its thread goes on".to_string(),
+        );
     }
     check_rest(begin, bytes, events.position(), damages);
     calls
@@ -125,7 +130,8 @@ fn check_rest(begin: u64, bytes: &[u8], end: usize, damages: &mut Vec<Damage>) {
     let place = end + HALF + found;
     let header = (place + CHUNK_HEADER) / CHUNK_HEADER * CHUNK_HEADER - CHUNK_HEADER;
     // Its magic is written last.
-    let is_header = bytes.get(header..header + 8).is_some_and(|magic| magic == CHUNK_MAGIC || magic == [0; 8]);
+    let is_header =
+        bytes.get(header..header + 8).is_some_and(|magic| magic == CHUNK_MAGIC || magic == [0; 8]);
     let after = bytes.get(header + CHUNK_HEADER..).unwrap_or_default();
     let is_header = is_header && header + CHUNK_HEADER <= bytes.len();
     if !is_header || after.iter().any(|byte| *byte != 0) {

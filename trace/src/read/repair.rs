@@ -75,7 +75,9 @@ impl Merge<'_> {
         let tried = self.repair.tried.get(&event).map(|(_, rivals)| rivals);
         let found = self.journal.iter().enumerate().rev().find(|(_, step)| {
             let rival = (step.merged.thread, step.number);
-            step.turn == turn && step.merged.thread != event.0 && tried.is_none_or(|tried| !tried.contains(&rival))
+            step.turn == turn
+                && step.merged.thread != event.0
+                && tried.is_none_or(|tried| !tried.contains(&rival))
         });
         found.map(|(index, step)| (index, (step.merged.thread, step.number)))
     }
@@ -87,7 +89,9 @@ impl Merge<'_> {
         }
         let streams = &self.streams;
         let recent = |(thread, number): &Numbered| {
-            streams.get(*thread as usize).is_some_and(|stream| number.saturating_add(HORIZON as u64) > stream.done)
+            streams
+                .get(*thread as usize)
+                .is_some_and(|stream| number.saturating_add(HORIZON as u64) > stream.done)
         };
         self.repair.tried.retain(|event, _| recent(event));
         self.repair.after.retain(|event, _| recent(event));

@@ -42,7 +42,9 @@ pub enum TraceCommand {
     /// Tell what a recording holds
     Info(TraceInfoArgs),
     /// Check every rule of the format
-    #[command(after_long_help = "Exit codes: 0 sound, which a recording of a killed program is too; 2 no recording; 3 damaged.")]
+    #[command(
+        after_long_help = "Exit codes: 0 sound, which a recording of a killed program is too; 2 no recording; 3 damaged."
+    )]
     Check(TraceInfoArgs),
     /// Write the events as text for other tools
     Export(TraceExportArgs),

@@ -22,7 +22,8 @@ pub fn text(asked: &Asked, library: &Path) -> String {
     let shell = lines(&|name, value| format!("export {}", quoted(name, value)));
     let unit = lines(&|name, value| format!("Environment=\"{name}={}\"", value.replace('%', "%%")));
     let docker = lines(&|name, value| format!("  -e {} \\", quoted(name, value)));
-    let yaml = lines(&|name, value| format!("  - {{name: {name}, value: {}}}", serde_json::Value::from(value)));
+    let yaml =
+        lines(&|name, value| format!("  - {{name: {name}, value: {}}}", serde_json::Value::from(value)));
     let _ = write!(
         text,
         "# The directory must exist, and the service's user must be able to write in it:\n\

@@ -110,7 +110,15 @@ fn for_people(info: &TraceInfo) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header([
-        "process", "program", "threads", "calls", "a second", "bytes/call", "peak live", "median size", "median life",
+        "process",
+        "program",
+        "threads",
+        "calls",
+        "a second",
+        "bytes/call",
+        "peak live",
+        "median size",
+        "median life",
         "cross-thread",
     ]);
     let unknown = || "–".to_owned();

@@ -20,12 +20,11 @@ pub fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<u8, CliError> {
     match &args.command {
         TraceCommand::Info(args) => info::run(args),
         TraceCommand::Check(args) => check(args),
-        TraceCommand::Export(args) => {
-            super::unless_unread(export::run(args, out).map(|()| exit::DONE)).map_err(|error| match error {
+        TraceCommand::Export(args) => super::unless_unread(export::run(args, out).map(|()| exit::DONE))
+            .map_err(|error| match error {
                 CliError::Failed(why) if why.contains(export::NO_RECORDING) => CliError::Usage(why),
                 other => other,
-            })
-        }
+            }),
         TraceCommand::Compress(args) => pack(args),
     }
 }
@@ -63,9 +62,7 @@ fn check(args: &TraceInfoArgs) -> Result<u8, CliError> {
     damages.extend(recording.refused.iter().map(|error| (String::new(), None, error.to_string())));
     let is_sound = damages.is_empty();
     if args.json {
-        let damage = |(file, at, what): &(String, Option<u64>, String)| {
-            serde_json::json!({"file": (!file.is_empty()).then_some(file), "at": at, "what": what})
-        };
+        let damage = |(file, at, what): &(String, Option<u64>, String)| serde_json::json!({"file": (!file.is_empty()).then_some(file), "at": at, "what": what});
         let damages: Vec<_> = damages.iter().map(damage).collect();
         let answer = serde_json::json!({
             "format": crate::format::FORMAT,
@@ -93,7 +90,9 @@ fn pack(args: &TraceCompressArgs) -> Result<u8, CliError> {
     let recording = open(&args.directory)?;
     let (mut before, mut after, mut files) = (0, 0, 0);
     for file in recording.files.iter().filter(|file| !file.is_packed()) {
-        let io = |error: std::io::Error| CliError::Failed(format!("failed to write {}: {error}", file.path.display()));
+        let io = |error: std::io::Error| {
+            CliError::Failed(format!("failed to write {}: {error}", file.path.display()))
+        };
         let part = file.path.with_extension("trace.part");
         match std::fs::remove_file(&part) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),

@@ -112,6 +112,7 @@ impl Watch {
 
 /// Ranges of CPUs as the kernel writes them.
 fn list(ranges: Vec<(u32, u32)>) -> String {
-    let range = |(first, last): (u32, u32)| if first == last { first.to_string() } else { format!("{first}-{last}") };
+    let range =
+        |(first, last): (u32, u32)| if first == last { first.to_string() } else { format!("{first}-{last}") };
     ranges.into_iter().map(range).collect::<Vec<_>>().join(",")
 }
