@@ -53,7 +53,7 @@ pub fn begin(process: &Process, forked: bool) -> Result<bool, Failure> {
 
 fn settings(process: &Process, salt: u64, now: u64) {
     let number = |name: &[u8]| sys::variable(name).map_or(0, |text| parse(text.to_bytes()));
-    process.sample.store(number(b"ARENALAB_RECORD_SAMPLE").min(1 << 30).max(1) as u32, Ordering::Relaxed);
+    process.sample.store(number(b"ARENALAB_RECORD_SAMPLE").clamp(1, 1 << 30) as u32, Ordering::Relaxed);
     process.salt.store(salt, Ordering::Relaxed);
     let milliseconds = number(b"ARENALAB_RECORD_FOR_MS");
     let until =

@@ -9,6 +9,9 @@
 //! they go · [`process`], [`begin`]: the file · [`ending`]: ends of threads and of the process · [`sys`]: the kernel.
 //! The variables it reads are set by `arenalab record`; `docs/recording.md` lists them.
 
+// What the kernel and the C library take are signed numbers and pointers to aligned places in pages of ours.
+#![allow(clippy::cast_possible_wrap, clippy::cast_ptr_alignment)]
+
 mod begin;
 mod ending;
 mod process;

@@ -81,7 +81,7 @@ real! {
     reallocarray: fn(pointer: *mut c_void, count: size_t, size: size_t) -> *mut c_void,
         // SAFETY: the caller's promise.
         else match count.checked_mul(size) { Some(total) => unsafe { realloc(pointer, total) }, None => no_memory() };
-    free: fn(pointer: *mut c_void) -> (), else ();
+    free: fn(pointer: *mut c_void) -> (), else not_ours();
     posix_memalign: fn(out: *mut *mut c_void, alignment: size_t, size: size_t) -> c_int, else libc::ENOMEM;
     aligned_alloc: fn(alignment: size_t, size: size_t) -> *mut c_void, else pool(alignment, size);
     memalign: fn(alignment: size_t, size: size_t) -> *mut c_void, else pool(alignment, size);
@@ -99,6 +99,10 @@ real! {
         // SAFETY: the caller's promise.
         else { let _ = (alignment, size); unsafe { free(pointer) } };
 }
+
+/// While the real one is being looked for, nothing but objects of the pool is freed, and these stay.
+#[cold]
+fn not_ours() {}
 
 #[cold]
 fn no_memory() -> *mut c_void {

@@ -39,7 +39,7 @@ core::arch::global_asm!(
 );
 
 /// The slot of the thread that asks.
-#[inline(always)]
+#[inline]
 pub fn slot() -> &'static Slot {
     let slot: *const Slot;
     // SAFETY: reads the thread pointer and adds the variable's offset from it, which the linker and the loader put in

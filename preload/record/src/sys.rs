@@ -70,6 +70,8 @@ pub fn identity(fd: &Fd) -> Result<(u64, u64), u32> {
     Ok((stat.st_dev, stat.st_ino))
 }
 
+static ZEROS: [u8; 4096] = [0; 4096];
+
 /// Reserves a stretch of a file, so that writing to it through a mapping cannot fail. On file systems that know no
 /// reservation, zeros are written.
 pub fn reserve(fd: &Fd, offset: u64, length: u64) -> Result<(), u32> {
@@ -83,7 +85,6 @@ pub fn reserve(fd: &Fd, offset: u64, length: u64) -> Result<(), u32> {
             Err(error) => return Err(error),
         }
     }
-    static ZEROS: [u8; 4096] = [0; 4096];
     let mut done = 0;
     while done < length {
         let most = (length - done).min(4096);
