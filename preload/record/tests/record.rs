@@ -198,13 +198,15 @@ fn where_it_cannot_record_it_says_so_once_and_the_program_runs_on() {
     assert!(output.stderr.is_empty());
 }
 
+/// Program, arguments, variables, and why recording ends.
+type Case<'a> = (&'a Path, &'a [&'a str], &'a [&'a str], Stop);
+
 #[test]
 fn limits_end_the_recording_and_not_the_program() {
     let work = TempDir::new().unwrap();
     let Some(program) = compiled(&work, "reuse.c", &["-std=gnu11"]) else { return };
     let shell = Path::new("/bin/sh");
     let limited = format!("ulimit -f 128; exec {} 300000", program.display());
-    type Case<'a> = (&'a Path, &'a [&'a str], &'a [&'a str], Stop);
     let cases: [Case; 3] = [
         (&program, &["300000"], &["ARENALAB_RECORD_MAX_SIZE=200000"], Stop::SizeReached),
         (&program, &["3000000"], &["ARENALAB_RECORD_FOR_MS=20"], Stop::TimeOver),
