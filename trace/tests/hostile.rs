@@ -79,7 +79,7 @@ fn events_of_a_million_mutated_chunks_are_read_or_refused() {
         let mut bytes = seeds[draw.below(seeds.len() as u64) as usize].clone();
         mutate(&mut bytes, &mut draw);
         let (mut events, mut ended) = (Events::new(&bytes, draw.next()), false);
-        while let Some(event) = events.next() {
+        for event in events.by_ref() {
             assert!(!ended, "nothing follows what cannot be read");
             ended = event.is_err();
         }

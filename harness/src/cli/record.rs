@@ -38,7 +38,7 @@ pub fn run(args: &RecordArgs, around: &Surroundings) -> Result<u8, CliError> {
     }
     let command = the_command(args, around)?;
     begin_directory(&asked.directory)?;
-    let facts = facts(args, &asked)?;
+    let facts = facts(args, &asked);
     let failed = |what: &Path, error: &dyn std::fmt::Display| {
         CliError::Failed(format!("failed to write {}: {error}", what.display()))
     };
@@ -164,9 +164,9 @@ fn begin_directory(directory: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-fn facts(args: &RecordArgs, asked: &Asked) -> Result<RecordingFacts, CliError> {
+fn facts(args: &RecordArgs, asked: &Asked) -> RecordingFacts {
     let command = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    Ok(RecordingFacts {
+    RecordingFacts {
         format: FORMAT,
         arenalab: env!("CARGO_PKG_VERSION").to_owned(),
         command,
@@ -175,7 +175,7 @@ fn facts(args: &RecordArgs, asked: &Asked) -> Result<RecordingFacts, CliError> {
         for_s: asked.time.map(|time| time.as_secs_f64()),
         max_size: asked.max_size,
         host: host::fingerprint(None).ok(),
-    })
+    }
 }
 
 #[cfg(test)]

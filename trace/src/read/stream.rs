@@ -43,6 +43,8 @@ pub(super) struct Stream {
     /// Nanoseconds between two of its events while it runs. A stamp comes right before an event, so that what is in excess of
     /// this was a pause after the last.
     pace: u64,
+    /// Whether a block has told it.
+    paced: bool,
 }
 
 impl Stream {
@@ -59,6 +61,7 @@ impl Stream {
             waiting: false,
             done: 0,
             pace: PACE,
+            paced: false,
         }
     }
     /// Reads on to the next stamp; whether there was anything to read.
@@ -86,9 +89,11 @@ impl Stream {
         let end = high.or_else(next).map(|end| end.max(low));
         let count = block.len() as u64 + 1;
         let even = end.map_or(self.pace, |end| (end - low) / count);
-        let step = even.min(self.pace);
+        let step = if self.paced { even.min(self.pace) } else { even.min(4 * PACE) };
         if count > PACED && end.is_some() {
-            self.pace = (3 * self.pace + even.min(4 * self.pace)) / 4 + 1;
+            let told = even.min(4 * self.pace);
+            self.pace = if self.paced { (3 * self.pace + told) / 4 + 1 } else { told + 1 };
+            self.paced = true;
         }
         for (event, number) in block.into_iter().zip(1u64..) {
             let time = low.saturating_add(step.saturating_mul(number));

@@ -1,5 +1,6 @@
 //! `arenalab trace info`.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use arenalab_trace::read::{Recording, Spread, Summary, TraceFile, summarize};
@@ -141,16 +142,16 @@ fn for_people(info: &TraceInfo) -> String {
     }
     let mut text = String::new();
     if let Some(facts) = &info.recording {
-        text += &format!("{}, recorded {}\n", facts.command.join(" "), facts.started);
+        let _ = writeln!(text, "{}, recorded {}", facts.command.join(" "), facts.started);
     }
-    text += &format!("{table}\n");
+    let _ = writeln!(text, "{table}");
     for process in &info.processes {
         for note in notes(process) {
-            text += &format!("! process {}: {note}\n", process.pid);
+            let _ = writeln!(text, "! process {}: {note}", process.pid);
         }
     }
     for refused in &info.refused {
-        text += &format!("! {refused}\n");
+        let _ = writeln!(text, "! {refused}");
     }
     if !info.replayable {
         text += "This recording cannot be replayed as a whole: it has not all objects, or something is missing.\n";

@@ -55,7 +55,7 @@ impl Watch {
         let fresh = !self.known.contains(&(pid, exe.clone()));
         let maps = if fresh || self.glibc.contains(&pid) { maps() } else { None };
         let program = match &maps {
-            Some(maps) if fresh => Some(self.program(&process, exe.clone(), stat.ppid, maps)),
+            Some(maps) if fresh => Some(self.program(&process, &exe, stat.ppid, maps)),
             _ => None,
         };
         // Before its libraries are there, nothing can be told of it.
@@ -80,7 +80,7 @@ impl Watch {
         })
     }
 
-    fn program(&mut self, process: &Process, exe: PathBuf, parent: i32, maps: &[MemoryMap]) -> ProgramFacts {
+    fn program(&mut self, process: &Process, exe: &Path, parent: i32, maps: &[MemoryMap]) -> ProgramFacts {
         let files = seen::files(maps, None);
         let facts = elf::read(Path::new(&format!("/proc/{}/exe", process.pid))).unwrap_or_default();
         let libc = seen::libc(&files).cloned();
