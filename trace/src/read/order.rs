@@ -159,7 +159,7 @@ impl<'a> Merge<'a> {
                     if !self.wait_if_not_ready(other) {
                         self.happen(other)?;
                     }
-                } else if !self.repair(thread) {
+                } else if !self.repair(thread) && !self.repair_another(thread) {
                     self.force(thread)?;
                 }
             }

@@ -5,6 +5,7 @@
 //! other waits until the first has had its turn. A few such attempts for one event; then it happens as it is, and is counted.
 
 use std::collections::{HashMap, HashSet};
+use std::vec::Vec;
 
 use super::order::{HORIZON, Merge, Turn};
 
@@ -68,6 +69,14 @@ impl Merge<'_> {
         }
         self.look_anew();
         true
+    }
+
+    /// Tries the same for the others that wait, of whom one may be what keeps this one waiting.
+    pub(super) fn repair_another(&mut self, thread: u32) -> bool {
+        let waits = |other: &u32| self.streams.get(*other as usize).is_some_and(|stream| stream.waiting);
+        let others: Vec<u32> =
+            (0..self.streams.len() as u32).filter(|other| *other != thread).filter(waits).collect();
+        others.into_iter().any(|other| self.repair(other))
     }
 
     /// The last event that did to the address what this one waits to do, of another thread, and not yet tried.
