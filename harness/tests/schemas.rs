@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use arenalab::format::recording::{Outside, RecordingFacts, TraceInfo};
 use arenalab::format::{
     compare::Compared, decision::Decision, export::Exported, inspect::Inspected, manifest::Manifest,
     predict::Predicted, rehearse::Rehearsal, series::Series, step::Step, trial::TrialRecord, watch::Watched,
@@ -68,6 +69,13 @@ fn of_a_rehearsal() {
 #[test]
 fn of_a_look_at_a_process() {
     is_committed::<Inspected>("inspect");
+}
+
+#[test]
+fn of_a_recording() {
+    is_committed::<RecordingFacts>("recording");
+    is_committed::<Outside>("outside");
+    is_committed::<TraceInfo>("trace-info");
 }
 
 #[test]

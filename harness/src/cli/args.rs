@@ -13,10 +13,12 @@ pub mod choice;
 pub mod libc;
 pub mod plan;
 pub mod program;
+pub mod record;
 
 pub use choice::ChoiceArgs;
 pub use plan::{PlanArgs, SearchArgs};
 pub use program::ProgramArgs;
+pub use record::{RecordArgs, TraceArgs};
 
 /// Chooses a memory allocator setting by measuring.
 #[derive(Debug, Parser)]
@@ -131,6 +133,20 @@ pub enum Command {
                            select(.status != \"ok\")'"
     )]
     Export(ExportArgs),
+    /// Record the heap of a program as it runs
+    #[command(
+        long_about = "Runs a program and records every call that allocates or frees, in each thread's order, into a \
+                      directory: a file for each process, children and programs they become included. What is asked of the \
+                      program's allocator stays the same. Where recording cannot go on (full disk, --max-size, --for), it ends, and \
+                      the program runs on.",
+        after_long_help = "Examples:\n  arenalab record -o rec -- ./server --port 8080\n  arenalab record -o rec --for 10m \
+                           --max-size 4GiB -- redis-server\n  arenalab record --print-env /var/tmp/rec --sample 1/64\n  arenalab \
+                           trace info rec\n\nExit codes: 0 recorded; 1 the program failed, or nothing was recorded; 2 it cannot be \
+                           recorded; 130 interrupted; 143 terminated."
+    )]
+    Record(RecordArgs),
+    /// Tell what a recording holds, check it, export it, compress it
+    Trace(TraceArgs),
     /// List workloads, allocators and C libraries, with their parameters and defaults
     #[command(
         long_about = "Lists what there is: workloads with their parameters, allocators with their settings and the \

@@ -26,6 +26,7 @@ mod man;
 mod predict;
 mod preloads;
 mod progress;
+mod record;
 mod rehearse;
 mod report;
 mod run;
@@ -33,6 +34,7 @@ mod say;
 mod signals;
 mod surroundings;
 mod sweep;
+mod trace;
 mod tune;
 
 /// Runs the command line that this process was started with.
@@ -59,6 +61,8 @@ fn dispatch(command: Command) -> Result<u8, CliError> {
         Command::Choose(args) => choose::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Export(args) => export::run(&args, out),
+        Command::Record(args) => record::run(&args, &around),
+        Command::Trace(args) => trace::run(&args, out),
         Command::List(args) => list::others(&args)
             .and_then(|others| unless_unread(list::run(&args, others, &around, out).map(done))),
         Command::Predict(args) => predict::run(&args, &around),

@@ -7,6 +7,7 @@ pub mod export;
 pub mod inspect;
 pub mod manifest;
 pub mod predict;
+pub mod recording;
 pub mod rehearse;
 pub mod series;
 pub mod step;

@@ -83,6 +83,14 @@ impl Companions {
         self.find_with(&name, Access::READ_OK)
     }
 
+    /// Finds the library that records a program's heap.
+    ///
+    /// # Errors
+    /// When it is in none of the places.
+    pub fn recorder(&self) -> Result<PathBuf, Missing> {
+        self.find_with(crate::trial::recording::LIBRARY, Access::READ_OK)
+    }
+
     /// Finds the workload binary of an allocator ([`crate::plan::Allocator::binary`]).
     ///
     /// # Errors

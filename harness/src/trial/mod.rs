@@ -19,6 +19,7 @@ pub mod pretend_cpus;
 pub mod program;
 pub mod real;
 pub mod record;
+pub mod recording;
 pub mod sampler;
 
 mod effect;

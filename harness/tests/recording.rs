@@ -1,0 +1,151 @@
+//! `arenalab record` and `arenalab trace`, as a user starts them.
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::{arenalab, both, json, run, run_expecting, text};
+use serde_json::Value;
+
+/// A program that runs for a while in several processes, with allocations by the thousand.
+const SCRIPT: &str =
+    "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); x=\"$x$i\"; done; ls / >/dev/null; sleep 0.4";
+
+fn recorded(directory: &Path) {
+    let output = run_expecting(0, &["record", "-o", text(directory), "--", "bash", "-c", SCRIPT]);
+    assert!(both(&output).contains("next: arenalab trace info"), "{}", both(&output));
+}
+
+#[test]
+fn a_program_and_its_children_are_recorded_told_checked_exported_and_compressed() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("rec");
+    recorded(&dir);
+    let info = json(&run_expecting(0, &["trace", "info", text(&dir), "--json"]));
+    assert_eq!(info["replayable"], true, "{info:#}");
+    assert_eq!(info["recording"]["command"][0], "bash");
+    let processes = info["processes"].as_array().unwrap();
+    let of = |name: &'static str| {
+        processes.iter().filter(move |process| process["exe"].as_str().unwrap().ends_with(name))
+    };
+    assert!(of("/ls").count() == 1 && of("/bash").any(|process| process["forked"] == false), "{info:#}");
+    let bash = of("/bash").max_by_key(|process| process["calls"].as_u64()).unwrap();
+    assert!(bash["calls"].as_u64() > Some(3000) && bash["peak_live_bytes"].as_u64() > Some(10_000));
+    assert_eq!((&bash["contradictions"], &bash["lost"]), (&Value::from(0), &Value::from(0)));
+    let outside = std::fs::read_to_string(dir.join("outside.jsonl")).unwrap();
+    let first: Value = serde_json::from_str(outside.lines().next().unwrap()).unwrap();
+    assert_eq!(first["program"]["allocator"], "glibc", "{first:#}");
+    assert!(
+        first["rss"].as_u64() > Some(1 << 20) && first["threads"] == 1 && first["arenas"] == 1,
+        "{first:#}"
+    );
+    assert!(both(&run_expecting(0, &["trace", "check", text(&dir)])).contains("sound"));
+    let csv = run_expecting(0, &["trace", "export", text(&dir), "--format", "csv"]);
+    let csv = String::from_utf8(csv.stdout).unwrap();
+    let all: u64 = processes.iter().map(|process| process["calls"].as_u64().unwrap()).sum();
+    let calls = csv.lines().skip(1).filter(|line| !line.contains(",thread_end,")).count();
+    assert_eq!(calls as u64, all);
+    let ndjson = run_expecting(0, &["trace", "export", text(&dir), "--pid", &bash["pid"].to_string()]);
+    let line: Value =
+        serde_json::from_slice(ndjson.stdout.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    assert_eq!(line["pid"], bash["pid"]);
+    run_expecting(0, &["trace", "compress", text(&dir)]);
+    let again = json(&run_expecting(0, &["trace", "info", text(&dir), "--json"]));
+    for (before, after) in processes.iter().zip(again["processes"].as_array().unwrap()) {
+        assert_eq!((&before["calls"], &before["live"]), (&after["calls"], &after["live"]));
+        assert!(before["file_bytes"].as_u64() > after["file_bytes"].as_u64());
+    }
+    run_expecting(0, &["trace", "check", text(&dir)]);
+    run_expecting(2, &["record", "-o", text(&dir), "--", "true"]);
+}
+
+#[test]
+fn damage_is_told_with_its_place_and_exits_with_3() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("rec");
+    recorded(&dir);
+    let files = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.filter(|path| path.extension().is_some_and(|e| e == "trace")).min().unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[4096 + 64] ^= 0x0f;
+    bytes[4096 + 70] = 0xff;
+    std::fs::write(&file, bytes).unwrap();
+    let output = run_expecting(3, &["trace", "check", text(&dir), "--json"]);
+    let damage = &json(&output)["damages"][0];
+    assert_eq!(damage["file"], file.file_name().unwrap().to_str().unwrap());
+    assert!(damage["at"].as_u64() >= Some(4096));
+}
+
+#[test]
+fn what_cannot_be_recorded_is_one_clear_line() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("rec");
+    let told = |code: i32, arguments: &[&str]| {
+        let output = run(&[&["record", "-o", text(&dir)], arguments].concat());
+        assert_eq!(output.status.code(), Some(code), "{}", both(&output));
+        let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
+        assert_eq!(said.lines().count(), 1, "{said}");
+        said
+    };
+    assert!(told(2, &["--", "/nowhere/program"]).contains("there is no program"));
+    assert!(told(2, &["--sample", "64", "--", "true"]).contains("write it as 1/64"));
+    assert!(told(2, &["--for", "5", "--", "true"]).contains("--for: "));
+    assert!(told(2, &["--max-size", "1KiB", "--", "true"]).contains("64KiB at least"));
+    let statically = root.path().join("static");
+    let source = root.path().join("static.c");
+    std::fs::write(&source, "int main(void) { return 0; }\n").unwrap();
+    let built = Command::new("cc").arg("-static").arg(&source).arg("-o").arg(&statically).status();
+    if built.is_ok_and(|status| status.success()) {
+        assert!(told(2, &["--", text(&statically)]).contains("linked statically"));
+    }
+    let mut without = arenalab();
+    without.args(["record", "-o", text(&dir), "--", "true"]).env("ARENALAB_LIBEXEC", root.path());
+    let output = without.output().unwrap();
+    // Where the library lies beside the program it is found all the same.
+    let beside = Path::new(env!("CARGO_BIN_EXE_arenalab")).with_file_name("libarenalab_record.so").exists();
+    if !beside {
+        assert_eq!(output.status.code(), Some(1));
+        assert!(both(&output).contains("libarenalab_record.so is not in"));
+    }
+}
+
+#[test]
+fn a_program_that_fails_or_outlives_the_recording_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = |name: &str| root.path().join(name);
+    let failing = dir("failing");
+    let output = run_expecting(1, &["record", "-o", text(&failing), "--", "bash", "-c", "exit 7"]);
+    assert!(both(&output).contains("bash ended with exit code 7; it was recorded"), "{}", both(&output));
+    let short = dir("short");
+    let output =
+        run_expecting(0, &["record", "-o", text(&short), "--for", "100ms", "--", "bash", "-c", SCRIPT]);
+    assert!(both(&output).contains("recording ended early"), "{}", both(&output));
+    run_expecting(0, &["trace", "check", text(&short)]);
+    let small = dir("small");
+    let output =
+        run_expecting(0, &["record", "-o", text(&small), "--max-size", "64KiB", "--", "bash", "-c", SCRIPT]);
+    assert!(both(&output).contains("--max-size"), "{}", both(&output));
+}
+
+#[test]
+fn what_is_printed_for_services_records_what_it_is_given_to() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("rec");
+    std::fs::create_dir(&dir).unwrap();
+    let output = run_expecting(0, &["record", "--print-env", text(&dir)]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let exports: String =
+        printed.lines().filter(|line| line.starts_with("export ")).map(|line| format!("{line}\n")).collect();
+    let status = Command::new("sh").args(["-c", &format!("{exports} exec ls /")]).output().unwrap().status;
+    assert!(status.success());
+    let info = json(&run_expecting(0, &["trace", "info", text(&dir), "--json"]));
+    assert!(
+        info["processes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|process| process["exe"].as_str().unwrap().ends_with("/ls"))
+    );
+    assert!(info["recording"].is_null());
+}
