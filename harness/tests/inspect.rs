@@ -51,9 +51,10 @@ fn a_process_is_told_by_its_pid() {
     assert!(rows.abs_diff(number(&seen["rss"])) <= number(&seen["rss"]) / 4, "{seen}");
     assert_eq!(seen["advice"], Value::Array(Vec::new()), "there is nothing to say");
 
-    let text = both(&run_expecting(0, &["inspect", &waiting.pid(), "--watch", "10ms"]));
-    assert!(text.contains("arenas: 1 of at most 3") && text.contains("\nmain heap "), "{text}");
-    assert!(text.contains("In 10ms:") && text.contains("in use +0"), "{text}");
+    let text = both(&run_expecting(0, &["inspect", &waiting.pid(), "--watch", "10ms", "--for", "90ms"]));
+    assert!(text.contains("arenas: 1 of at most 3") && text.contains("main heap"), "{text}");
+    assert!(text.contains("nothing to say") && text.contains("10 looks in"), "{text}");
+    assert!(text.contains("main heap in use") && text.contains("plateau: nothing grows"), "{text}");
 }
 
 #[test]

@@ -94,7 +94,7 @@ int main(void) {
     sleep(1); printf(\"1\\n\"); fflush(stdout); pause();
 }";
     let program = compile(parent.path(), source, &["-static"]);
-    let plan = standing(parent.path(), &program, "\"preload=/nowhere/libx.so\"");
+    let plan = standing(parent.path(), &program, "\"jemalloc\"");
     let rows = rows(&dir, &["--plan", text(&plan)]);
     let (none, of_baseline): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row["candidate"] != "glibc");
     assert_eq!(none[0]["status"], "unsupported", "{}", none[0]);

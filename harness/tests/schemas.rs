@@ -5,7 +5,7 @@ use std::path::Path;
 
 use arenalab::format::{
     compare::Compared, decision::Decision, export::Exported, inspect::Inspected, manifest::Manifest,
-    predict::Predicted, rehearse::Rehearsal, series::Series, step::Step, trial::TrialRecord,
+    predict::Predicted, rehearse::Rehearsal, series::Series, step::Step, trial::TrialRecord, watch::Watched,
 };
 use schemars::{JsonSchema, schema_for};
 
@@ -38,6 +38,11 @@ fn of_a_series() {
 #[test]
 fn of_a_prediction() {
     is_committed::<Predicted>("predict");
+}
+
+#[test]
+fn of_the_end_of_a_watch() {
+    is_committed::<Watched>("watch");
 }
 
 #[test]

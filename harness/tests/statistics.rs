@@ -2,6 +2,7 @@
 //! coverage in simulation.
 
 use arenalab::decide::simulate::host::Chance;
+use arenalab::statistics::FEWEST_VALUES;
 use arenalab::statistics::bootstrap::Resamples;
 use arenalab::statistics::estimator::Estimator;
 use arenalab::statistics::permutation::sign_flip;
@@ -74,11 +75,20 @@ fn quantiles_welch_power_and_variances_are_scipys() {
         let (freedom, tail, value) = (number(&row["freedom"]), number(&row["tail"]), number(&row["value"]));
         assert_near(t_quantile_real(freedom, tail), value, 1e-7 * value.abs(), "t quantile");
     }
+    let mut compared = 0;
     for row in rows(&reference, "welch") {
-        let ours = welch(&numbers(&row["first"]), &numbers(&row["second"]), number(&row["tail"])).unwrap();
+        let (first, second) = (numbers(&row["first"]), numbers(&row["second"]));
+        let ours = welch(&first, &second, number(&row["tail"]));
+        if first.len().min(second.len()) < FEWEST_VALUES {
+            assert!(ours.is_none(), "of so few values nothing is said");
+            continue;
+        }
+        let ours = ours.unwrap();
+        compared += 1;
         assert_near(ours.interval.low, number(&row["low"]), 1e-7, "Welch");
         assert_near(ours.interval.high, number(&row["high"]), 1e-7, "Welch");
     }
+    assert!(compared > 0, "no row of Welch's has values enough");
     for row in rows(&reference, "power") {
         let count = row["count"].as_u64().unwrap() as usize;
         let ours = resolvable(&Summary { count, mean: 0.0, sd: 1.0 }, number(&row["tail"])).unwrap();
@@ -123,7 +133,7 @@ fn intervals_miss_as_often_as_they_say() {
 }
 
 fn sample() -> impl Strategy<Value = Vec<f64>> {
-    prop::collection::vec(-2.0..2.0f64, 2..40)
+    prop::collection::vec(-2.0..2.0f64, FEWEST_VALUES..40)
 }
 
 proptest! {

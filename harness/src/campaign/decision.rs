@@ -65,6 +65,7 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
     decision.next = super::next::next(campaign, &decision, spent);
     decision.warnings.extend(plateau::not_reached(&campaign.trials, question.confidence));
     decision.warnings.extend(repeated(&campaign.trials));
+    decision.warnings.extend(super::beyond::notes(&campaign.trials));
     decision.warnings.extend(campaign.notes.iter().cloned());
     let pretended = campaign.manifest.pretended_cpus.as_ref();
     decision.warnings.extend(pretended.map(|pretended| pretend::note(pretended.cpus)));

@@ -2,6 +2,7 @@
 
 mod budget;
 pub mod comparison;
+mod beyond;
 pub mod decision;
 mod first_round;
 #[cfg(test)]

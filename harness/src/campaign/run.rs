@@ -98,7 +98,8 @@ struct Run<'a> {
     store: &'a mut Store,
     stop: &'a AtomicBool,
     on: &'a mut dyn FnMut(&Event),
-    past: HashMap<Key, TrialRecord>,
+    /// Boxed, as a table has room for many more than it holds.
+    past: HashMap<Key, Box<TrialRecord>>,
     seen: Vec<TrialRecord>,
     /// Rounds that were run again so far.
     repeated: u32,
@@ -145,11 +146,11 @@ pub fn run(
 
 /// Finished trials by what they were; of several lines for one trial, the last. Interrupted ones are to
 /// be run again.
-fn by_key(setup: &Setup, past: Vec<TrialRecord>) -> HashMap<Key, TrialRecord> {
+fn by_key(setup: &Setup, past: Vec<TrialRecord>) -> HashMap<Key, Box<TrialRecord>> {
     let mut found = HashMap::new();
     for record in past.into_iter().filter(|record| record.status != Status::Interrupted) {
         if let Some((scenario, arm)) = place_of(setup, &record) {
-            found.insert((scenario, arm, record.round, record.attempt), record);
+            found.insert((scenario, arm, record.round, record.attempt), Box::new(record));
         }
     }
     found
@@ -306,7 +307,7 @@ impl Run<'_> {
         if let Some(record) = self.past.remove(&(scenario, arm, round, attempt)) {
             (self.on)(&Event::TrialEnded { record: &record, arm, replayed: true });
             self.budget.took((scenario, arm), record.elapsed_s);
-            self.seen.push(record);
+            self.seen.push(*record);
             return Ok(Part::Complete);
         }
         if round < self.frozen {

@@ -155,7 +155,8 @@ pub enum Command {
                       is, and what follows. The process is neither stopped nor changed; no symbols and no debugger are \
                       needed. What may not be seen is named. A process is a PID, or a name, which may stand for several.",
         after_long_help = "Examples:\n  arenalab inspect 4711\n  arenalab inspect mariadbd --deep\n  arenalab inspect \
-                           java --json | jq '.arenas | length'\n  arenalab inspect 4711 --watch 10m --deep\n\nExit codes: 0 \
+                           java --json | jq '.arenas | length'\n  arenalab inspect 4711 --watch 1m --for 30m\n  arenalab \
+                           inspect 4711 --contention 2s\n\nExit codes: 0 \
                            something could be told; 2 there is no such process."
     )]
     Inspect(InspectArgs),
@@ -394,9 +395,15 @@ pub struct InspectArgs {
     /// Processes: a PID, or the name of a program
     #[arg(value_name = "PID|NAME", required = true)]
     pub processes: Vec<String>,
-    /// Look again after so long, such as 30s or 10m, and tell what grew
+    /// Look again and again, so far apart (such as 10s or 1m), until Ctrl-C or --for; ends with what grew
     #[arg(long, value_name = "DUR")]
     pub watch: Option<String>,
+    /// End --watch after so long
+    #[arg(long = "for", value_name = "DUR", requires = "watch")]
+    pub length: Option<String>,
+    /// Sample the arenas' locks for so long, such as 2s: whether threads wait for arenas
+    #[arg(long, value_name = "DUR", conflicts_with = "watch")]
+    pub contention: Option<String>,
     /// Look at every chunk: sizes in use, and what threads' caches hold
     #[arg(long)]
     pub deep: bool,

@@ -1,8 +1,7 @@
 //! `arenalab inspect`: what the heap of a live process looks like, and what follows.
 
 mod show;
-
-use std::time::Duration;
+mod watch;
 
 use super::args::InspectArgs;
 use super::exit::{self, CliError};
@@ -10,35 +9,54 @@ use super::say;
 use crate::format::inspect::Inspected;
 use crate::knowledge::advice;
 use crate::knowledge::nearest::quote;
-use crate::trial::inspect;
+use crate::trial::inspect::{self, Look};
 use crate::units::parse_duration;
 
 /// Runs the subcommand.
 pub fn run(args: &InspectArgs) -> Result<u8, CliError> {
-    let wrong = |why: String| CliError::Usage(format!("--watch: {why}"));
-    let watch =
-        args.watch.as_deref().map(parse_duration).transpose().map_err(|why| wrong(why.to_string()))?;
-    let first = looks(&pids(&args.processes)?, args.deep);
-    let looks = match watch {
-        Some(pause) => again(first, pause, args.deep),
-        None => first.into_iter().map(|seen| (seen, None)).collect(),
+    let duration = |flag: &str, given: &Option<String>| {
+        let wrong = |why: String| CliError::Usage(format!("{flag}: {why}"));
+        given.as_deref().map(parse_duration).transpose().map_err(wrong)
     };
-    if looks.is_empty() {
-        return Err(CliError::Usage("it ended while it was looked at".to_owned()));
-    }
-    for (number, (seen, before)) in looks.iter().enumerate() {
-        if args.json {
-            let line = serde_json::to_string(seen);
+    let contention = duration("--contention", &args.contention)?;
+    let how = Look { deep: args.deep, contention };
+    let pids = pids(&args.processes)?;
+    let any = match duration("--watch", &args.watch)? {
+        Some(every) if every.is_zero() => {
+            return Err(CliError::Usage("--watch: there must be some time between two looks".to_owned()));
+        }
+        Some(every) => {
+            let length = duration("--for", &args.length)?;
+            watch::run(&pids, how, watch::Watch { every, length }, args.json)?
+        }
+        None => once(&pids, how, args.json)?,
+    };
+    if any { Ok(exit::DONE) } else { Err(CliError::Usage("it ended while it was looked at".to_owned())) }
+}
+
+/// One look at each; whether any could be looked at.
+fn once(pids: &[u32], how: Look, json: bool) -> Result<bool, CliError> {
+    let mut any = false;
+    for seen in pids.iter().filter_map(|pid| look(*pid, how)) {
+        if json {
+            let line = serde_json::to_string(&seen);
             say::out(&line.map_err(|e| CliError::Failed(format!("failed to write JSON: {e}")))?);
-            continue;
+        } else {
+            if any {
+                say::out("");
+            }
+            say::out(show::text(&seen).map_err(|e| CliError::Failed(e.to_string()))?.trim_end());
         }
-        if number > 0 {
-            say::out("");
-        }
-        let text = show::text(seen, before.as_ref().zip(watch));
-        say::out(text.map_err(|e| CliError::Failed(e.to_string()))?.trim_end());
+        any = true;
     }
-    Ok(exit::DONE)
+    Ok(any)
+}
+
+/// A look, with what follows from it.
+fn look(pid: u32, how: Look) -> Option<Inspected> {
+    let mut seen = inspect::look(pid, how)?;
+    seen.advice = advice::of(&seen);
+    Some(seen)
 }
 
 /// The processes that are meant, each once.
@@ -62,25 +80,4 @@ fn pids(processes: &[String]) -> Result<Vec<u32>, CliError> {
         }
     }
     Ok(found)
-}
-
-fn looks(pids: &[u32], deep: bool) -> Vec<Inspected> {
-    let look = |pid: &u32| {
-        let mut seen = inspect::look(*pid, deep)?;
-        seen.advice = advice::of(&seen);
-        Some(seen)
-    };
-    pids.iter().filter_map(look).collect()
-}
-
-/// The second look at each, with the first.
-fn again(first: Vec<Inspected>, pause: Duration, deep: bool) -> Vec<(Inspected, Option<Inspected>)> {
-    std::thread::sleep(pause);
-    let pids: Vec<u32> = first.iter().map(|seen| seen.pid).collect();
-    let mut later = looks(&pids, deep);
-    let pair = |before: Inspected| match later.iter().position(|seen| seen.pid == before.pid) {
-        Some(at) => (later.swap_remove(at), Some(before)),
-        None => (before, None),
-    };
-    first.into_iter().map(pair).collect()
 }

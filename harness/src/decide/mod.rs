@@ -21,6 +21,7 @@ mod feasibility;
 pub mod from_trials;
 mod front;
 pub mod gate;
+pub mod growth;
 pub mod host;
 mod logs;
 pub mod noisy;

@@ -30,6 +30,8 @@ pub struct Inspected {
     pub tcache: Option<Cached>,
     /// Chunks in use by size, without those in caches; empty unless every chunk was looked at.
     pub in_use_by_size: Vec<InUse>,
+    /// Free chunks by size, without fast ones and tops.
+    pub free_by_size: Vec<InUse>,
     /// Blocks with a mapping of their own.
     pub mmapped: Option<Mapped>,
     /// Where its resident memory is; the sum is `rss` as it was at that moment.
@@ -112,6 +114,8 @@ pub struct Arena {
     pub free_chunks: u64,
     /// The largest of them.
     pub largest_free: u64,
+    /// Bytes between the end of the largest of them and top; `null` where the arena is not in one piece.
+    pub above_largest: Option<u64>,
     /// How much of the free chunks is resident, fast ones included.
     pub free_resident: Option<u64>,
     /// Free chunks in fast bins.
@@ -126,6 +130,19 @@ pub struct Arena {
     pub swapped: Option<u64>,
     /// What `malloc_trim(0)` would give back of it now.
     pub trim_gives: Option<u64>,
+    /// Samples of its mutex; `null` unless asked for.
+    pub contention: Option<Contention>,
+}
+
+/// Samples of an arena's mutex.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Contention {
+    /// All of them.
+    pub looks: u64,
+    /// Those in which a thread held it.
+    pub held: u64,
+    /// Those in which other threads waited for it.
+    pub waited_for: u64,
 }
 
 /// What threads' caches hold.
@@ -141,7 +158,7 @@ pub struct Cached {
     pub coverage: f64,
 }
 
-/// Chunks in use of one power of two of sizes.
+/// Chunks of one power of two of sizes.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct InUse {
     /// Their sizes are below this, and at least half of it.

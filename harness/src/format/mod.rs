@@ -11,6 +11,7 @@ pub mod rehearse;
 pub mod series;
 pub mod step;
 pub mod trial;
+pub mod watch;
 
 /// Version of the manifest, of trial lines and of decisions. Raised by any change that an older reader
 /// would misread.

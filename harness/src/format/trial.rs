@@ -82,7 +82,8 @@ pub struct TrialRecord {
     /// What is known of the user's own program besides; absent for built-in workloads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<OwnProgram>,
-    /// The memory limit that was set, and what its control group counted; absent where none was asked for.
+    /// What the trial's own control group counted, and the memory limit that was set. Trials of a program have one where
+    /// the host allows it; others where a limit was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_group: Option<MemoryGroup>,
     /// CPUs of the host that was pretended; absent where none was.
@@ -160,8 +161,9 @@ pub struct Printed {
 /// A control group's account of a trial. It counts page cache as well, which RSS does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemoryGroup {
-    /// The limit, bytes.
-    pub limit: u64,
+    /// The limit that was asked for, bytes; absent of a group that only counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
     /// The largest use, bytes (`memory.peak`; version 1: `memory.max_usage_in_bytes`).
     pub peak: Option<u64>,
     /// Processes that the kernel killed for the limit.

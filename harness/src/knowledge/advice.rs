@@ -1,7 +1,10 @@
 //! What follows from what was seen of a live process's heap. Each rule has figures that must be reached, so that a
 //! small or healthy process is told nothing.
 
-use crate::format::inspect::{Advice, Arena, Inspected};
+mod costs;
+mod settings;
+
+use crate::format::inspect::{Advice, Arena, InUse, Inspected};
 use crate::units::format_bytes;
 
 /// Memory below which nothing is worth a change.
@@ -18,25 +21,30 @@ type Rule = fn(&Inspected) -> Option<Advice>;
 
 /// All advice for a process, the most telling first.
 pub fn of(seen: &Inspected) -> Vec<Advice> {
-    let rules: [Rule; 11] = [
-        not_in_force,
-        other_allocator,
+    let rules: [Rule; 16] = [
+        settings::misspelt,
+        settings::not_in_force,
+        settings::other_allocator,
         elsewhere,
+        costs::contended,
         risen_threshold,
+        pinned,
         trim,
         thread_tops,
         holes,
         arenas,
         left_behind,
+        costs::caches,
+        costs::huge_pages,
         mapped,
         in_use,
     ];
     rules.iter().filter_map(|rule| rule(seen)).collect()
 }
 
-fn advice(rule: &str, evidence: String, source: &str, next: &str) -> Option<Advice> {
+fn advice(rule: &str, evidence: String, source: &str, next: &str) -> Advice {
     let (rule, source, next) = (rule.to_owned(), source.to_owned(), next.to_owned());
-    Some(Advice { rule, evidence, source, next })
+    Advice { rule, evidence, source, next }
 }
 
 fn sum(seen: &Inspected, field: impl Fn(&Arena) -> u64) -> u64 {
@@ -57,47 +65,6 @@ fn is_share(part: u64, whole: u64, percent: u64) -> bool {
     whole > 0 && u128::from(part) * 100 >= u128::from(whole) * u128::from(percent)
 }
 
-fn variable<'a>(seen: &'a Inspected, name: &str) -> Option<&'a str> {
-    seen.environment.iter().find_map(|one| one.strip_prefix(name)?.strip_prefix('='))
-}
-
-/// A setting in the environment that the process does not have.
-fn not_in_force(seen: &Inspected) -> Option<Advice> {
-    let settings = seen.settings.as_ref()?;
-    let pairs = [
-        ("MALLOC_ARENA_MAX", settings.arena_max),
-        ("MALLOC_TRIM_THRESHOLD_", settings.trim_threshold),
-        ("MALLOC_TOP_PAD_", settings.top_pad),
-        ("MALLOC_MMAP_MAX_", settings.mmap_max),
-    ];
-    let wrong = pairs.iter().find_map(|(name, in_force)| {
-        let asked = variable(seen, name)?;
-        asked.trim().parse::<u64>().is_ok_and(|asked| asked != *in_force).then(|| (name, asked, in_force))
-    });
-    let (name, asked, in_force) = wrong?;
-    advice(
-        "setting not in force",
-        format!("{name}={asked} is in the environment, but the value in force is {in_force}"),
-        "glibc manual, Memory Allocation Tunables; mallopt(3): the program's own call has the last word",
-        "look for mallopt in the program, for GLIBC_TUNABLES, and whether it runs setuid",
-    )
-}
-
-fn other_allocator(seen: &Inspected) -> Option<Advice> {
-    let steered = seen
-        .environment
-        .iter()
-        .find(|one| one.starts_with("MALLOC_ARENA_") || one.starts_with("GLIBC_TUNABLES=glibc.malloc"));
-    let known = !is_glibc(seen) && seen.not_seen.iter().all(|one| one.what != "memory");
-    let steered = steered.filter(|_| known)?;
-    advice(
-        "another allocator",
-        format!("{steered} is set, but {} serves malloc: {}", seen.allocator.name, seen.allocator.how),
-        "jemalloc#2758",
-        "drop the variable, or set what this allocator reads (arenalab list allocators)",
-    )
-}
-
 /// Anonymous memory that is not malloc's.
 fn elsewhere(seen: &Inspected) -> Option<Advice> {
     let of = |kinds: &[&str]| -> u64 {
@@ -108,12 +75,12 @@ fn elsewhere(seen: &Inspected) -> Option<Advice> {
     if !is_glibc(seen) || other < WORTH || !is_share(other, malloc + other, 50) {
         return None;
     }
-    advice(
+    Some(advice(
         "memory is elsewhere",
         format!("{} of {} without a file is not glibc's malloc", bytes(other), bytes(malloc + other)),
         "Linux: proc_pid_smaps(5)",
         "look at managed heaps, stacks and the program's own mmap first: no malloc setting changes them",
-    )
+    ))
 }
 
 fn risen_threshold(seen: &Inspected) -> Option<Advice> {
@@ -125,7 +92,7 @@ fn risen_threshold(seen: &Inspected) -> Option<Advice> {
         return None;
     }
     let threshold = bytes(settings.mmap_threshold);
-    advice(
+    Some(advice(
         "risen threshold",
         format!(
             "mmap_threshold has risen to {threshold}: blocks below it now stay in arenas, where {} are free",
@@ -133,21 +100,42 @@ fn risen_threshold(seen: &Inspected) -> Option<Advice> {
         ),
         "mallopt(3), M_MMAP_THRESHOLD: the dynamic threshold; xearthlayer#242, seaweedfs#11255",
         "measure with the threshold fixed: arenalab sweep --candidate glibc:mmap_threshold=1MiB -- COMMAND",
-    )
+    ))
+}
+
+/// The main arena is one large hole below a few chunks: `free` only ever gives back top.
+fn pinned(seen: &Inspected) -> Option<Advice> {
+    let main = seen.arenas.iter().find(|arena| arena.main)?;
+    let above = main.above_largest?;
+    let hole = main.largest_free;
+    let few = is_share(hole, main.system, 50) && above <= hole / 8;
+    if hole < WORTH || !few || !is_share(main.trim_gives?, hole, 50) || !is_share(hole, seen.rss?, 10) {
+        return None;
+    }
+    Some(advice(
+        "pinned top",
+        format!(
+            "{} are free in one piece of the main arena, and {} above it keep it: free() gives back the end of the heap only",
+            bytes(hole),
+            bytes(above)
+        ),
+        "glibc, malloc/malloc.c: systrim; nodejs#21332",
+        "malloc_trim(0) gives it back in spite of them; allocate what lives long before the burst, or in another arena",
+    ))
 }
 
 fn trim(seen: &Inspected) -> Option<Advice> {
     let gives = seen.arenas.iter().filter_map(|arena| arena.trim_gives).fold(0, u64::saturating_add);
-    if gives < WORTH || !is_share(gives, seen.rss?, 10) {
+    if pinned(seen).is_some() || gives < WORTH || !is_share(gives, seen.rss?, 10) {
         return None;
     }
-    advice(
+    Some(advice(
         "freed but kept",
         format!("malloc_trim(0) would give back {} of {} now", bytes(gives), bytes(seen.rss?)),
         "malloc_trim(3); asterisk#2157, vllm-omni#6462",
         "call malloc_trim(0) after bursts (a JVM: jcmd PID System.trim_native_heap), or measure: arenalab sweep \
          --candidate glibc:trim_threshold=128KiB -- COMMAND",
-    )
+    ))
 }
 
 fn thread_tops(seen: &Inspected) -> Option<Advice> {
@@ -155,7 +143,7 @@ fn thread_tops(seen: &Inspected) -> Option<Advice> {
     if kept < WORTH || !is_share(kept, seen.rss?, 10) {
         return None;
     }
-    advice(
+    Some(advice(
         "tops of threads' arenas",
         format!(
             "{} are free at the ends of threads' arenas, which malloc_trim does not give back",
@@ -163,7 +151,7 @@ fn thread_tops(seen: &Inspected) -> Option<Advice> {
         ),
         "glibc, malloc/malloc.c: mtrim, and malloc/arena.c: heap_trim",
         "measure a lower trim_threshold, or fewer arenas: arenalab sweep --arena-max default,1,2,4 -- COMMAND",
-    )
+    ))
 }
 
 fn holes(seen: &Inspected) -> Option<Advice> {
@@ -172,18 +160,28 @@ fn holes(seen: &Inspected) -> Option<Advice> {
     if freed < WORTH || !is_share(freed, system, 20) || is_share(gives?, freed, 30) {
         return None;
     }
-    advice(
+    Some(advice(
         "fragmented",
         format!(
-            "{} of {} are free, but only {} of it in whole pages",
+            "{} of {} are free, but only {} of it in whole pages{}",
             bytes(freed),
             bytes(system),
-            bytes(gives?)
+            bytes(gives?),
+            most_pieces(&seen.free_by_size)
         ),
         "glibc, malloc/malloc.c: mtrim gives back whole pages only; omi#6938",
         "neither trimming nor fewer arenas helps: measure another allocator (arenalab sweep --allocators \
          glibc,jemalloc,mimalloc), or keep long-lived objects apart",
-    )
+    ))
+}
+
+/// Which pieces most free bytes are in, as a clause.
+fn most_pieces(sizes: &[InUse]) -> String {
+    let most = sizes.iter().max_by_key(|class| class.bytes);
+    most.map_or_else(String::new, |class| {
+        let (from, below) = (bytes(class.below / 2), bytes(class.below));
+        format!("; {} are in {} pieces of {from} to {below}", bytes(class.bytes), class.chunks)
+    })
 }
 
 fn arenas(seen: &Inspected) -> Option<Advice> {
@@ -193,7 +191,7 @@ fn arenas(seen: &Inspected) -> Option<Advice> {
     if mostly_free.len() < 4 || freed < WORTH || risen_threshold(seen).is_some() {
         return None;
     }
-    advice(
+    Some(advice(
         "many arenas, mostly free",
         format!(
             "{} of {} arenas are at least half free, with {} together: that is the most that fewer arenas could save",
@@ -203,7 +201,7 @@ fn arenas(seen: &Inspected) -> Option<Advice> {
         ),
         "mallopt(3), M_ARENA_MAX; amule#1095",
         "measure what it costs: arenalab sweep --arena-max default,1,2,4 -- COMMAND",
-    )
+    ))
 }
 
 fn left_behind(seen: &Inspected) -> Option<Advice> {
@@ -212,7 +210,7 @@ fn left_behind(seen: &Inspected) -> Option<Advice> {
     if held < WORTH {
         return None;
     }
-    advice(
+    Some(advice(
         "arenas without threads",
         format!(
             "{} arenas have no thread any more, and {} resident; only new threads use them again",
@@ -221,7 +219,7 @@ fn left_behind(seen: &Inspected) -> Option<Advice> {
         ),
         "glibc, malloc/arena.c: detach_arena, get_free_list",
         "keep a fixed pool of threads, or measure fewer arenas: arenalab sweep --arena-max default,1,2,4 -- COMMAND",
-    )
+    ))
 }
 
 fn mapped(seen: &Inspected) -> Option<Advice> {
@@ -232,25 +230,30 @@ fn mapped(seen: &Inspected) -> Option<Advice> {
     }
     let largest =
         blocks.largest.first().map_or_else(String::new, |size| format!(", the largest of {}", bytes(*size)));
-    advice(
+    Some(advice(
         "large blocks",
         format!("{} are in {} large blocks{largest}, each outside the arenas", bytes(resident), blocks.count),
         "mallopt(3), M_MMAP_THRESHOLD",
         "the program holds them: arenas and trimming do not change them",
-    )
+    ))
 }
 
 fn in_use(seen: &Inspected) -> Option<Advice> {
     let (used, system) = (sum(seen, |arena| arena.in_use), sum(seen, |arena| arena.system));
-    if used < 2 * WORTH || !is_share(used, system, 80) || !is_share(used, seen.rss?, 50) {
+    // Where lists could not be read, what is in use is at most this.
+    if seen.torn_walks > 0
+        || used < 2 * WORTH
+        || !is_share(used, system, 80)
+        || !is_share(used, seen.rss?, 50)
+    {
         return None;
     }
-    advice(
+    Some(advice(
         "in use",
         format!("{} of {} in arenas are in use: live data or a leak", bytes(used), bytes(system)),
         "google-cloud-swift#648",
-        "no malloc setting helps; look again later (--watch 10m --deep shows which sizes grow), then use a heap profiler",
-    )
+        "no malloc setting helps; see whether it grows (--watch 1m --for 30m), and which sizes (--deep), then use a heap profiler",
+    ))
 }
 
 #[cfg(test)]

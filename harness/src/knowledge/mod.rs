@@ -11,6 +11,7 @@ pub mod arena_limit;
 pub mod behaviour;
 pub mod glibc;
 pub mod jemalloc;
+pub mod libraries;
 pub mod mimalloc;
 pub mod predict;
 pub mod preload;

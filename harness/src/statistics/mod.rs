@@ -21,6 +21,7 @@ pub mod bootstrap;
 pub mod estimator;
 pub mod permutation;
 pub mod power;
+pub mod sen;
 pub mod summary;
 pub mod two_sample;
 pub mod variance;

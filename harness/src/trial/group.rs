@@ -1,17 +1,33 @@
 //! A control group of a trial's own, which limits its memory and counts it: version 2 or version 1 of the memory
 //! controller (Documentation/admin-guide/cgroup-v2.rst; cgroup-v1/memory.rst).
 
+use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::program::tally::Counted;
 use crate::format::trial::MemoryGroup;
+
+/// Pages that a CPU counts by itself before it tells (`MEMCG_CHARGE_BATCH`).
+const BATCH: u64 = 64;
+/// Groups that this process has made.
+static MADE: AtomicU64 = AtomicU64::new(0);
 
 /// A control group. Dropping it removes it.
 pub struct Group {
     dir: PathBuf,
     version: Version,
-    limit: u64,
+    limit: Option<u64>,
+}
+
+/// Reads what a group has counted of the pages that its processes have mapped.
+pub struct Counter {
+    stat: File,
+    version: Version,
+    slack: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +66,29 @@ impl Group {
         })
     }
 
+    /// Makes a group below this process's own that only counts; none where that is not allowed or not possible. What
+    /// limits this process's own group is written to it as well: some programs go by what their own group says.
+    pub fn counting() -> Option<Self> {
+        let (version, own) = own()?;
+        let file = version.files().0;
+        let limit = std::fs::read_to_string(own.join(file)).ok();
+        let group = make(&own, version).ok()?;
+        if let Some(limit) = limit {
+            let _ = std::fs::write(group.dir.join(file), limit.trim());
+        }
+        Some(group)
+    }
+
+    /// What reads its counts; `None` where its kernel has none.
+    pub fn counter(&self) -> Option<Counter> {
+        let stat = File::open(self.dir.join("memory.stat")).ok()?;
+        // Each CPU keeps so many pages back, and as many again wait until they are added up (`MEMCG_CHARGE_BATCH` and
+        // `memcg_vmstats_needs_flush` in mm/memcontrol.c).
+        let cpus = procfs::CpuInfo::current().map_or(1, |info| info.num_cores()) as u64;
+        let counter = Counter { stat, version: self.version, slack: 2 * BATCH * cpus * procfs::page_size() };
+        counter.read().map(|_| counter)
+    }
+
     /// The file that a process writes itself into.
     pub fn procs(&self) -> PathBuf {
         self.dir.join("cgroup.procs")
@@ -69,6 +108,28 @@ impl Group {
             oom_kills: kills,
         }
     }
+}
+
+impl Counter {
+    /// What is counted now; about 20 us.
+    pub fn read(&self) -> Option<Counted> {
+        let mut text = [0u8; 8192];
+        let got = self.stat.read_at(&mut text, 0).ok()?;
+        let (anon, mapped) = counted(std::str::from_utf8(&text[..got]).ok()?, self.version)?;
+        Some(Counted { anon, mapped, slack: self.slack })
+    }
+}
+
+/// What `memory.stat` says of mapped pages: anonymous, and of files and shared memory; bytes.
+fn counted(text: &str, version: Version) -> Option<(u64, u64)> {
+    let (anon, mapped) = match version {
+        Version::One => ("total_rss", "total_mapped_file"),
+        Version::Two => ("anon", "file_mapped"),
+    };
+    let of = |wanted: &str| {
+        text.lines().find_map(|line| line.split_once(' ').filter(|(key, _)| *key == wanted)?.1.parse().ok())
+    };
+    Some((of(anon)?, of(mapped)?))
 }
 
 impl Drop for Group {
@@ -117,11 +178,12 @@ fn find(groups: &str, mounts: &str) -> Option<(Version, PathBuf)> {
     one.map(|dir| (Version::One, dir)).or_else(|| two().map(|dir| (Version::Two, dir)))
 }
 
-fn below(own: &Path, version: Version, limit: u64) -> Result<Group, String> {
-    let told = |what: &str, path: &Path| {
-        let what = format!("failed to {what} {}", path.display());
-        move |error: std::io::Error| format!("{what}: {error}")
-    };
+fn told(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> String {
+    let what = format!("failed to {what} {}", path.display());
+    move |error| format!("{what}: {error}")
+}
+
+fn make(own: &Path, version: Version) -> Result<Group, String> {
     if version == Version::Two {
         let control = own.join("cgroup.subtree_control");
         let on =
@@ -131,15 +193,21 @@ fn below(own: &Path, version: Version, limit: u64) -> Result<Group, String> {
                 .map_err(told("turn the memory controller on in", &control))?;
         }
     }
-    let dir = own.join(format!("arenalab-{}", std::process::id()));
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    let dir = own.join(format!("arenalab-{}-{number}", std::process::id()));
     match std::fs::create_dir(&dir) {
-        // Left over from a trial of this very process.
+        // Left over from a process that had this number.
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {
             std::fs::remove_dir(&dir).and_then(|()| std::fs::create_dir(&dir)).map_err(told("make", &dir))?;
         }
         made => made.map_err(told("make", &dir))?,
     }
-    let group = Group { dir, version, limit };
+    Ok(Group { dir, version, limit: None })
+}
+
+fn below(own: &Path, version: Version, limit: u64) -> Result<Group, String> {
+    let mut group = make(own, version)?;
+    group.limit = Some(limit);
     let file = group.dir.join(version.files().0);
     std::fs::write(&file, limit.to_string()).map_err(told("write to", &file))?;
     // Without this a limit of memory is only one of what stays in memory; hosts without swap have no such file.
@@ -167,6 +235,16 @@ mod tests {
             find("0::/docker/abc\n", "30 20 0:26 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup rw\n");
         assert_eq!(container, Some((Version::Two, "/sys/fs/cgroup".into())));
         assert_eq!(find("0::/a\n", ""), None);
+    }
+
+    #[test]
+    fn counts_of_both_versions_are_read() {
+        let one = "rss 1\ntotal_rss 4096\ntotal_rss_huge 0\ntotal_mapped_file 8192\n";
+        let two = "anon 4096\nfile 1\nfile_mapped 8192\n";
+        for (text, version) in [(one, Version::One), (two, Version::Two)] {
+            assert_eq!(counted(text, version), Some((4096, 8192)));
+        }
+        assert_eq!(counted("anon 4096\n", Version::Two), None);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! A look at a live process that is no trial: what serves malloc in it, and what its heap holds. It is neither
 //! stopped nor changed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use arenalab_inspect::glibc::{How, Malloc, NotFound, Walk};
+use arenalab_inspect::glibc::{How, Locks, Malloc, NotFound, Sampled, Walk};
 use arenalab_inspect::pages::{Pagemap, Pages, Unknown};
 use arenalab_inspect::rows::{Kind, rows};
 use arenalab_inspect::{Live, Region, glibc};
@@ -13,26 +15,15 @@ use arenalab_inspect::{Live, Region, glibc};
 use super::elf;
 use super::libc_root::banner;
 use crate::format::inspect::{
-    Allocator, Arena, ArenaLimit, Cached, InUse, Inspected, Mapped, NotSeen, Row, Settings,
+    Allocator, Arena, ArenaLimit, Cached, Contention, InUse, Inspected, Mapped, NotSeen, Row, Settings,
 };
 use crate::knowledge::arena_limit::{Asked, Cpus, limit};
+use crate::knowledge::libraries;
 
-/// Libraries of allocators by the beginning of their files' names.
-const LIBRARIES: [(&str, &str); 9] = [
-    ("libjemalloc", "jemalloc"),
-    ("libmimalloc", "mimalloc"),
-    ("libtcmalloc", "tcmalloc"),
-    ("librpmalloc", "rpmalloc"),
-    ("libsnmalloc", "snmalloc"),
-    ("libhoard", "hoard"),
-    ("libarenalab_jemalloc", "jemalloc"),
-    ("libarenalab_mimalloc", "mimalloc"),
-    ("ld-musl", "musl"),
-];
 /// The largest blocks that are listed.
 const LISTED: usize = 10;
-/// Variables that steer an allocator.
-const STEERING: [&str; 5] = ["MALLOC_", "GLIBC_TUNABLES=", "LD_PRELOAD=", "MIMALLOC_", "TCMALLOC_"];
+/// Variables that steer an allocator, or were meant to: misspelt ones too.
+const STEERING: [&str; 5] = ["MALLOC", "GLIBC_TUN", "LD_PRELOAD=", "MIMALLOC_", "TCMALLOC_"];
 
 /// The processes of a name, as the kernel keeps it (its first 15 bytes), or as its program's file is called.
 pub fn named(name: &str) -> Vec<u32> {
@@ -58,15 +49,27 @@ fn comm(pid: u32) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
 }
 
+/// How a process is looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Look {
+    /// Whether every chunk is looked at.
+    pub deep: bool,
+    /// For how long the arenas' mutexes are sampled, if at all.
+    pub contention: Option<Duration>,
+}
+
+/// The time between two samples of the mutexes.
+const BETWEEN_SAMPLES: Duration = Duration::from_millis(1);
+
 /// Looks at a process; `None` where there is none with this PID. What may not be seen is named in the answer.
-pub fn look(pid: u32, deep: bool) -> Option<Inspected> {
+pub fn look(pid: u32, how: Look) -> Option<Inspected> {
     let mut seen = Inspected { format: crate::format::FORMAT, pid, comm: comm(pid)?, ..Inspected::default() };
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     seen.rss = number(&status, "VmRSS:").map(|kib| kib * 1024);
     seen.threads = number(&status, "Threads:");
     "unknown".clone_into(&mut seen.allocator.name);
     match Live::open(pid) {
-        Ok(live) => inside(&live, deep, &mut seen),
+        Ok(live) => inside(&live, how, &mut seen),
         Err(error) => refused(&error, &status, &mut seen),
     }
     // It may have ended meanwhile.
@@ -102,7 +105,7 @@ fn refused(error: &std::io::Error, status: &str, seen: &mut Inspected) {
     not_seen(seen, "memory", why);
 }
 
-fn inside(live: &Live, deep: bool, seen: &mut Inspected) {
+fn inside(live: &Live, how: Look, seen: &mut Inspected) {
     let regions = live.regions().unwrap_or_default();
     seen.environment = environment(seen.pid);
     let pagemap = live.pagemap();
@@ -120,9 +123,12 @@ fn inside(live: &Live, deep: bool, seen: &mut Inspected) {
     let found = glibc::find(live, &regions);
     seen.allocator = allocator(seen.pid, &regions, &found);
     let heaps = found.ok().filter(Malloc::in_use).map(|malloc| {
-        let walk = malloc.walk(live, &regions, pages, How { deep });
+        let walk = malloc.walk(live, &regions, pages, How { deep: how.deep });
         let mapped = malloc.mapped(live, &regions, pages, &walk);
         heaps(&malloc, &walk, &mapped, seen);
+        if let Some(time) = how.contention {
+            contention(live, &malloc, time, seen);
+        }
         (malloc, walk, mapped)
     });
     match live.mappings() {
@@ -132,6 +138,20 @@ fn inside(live: &Live, deep: bool, seen: &mut Inspected) {
             seen.rows = rows.iter().map(row).collect();
         }
         Err(error) => not_seen(seen, "where its resident memory is", &format!("/proc/PID/smaps: {error}")),
+    }
+}
+
+/// Samples the arenas' mutexes for a while.
+fn contention(live: &Live, malloc: &Malloc, time: Duration, seen: &mut Inspected) {
+    let mut locks = Locks::of(malloc);
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        locks.look(live);
+        std::thread::sleep(BETWEEN_SAMPLES);
+    }
+    for (arena, sampled) in seen.arenas.iter_mut().zip(locks.seen()) {
+        let Sampled { looks, held, waited_for } = sampled;
+        arena.contention = (looks > 0).then_some(Contention { looks, held, waited_for });
     }
 }
 
@@ -160,7 +180,8 @@ fn allocator(pid: u32, regions: &[Region], found: &Result<Malloc, NotFound>) -> 
     let say = |name: &str, how: String| Allocator { name: name.to_owned(), version: None, how };
     let library = regions.iter().find_map(|region| {
         let file = region.name.rsplit('/').next()?;
-        LIBRARIES.iter().find(|(prefix, _)| file.starts_with(prefix)).map(|(_, name)| (*name, &region.name))
+        let musl = || file.starts_with("ld-musl").then_some("musl");
+        libraries::allocator(file).or_else(musl).map(|name| (name, &region.name))
     });
     match found {
         Ok(malloc) if malloc.in_use() => {
@@ -212,6 +233,7 @@ fn heaps(malloc: &Malloc, walk: &Walk, mapped: &[glibc::Mapped], seen: &mut Insp
             free: contents.free,
             free_chunks: contents.free_chunks,
             largest_free: contents.largest_free,
+            above_largest: contents.above_largest,
             free_resident: contents.free_resident,
             fast: contents.fast,
             top: contents.top,
@@ -219,8 +241,10 @@ fn heaps(malloc: &Malloc, walk: &Walk, mapped: &[glibc::Mapped], seen: &mut Insp
             rss: contents.resident,
             swapped: contents.swapped,
             trim_gives: contents.trim_gives,
+            contention: None,
         })
         .collect();
+    seen.free_by_size = free_by_size(walk);
     let sum =
         |field: fn(&glibc::Contents) -> u32| walk.arenas.iter().map(|one| u64::from(field(one))).sum::<u64>();
     seen.torn_walks = sum(|one| one.torn_bins);
@@ -244,8 +268,7 @@ fn heaps(malloc: &Malloc, walk: &Walk, mapped: &[glibc::Mapped], seen: &mut Insp
             bytes: deep.cached_bytes,
             coverage: coverage.min(1.0),
         });
-        let one = |one: &glibc::InUse| InUse { below: one.below, chunks: one.chunks, bytes: one.bytes };
-        seen.in_use_by_size = deep.in_use.iter().map(one).collect();
+        seen.in_use_by_size = deep.in_use.iter().map(class).collect();
     }
     let Some(settings) = &malloc.settings else {
         not_seen(seen, "the settings in force", "no place in memory, or more than one, looked like them");
@@ -270,6 +293,21 @@ fn heaps(malloc: &Malloc, walk: &Walk, mapped: &[glibc::Mapped], seen: &mut Insp
         thp_pagesize: settings.thp_pagesize,
         hp_pagesize: settings.hp_pagesize,
     });
+}
+
+fn class(one: &glibc::InUse) -> InUse {
+    InUse { below: one.below, chunks: one.chunks, bytes: one.bytes }
+}
+
+/// The free chunks of all arenas by size.
+fn free_by_size(walk: &Walk) -> Vec<InUse> {
+    let mut all: BTreeMap<u64, InUse> = BTreeMap::new();
+    for one in walk.arenas.iter().flat_map(|contents| &contents.free_by_size) {
+        let sum = all.entry(one.below).or_insert(InUse { below: one.below, chunks: 0, bytes: 0 });
+        sum.chunks += one.chunks;
+        sum.bytes = sum.bytes.saturating_add(one.bytes);
+    }
+    all.into_values().collect()
 }
 
 fn arena_limit(seen: &Inspected, settings: &glibc::Settings) -> ArenaLimit {

@@ -15,6 +15,10 @@ pub struct Status {
     pub high_water: Option<u64>,
     /// `VmSwap`: private memory that was swapped out.
     pub swap: Option<u64>,
+    /// `RssFile`: resident pages of files.
+    pub file: Option<u64>,
+    /// `RssShmem`: resident pages of shared memory.
+    pub shmem: Option<u64>,
     /// `HugetlbPages`: pages of hugetlbfs, which are in no other figure.
     pub hugetlb: Option<u64>,
 }
@@ -32,6 +36,8 @@ pub fn status(text: &str) -> Status {
     for line in text.lines() {
         match line.split_once(':') {
             Some(("VmHWM", value)) => status.high_water = kib(value),
+            Some(("RssFile", value)) => status.file = kib(value),
+            Some(("RssShmem", value)) => status.shmem = kib(value),
             Some(("VmSwap", value)) => status.swap = kib(value),
             Some(("HugetlbPages", value)) => {
                 status.hugetlb = kib(value);
@@ -53,6 +59,8 @@ pub struct Rollup {
     pub pss: u64,
     /// `Pss_Anon` (Linux 5.4 and later).
     pub pss_anon: Option<u64>,
+    /// `Pss_Shmem` (Linux 5.4 and later).
+    pub pss_shmem: Option<u64>,
     /// `LazyFree`.
     pub lazy_free: Option<u64>,
     /// `AnonHugePages`.
@@ -77,6 +85,7 @@ pub fn rollup(text: &str) -> Option<Rollup> {
             "Rss" => rss = value,
             "Pss" => pss = value,
             "Pss_Anon" => all.pss_anon = value,
+            "Pss_Shmem" => all.pss_shmem = value,
             "LazyFree" => all.lazy_free = value,
             "AnonHugePages" => all.anon_huge = value,
             "Swap" => all.swap = value,

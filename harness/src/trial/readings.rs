@@ -15,6 +15,8 @@ pub struct Exact {
     pub pss: Option<u64>,
     /// `Pss_Anon`: of that, anonymous pages.
     pub pss_anon: Option<u64>,
+    /// `Pss_Shmem`: of that, pages of shared memory.
+    pub pss_shmem: Option<u64>,
     /// `LazyFree`: given back with `MADV_FREE`, still counted in `rss`.
     pub lazy_free: Option<u64>,
     /// `AnonHugePages`.
@@ -95,6 +97,7 @@ fn rolled_up(rollup: &Rollup) -> Exact {
         rss: rollup.rss,
         pss: Some(rollup.pss),
         pss_anon: rollup.pss_anon,
+        pss_shmem: rollup.pss_shmem,
         lazy_free: rollup.lazy_free,
         anon_huge: rollup.anon_huge,
         swap: rollup.swap,

@@ -171,7 +171,7 @@ impl RealExecutor {
             odd: &self.odd,
             stop: &self.stop,
             keep: self.keep.as_deref(),
-            join: group.map(Group::procs).into_iter().collect(),
+            group,
         };
         let story = program::play(&around, spec, program, begin)?;
         let mut images = story.images.all();
@@ -299,6 +299,7 @@ impl RealExecutor {
         }
         let group = spec.memory_limit.map(Group::make).transpose()?;
         if let Some(program) = spec.own.clone() {
+            let group = group.or_else(Group::counting);
             return self.run_own(spec, &program, group.as_ref());
         }
         let started_at = jiff::Timestamp::now().to_string();

@@ -5,11 +5,13 @@
 
 mod bins;
 mod image;
+mod locks;
 mod mapped;
 mod ring;
 mod settings;
 mod walk;
 
+pub use locks::{Locks, Sampled};
 pub use mapped::Mapped;
 pub use settings::Settings;
 pub use walk::{Contents, Deep, Heap, How, InUse, Walk};

@@ -6,25 +6,20 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::format::inspect::{Arena, InUse, Inspected};
+use crate::format::watch::{Growing, Watched};
 use crate::units::{canonical_duration, format_bytes};
 
 /// Arenas that are shown, the largest first.
 const ARENAS: usize = 10;
 
-/// The text for one process; `before` is an earlier look, and how long ago it was.
-pub fn text(
-    seen: &Inspected,
-    before: Option<(&Inspected, Duration)>,
-) -> std::result::Result<String, std::fmt::Error> {
+/// The text for one process.
+pub fn text(seen: &Inspected) -> std::result::Result<String, std::fmt::Error> {
     let mut out = String::new();
     head(seen, &mut out)?;
     settings(seen, &mut out)?;
     rows(seen, &mut out)?;
     arenas(seen, &mut out)?;
     sizes(&seen.in_use_by_size, &mut out)?;
-    if let Some((before, ago)) = before {
-        growth(seen, before, ago, &mut out)?;
-    }
     for missing in &seen.not_seen {
         writeln!(out, "\nNot seen: {}. {}.", missing.what, missing.why)?;
     }
@@ -41,7 +36,9 @@ fn or_unknown(size: Option<u64>) -> String {
 }
 
 fn head(seen: &Inspected, out: &mut String) -> Result {
-    let threads = seen.threads.map_or_else(String::new, |threads| format!(", {threads} threads"));
+    let threads = seen.threads.map_or_else(String::new, |threads| {
+        format!(", {threads} thread{}", if threads == 1 { "" } else { "s" })
+    });
     writeln!(out, "{} ({}): {} resident{threads}", seen.comm, seen.pid, or_unknown(seen.rss))?;
     let version = seen.allocator.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
     writeln!(out, "malloc: {}{version}; {}", seen.allocator.name, seen.allocator.how)
@@ -148,6 +145,17 @@ fn arenas(seen: &Inspected, out: &mut String) -> Result {
     if let Some(mapped) = seen.mmapped.as_ref().filter(|mapped| mapped.count > 0) {
         writeln!(out, "large blocks with a mapping of their own: {}, {}", mapped.count, bytes(mapped.bytes))?;
     }
+    let sampled = seen.arenas.iter().filter_map(|arena| arena.contention).max_by_key(|one| one.waited_for);
+    if let Some(worst) = sampled {
+        let share = |part: u64| part as f64 * 100.0 / worst.looks.max(1) as f64;
+        writeln!(
+            out,
+            "contention, worst arena: threads waited in {:.1} % of {} samples (held in {:.1} %, which alone costs nothing)",
+            share(worst.waited_for),
+            worst.looks,
+            share(worst.held)
+        )?;
+    }
     match &seen.tcache {
         Some(cached) => writeln!(
             out,
@@ -191,36 +199,59 @@ fn sizes(classes: &[InUse], out: &mut String) -> Result {
     writeln!(out, "\n{}", table.trim_fmt())
 }
 
-fn growth(seen: &Inspected, before: &Inspected, ago: Duration, out: &mut String) -> Result {
-    let sum = |seen: &Inspected, field: fn(&Arena) -> u64| seen.arenas.iter().map(field).sum::<u64>();
-    let change = |now: u64, then: u64| {
-        let sign = if now < then { '-' } else { '+' };
-        format!("{sign}{}", bytes(now.abs_diff(then)))
+/// The end of a watch; `sizes` are lines of what grew by size.
+pub fn watched(
+    watched: &Watched,
+    sizes: Vec<String>,
+    time: Duration,
+) -> std::result::Result<String, std::fmt::Error> {
+    let mut out = String::new();
+    writeln!(
+        out,
+        "\n{} ({}), {} looks in {}:",
+        watched.comm,
+        watched.pid,
+        watched.looks,
+        canonical_duration(time)
+    )?;
+    let mut table = table(&["what", "first", "last", "a minute", "95 % interval"]);
+    let rate = |rate: Option<f64>| {
+        let rate = rate.map(|rate| rate * 60.0);
+        let sign = if rate.is_some_and(|rate| rate < 0.0) { "-" } else { "+" };
+        rate.map_or_else(|| "?".to_owned(), |rate| format!("{sign}{}", format_bytes(rate.abs())))
     };
-    let both = |field: fn(&Arena) -> u64| change(sum(seen, field), sum(before, field));
-    writeln!(out, "\nIn {}:", canonical_duration(ago))?;
-    if let (Some(now), Some(then)) = (seen.rss, before.rss) {
-        writeln!(out, "  resident {}", change(now, then))?;
+    for growth in &watched.growth {
+        let interval = format!("{} to {}", rate(growth.low), rate(growth.high));
+        table.add_row([
+            growth.kind.clone(),
+            bytes(growth.first),
+            bytes(growth.last),
+            rate(growth.slope),
+            interval,
+        ]);
     }
-    writeln!(out, "  in use {}", both(|arena| arena.in_use))?;
-    writeln!(out, "  free in arenas {}", both(|arena| arena.free + arena.fast + arena.top))?;
-    if let (Some(now), Some(then)) = (&seen.mmapped, &before.mmapped) {
-        writeln!(out, "  large blocks {}", change(now.bytes, then.bytes))?;
+    writeln!(out, "{}", table.trim_fmt())?;
+    for size in sizes {
+        writeln!(out, "{size}")?;
     }
-    for class in &seen.in_use_by_size {
-        let earlier = before.in_use_by_size.iter().find(|one| one.below == class.below);
-        let earlier = earlier.map_or(0, |one| one.bytes);
-        if class.bytes.abs_diff(earlier) >= 1 << 20 {
-            writeln!(out, "  in use, below {}: {}", bytes(class.below), change(class.bytes, earlier))?;
-        }
-    }
-    writeln!(out, "  Two looks show a change, not a trend.")
+    let verdict = match watched.verdict {
+        Growing::Plateau => "plateau",
+        Growing::LiveBytes => "growing in live bytes",
+        Growing::FreeBytes => "growing in free bytes",
+        Growing::Undecided => "undecided",
+    };
+    writeln!(out, "\n{verdict}: {}.", watched.evidence)?;
+    Ok(out)
 }
 
 fn advice(seen: &Inspected, out: &mut String) -> Result {
     for advice in &seen.advice {
         writeln!(out, "\n{}: {}.", advice.rule, advice.evidence)?;
         writeln!(out, "  next: {}", advice.next)?;
+        writeln!(out, "  source: {}", advice.source)?;
+    }
+    if seen.advice.is_empty() && !seen.rows.is_empty() {
+        writeln!(out, "\nAdvice: nothing to say.")?;
     }
     Ok(())
 }

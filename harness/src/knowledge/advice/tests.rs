@@ -1,5 +1,5 @@
 use super::*;
-use crate::format::inspect::{Mapped, Row, Settings};
+use crate::format::inspect::{Cached, Contention, Mapped, Row, Settings};
 
 const MIB: u64 = 1 << 20;
 
@@ -14,6 +14,7 @@ fn arena(system: u64, in_use: u64, free: u64) -> Arena {
         free,
         free_chunks: 100,
         largest_free: 4096,
+        above_largest: Some(system / 2),
         free_resident: Some(free),
         fast: 0,
         top: system - in_use - free,
@@ -21,6 +22,7 @@ fn arena(system: u64, in_use: u64, free: u64) -> Arena {
         rss: Some(system),
         swapped: Some(0),
         trim_gives: Some(0),
+        contention: None,
     }
 }
 
@@ -110,4 +112,63 @@ fn a_setting_that_does_nothing_is_told() {
     let mut other = Inspected { environment: overridden.environment, ..Inspected::default() };
     "jemalloc".clone_into(&mut other.allocator.name);
     assert_eq!(rules(&other), ["another allocator"]);
+}
+
+#[test]
+fn names_that_glibc_does_not_read_are_told() {
+    let mut seen = process(vec![arena(MIB, MIB, 0)]);
+    for (wrong, right) in [
+        ("MALLOC_ARENAS_MAX=2", "MALLOC_ARENA_MAX"),
+        ("MALLOC_TRIM_THRESHOLD=65536", "MALLOC_TRIM_THRESHOLD_"),
+        ("GLIBC_TUNABLES=glibc.malloc.arenamax=2", "glibc.malloc.arena_max"),
+        ("GLIBC_TUNABLE=glibc.malloc.arena_max=2", "GLIBC_TUNABLES"),
+    ] {
+        seen.environment = vec![wrong.to_owned()];
+        let said = of(&seen);
+        assert_eq!(said.len(), 1, "{wrong}: {said:?}");
+        assert!(said[0].rule == "misspelt setting" && said[0].evidence.contains(right), "{said:?}");
+    }
+    for fine in
+        ["MALLOC_PERTURB_=3", "GLIBC_TUNABLES=glibc.cpu.x=1:glibc.malloc.top_pad=0x20000", "MALLOC_CONF=a:1"]
+    {
+        seen.environment = vec![fine.to_owned()];
+        assert!(rules(&seen).is_empty(), "{fine}");
+    }
+    seen.environment = vec!["GLIBC_TUNABLES=glibc.malloc.top_pad=0x30000".to_owned()];
+    assert_eq!(rules(&seen), ["setting not in force"]);
+}
+
+#[test]
+fn one_hole_below_the_top_is_no_common_one() {
+    let mut pinned = process(vec![arena(90 * MIB, 10 * MIB, 79 * MIB)]);
+    (pinned.arenas[0].largest_free, pinned.arenas[0].above_largest) = (70 * MIB, Some(4096));
+    pinned.arenas[0].trim_gives = Some(70 * MIB);
+    assert_eq!(rules(&pinned), ["pinned top"]);
+    pinned.arenas[0].above_largest = None;
+    assert_eq!(rules(&pinned), ["freed but kept"], "an arena in pieces tells nothing of its top");
+}
+
+#[test]
+fn waiting_threads_are_told_by_many_samples_only() {
+    let mut seen = process(vec![arena(MIB, MIB, 0); 2]);
+    let mut with = |looks, held, waited_for| {
+        seen.arenas[1].contention = Some(Contention { looks, held, waited_for });
+        rules(&seen)
+    };
+    assert_eq!(with(2000, 1500, 200), ["contended"]);
+    assert!(with(2000, 2000, 10).is_empty(), "one thread may hold it all the time");
+    assert!(with(100, 100, 100).is_empty(), "few samples");
+}
+
+#[test]
+fn caches_and_huge_pages_are_told_where_they_weigh() {
+    let mut seen = process(vec![arena(60 * MIB, 40 * MIB, 4 * MIB)]);
+    seen.rows[0].anon_huge = 80 * MIB;
+    assert_eq!(rules(&seen), ["huge pages"]);
+    seen.rows[0].anon_huge = 40 * MIB;
+    assert!(rules(&seen).is_empty());
+    seen.tcache = Some(Cached { caches: 100, chunks: 1000, bytes: 20 * MIB, coverage: 1.0 });
+    assert_eq!(rules(&seen), ["threads' caches"]);
+    seen.tcache.as_mut().unwrap().bytes = 2 * MIB;
+    assert!(rules(&seen).is_empty());
 }

@@ -5,14 +5,19 @@
 //!
 //! * anonymous memory is at most that of all processes summed, and at most what the next mark read plus what was lost
 //!   until then; it is at least what the last mark read plus what was gained since, less what was lost;
-//! * shared memory is at most the sum, the last mark plus what was gained, the next mark plus what is lost until then;
-//!   and at least the last mark less what was lost, the next less what is still gained, and nearly the most of any one
-//!   process (pages of libraries that other programs map as well count by their share).
+//! * pages of files, and shared memory, are at most the sum, the last mark plus what was gained, the next mark plus what is
+//!   lost until then; and at least the last mark less what was lost, the next less what is still gained, and nearly the most
+//!   of any one process (pages of libraries that other programs map as well count by their share);
+//! * a control group of the trial's own counts each page once: its anonymous memory is the union's, within what its
+//!   count is behind ([`super::counted`]);
+//! * the largest process alone is a lower bound, all of them summed an upper one.
 //!
+//! A mark is not of one instant: by what came and went while it was read it may be wrong, and that is added on both sides.
 //! What is hidden from a sample every 10 ms (shared pages that a process unmaps while it maps as many others) is hidden
 //! from the bounds too.
 
-use super::tally::Point;
+use super::counted;
+use super::tally::{Pages, Point};
 
 /// An instant at which the union was read.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,8 +28,17 @@ pub struct Mark {
     pub after: Point,
     /// Anonymous memory, bytes: `Pss_Anon` and `SwapPss` of all processes.
     pub anon: u64,
-    /// Shared memory: `Pss_File`, `Pss_Shmem` and hugetlbfs pages of all processes.
-    pub shared: u64,
+    /// Pages of files: `Pss_File` of all processes.
+    pub file: u64,
+    /// Shared memory: `Pss_Shmem` and hugetlbfs pages of all processes.
+    pub shmem: u64,
+}
+
+impl Mark {
+    /// By how much it may be wrong, as it was not read at one instant: anonymous, files, shared memory.
+    pub fn moved(&self) -> [u64; 3] {
+        self.after.moved_since(&self.before)
+    }
 }
 
 /// A figure between its bounds, in bytes.
@@ -45,7 +59,7 @@ impl Within {
     }
 
     /// Between bounds that may be wrong by what is not seen: the upper one rules.
-    fn between(low: u64, estimate: u64, high: u64) -> Self {
+    pub(super) fn between(low: u64, estimate: u64, high: u64) -> Self {
         let low = low.min(high);
         Self { low, estimate: estimate.clamp(low, high), high }
     }
@@ -57,93 +71,132 @@ const ELSEWHERE: u64 = 4 << 20;
 
 /// The union at each point.
 pub fn union(points: &[Point], marks: &[Mark]) -> Vec<Within> {
-    let elsewhere = marks.iter().map(|mark| mark.after.most_shared.saturating_sub(mark.shared)).max();
+    let elsewhere = marks.iter().map(|mark| mark.after.file.most.saturating_sub(mark.file)).max();
     let elsewhere = elsewhere.unwrap_or(0).max(ELSEWHERE);
-    points.iter().map(|point| at(point, marks, elsewhere)).collect()
+    let counts_all = counted::counts_all(marks);
+    points.iter().map(|point| at(point, marks, elsewhere, counts_all)).collect()
 }
 
 /// What is known of an instant at which there is no later mark.
 pub fn now(point: &Point, last: Option<&Mark>) -> Within {
-    at(point, last.map_or(&[], std::slice::from_ref), ELSEWHERE)
+    let marks = last.map_or(&[] as &[Mark], std::slice::from_ref);
+    at(point, marks, ELSEWHERE, counted::counts_all(marks))
 }
 
-fn at(point: &Point, marks: &[Mark], elsewhere: u64) -> Within {
+/// The marks around a point.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// The one before.
+    pub last: Option<&'a Mark>,
+    /// The one after.
+    pub next: Option<&'a Mark>,
+}
+
+fn at(point: &Point, marks: &[Mark], elsewhere: u64, counts_all: bool) -> Within {
     if point.count <= 1 {
         // One alone: resident is resident.
         return Within::exact(point.sum());
     }
     let last = marks.partition_point(|mark| mark.before.at_s <= point.at_s).checked_sub(1);
     let next = marks.partition_point(|mark| mark.after.at_s < point.at_s);
-    let (last, next) = (last.map(|last| &marks[last]), marks.get(next));
-    let anon = anon(point, last, next);
-    let shared = shared(point, last, next, elsewhere);
-    let sum = point.sum();
-    let high = (anon.high + shared.high).max(point.largest).min(sum);
-    // A union holds at least all of its largest process; a sum of shares may be less.
-    let estimate = (anon.estimate + shared.estimate).max(point.largest);
-    Within::between(anon.low + shared.low, estimate, high)
+    let around = Around { last: last.map(|last| &marks[last]), next: marks.get(next) };
+    let mut anon = anon(point, around);
+    let file = pages(point, around, &FILE, elsewhere);
+    let shmem = pages(point, around, &SHMEM, 0);
+    let mut shared = Within {
+        low: file.low + shmem.low,
+        estimate: file.estimate + shmem.estimate,
+        high: file.high + shmem.high,
+    };
+    if counts_all {
+        anon = counted::anon(point, anon);
+        shared = counted::shared(point, around, shared);
+    }
+    // All of them hold at least what the largest does; a sum of shares may be less.
+    let high = (anon.high + shared.high).max(point.largest).min(point.sum());
+    let low = (anon.low + shared.low).max(point.largest);
+    Within::between(low, anon.estimate + shared.estimate, high)
 }
 
-/// How far a point is on its way from one mark to the next.
-fn share(point: &Point, last: &Mark, next: &Mark) -> f64 {
-    let (from, to) = (last.after.at_s, next.before.at_s);
-    if to > from { ((point.at_s - from) / (to - from)).clamp(0.0, 1.0) } else { 0.5 }
+/// An estimate between two marks: that of the mark that had as many processes, as memory comes and goes with them; else
+/// by the time.
+pub(super) fn mixed(point: &Point, around: Around, forward: u64, backward: u64) -> u64 {
+    let (Some(last), Some(next)) = (around.last, around.next) else { return u64::midpoint(forward, backward) };
+    match (point.count == last.after.count, point.count == next.before.count) {
+        (true, false) => forward,
+        (false, true) => backward,
+        _ => {
+            let (from, to) = (last.after.at_s, next.before.at_s);
+            let share = if to > from { ((point.at_s - from) / (to - from)).clamp(0.0, 1.0) } else { 0.5 };
+            (forward as f64 + (backward as f64 - forward as f64) * share) as u64
+        }
+    }
 }
 
-fn mix(a: u64, b: u64, share: f64) -> u64 {
-    (a as f64 + (b as f64 - a as f64) * share) as u64
-}
-
-fn anon(point: &Point, last: Option<&Mark>, next: Option<&Mark>) -> Within {
+fn anon(point: &Point, around: Around) -> Within {
     let grown = |mark: u64, at: &Point| (mark + point.own()).saturating_sub(at.own());
     // Of a base that was shed it is not known whether another process still holds it.
-    let forward = last.map(|mark| {
+    let forward = around.last.map(|mark| {
         let from = &mark.before;
         let shed = (point.shed - from.shed).min(from.base);
-        grown(mark.anon, from).saturating_sub(shed)
+        (grown(mark.anon, from).saturating_sub(shed), mark.moved()[0])
     });
-    let backward = next.map(|mark| {
+    let backward = around.next.map(|mark| {
         let to = &mark.after;
-        let kept = grown(mark.anon, to);
-        (kept, kept + (to.shed - point.shed).min(point.base))
+        let (kept, moved) = (grown(mark.anon, to), mark.moved()[0]);
+        (kept, kept + (to.shed - point.shed).min(point.base) + moved)
     });
-    let low = forward.unwrap_or(0);
+    let low = forward.map_or(0, |(least, moved)| least.saturating_sub(moved));
     let high = backward.map_or(point.anon, |(_, most)| most.min(point.anon));
-    let estimate = match (last.zip(forward), next.zip(backward)) {
-        (Some((last, forward)), Some((next, (backward, most)))) => {
-            mix(forward, u64::midpoint(backward, most), share(point, last, next))
-        }
+    let estimate = match (forward, backward) {
+        (Some((forward, _)), Some((kept, _))) => mixed(point, around, forward, kept),
         // What a process had when it was first seen is its parent's, more often than not.
-        (Some((_, forward)), None) => forward,
-        (None, Some((_, (kept, most)))) => u64::midpoint(kept, most),
+        (Some((forward, _)), None) => forward,
+        (None, Some((kept, _))) => kept,
         (None, None) => point.own(),
     };
     Within::between(low, estimate, high)
 }
 
-fn shared(point: &Point, last: Option<&Mark>, next: Option<&Mark>, elsewhere: u64) -> Within {
-    let mut low = point.most_shared.saturating_sub(elsewhere);
-    let mut high = point.shared;
-    if let Some(mark) = last {
-        let from = &mark.before;
-        let gone = (point.dead_gained - from.dead_gained).min(from.gained);
-        let gained = (point.gained + gone).saturating_sub(from.gained);
-        high = high.min(mark.shared + gained);
-        low = low.max(mark.shared.saturating_sub(point.lost - from.lost));
+/// Where a kind of pages is found in a point and in a mark.
+struct Kind {
+    of: fn(&Point) -> &Pages,
+    marked: fn(&Mark) -> u64,
+    moved: usize,
+}
+
+const FILE: Kind = Kind { of: |point| &point.file, marked: |mark| mark.file, moved: 1 };
+const SHMEM: Kind = Kind { of: |point| &point.shmem, marked: |mark| mark.shmem, moved: 2 };
+
+fn pages(point: &Point, around: Around, kind: &Kind, elsewhere: u64) -> Within {
+    let now = (kind.of)(point);
+    let mut low = now.most.saturating_sub(elsewhere);
+    let mut high = now.sum;
+    if let Some(mark) = around.last {
+        let (marked, moved) = ((kind.marked)(mark), mark.moved()[kind.moved]);
+        let from = (kind.of)(&mark.before);
+        high = high.min(marked + moved + gained(from, now));
+        low = low.max(marked.saturating_sub(moved + now.lost - from.lost));
     }
-    if let Some(mark) = next {
-        let to = &mark.after;
-        let gone = (to.dead_gained - point.dead_gained).min(point.gained);
-        let gained = (to.gained + gone).saturating_sub(point.gained);
-        high = high.min(mark.shared + (to.lost - point.lost));
-        low = low.max(mark.shared.saturating_sub(gained));
+    if let Some(mark) = around.next {
+        let (marked, moved) = ((kind.marked)(mark), mark.moved()[kind.moved]);
+        let to = (kind.of)(&mark.after);
+        high = high.min(marked + moved + (to.lost - now.lost));
+        low = low.max(marked.saturating_sub(moved + gained(now, to)));
     }
-    let estimate = match (last, next) {
-        (Some(last), Some(next)) => mix(last.shared, next.shared, share(point, last, next)),
-        (Some(mark), None) | (None, Some(mark)) => mark.shared,
-        (None, None) => point.most_shared,
+    let marked = |mark: Option<&Mark>| mark.map(kind.marked);
+    let estimate = match (marked(around.last), marked(around.next)) {
+        (Some(last), Some(next)) => mixed(point, around, last, next),
+        (Some(mark), None) | (None, Some(mark)) => mark,
+        (None, None) => now.most,
     };
     Within::between(low, estimate, high)
+}
+
+/// What those that live at a later point have gained since an earlier one.
+pub(super) fn gained(from: &Pages, to: &Pages) -> u64 {
+    let gone = (to.dead_gained - from.dead_gained).min(from.gained);
+    (to.gained + gone).saturating_sub(from.gained)
 }
 
 #[cfg(test)]
@@ -156,17 +209,18 @@ mod tests {
     const M: u64 = 1 << 20;
 
     fn sizes(all: &[(i32, u64, u64)]) -> BTreeMap<i32, Size> {
-        all.iter().map(|(pid, anon, shared)| (*pid, Size { anon: anon * M, shared: shared * M })).collect()
+        let size = |anon, file| Size { anon: anon * M, file: file * M, ..Size::default() };
+        all.iter().map(|(pid, anon, file)| (*pid, size(*anon, *file))).collect()
     }
 
-    fn mark(point: Point, anon: u64, shared: u64) -> Mark {
-        Mark { before: point, after: point, anon: anon * M, shared: shared * M }
+    fn mark(point: Point, anon: u64, file: u64) -> Mark {
+        Mark { before: point, after: point, anon: anon * M, file: file * M, shmem: 0 }
     }
 
     #[test]
     fn one_process_alone_is_its_resident_size() {
         let mut tally = Tally::default();
-        let point = tally.sample(0.0, &sizes(&[(1, 50, 8)]));
+        let point = tally.sample(0.0, &sizes(&[(1, 50, 8)]), None);
         assert_eq!(union(&[point], &[]), [Within::exact(58 * M)]);
     }
 
@@ -183,7 +237,7 @@ mod tests {
             (0.4, sizes(&[(0, 2, 20), (99, 1, 6)])),
         ]
         .into_iter()
-        .map(|(at_s, sizes)| tally.sample(at_s, &sizes))
+        .map(|(at_s, sizes)| tally.sample(at_s, &sizes, None))
         .collect();
         let marks = [mark(points[0], 2, 20), mark(points[2], 34, 128), mark(points[4], 3, 20)];
         let union = union(&points, &marks);
@@ -200,11 +254,11 @@ mod tests {
     fn children_that_share_what_their_parent_has_are_between_all_of_it_and_nothing() {
         let mut tally = Tally::default();
         let points = [
-            tally.sample(0.0, &sizes(&[(1, 50, 1), (2, 50, 1)])),
-            tally.sample(0.1, &sizes(&[(1, 50, 1), (2, 60, 1)])),
+            tally.sample(0.0, &sizes(&[(1, 50, 1), (2, 50, 1)]), None),
+            tally.sample(0.1, &sizes(&[(1, 50, 1), (2, 60, 1)]), None),
         ];
         let without = union(&points, &[]);
-        assert_eq!((without[1].low, without[1].high), (0, 112 * M));
+        assert_eq!((without[1].low, without[1].high), (61 * M, 112 * M), "at least the larger of them");
         // A look finds that they share it; what the child got since is its own.
         let with = union(&points, &[mark(points[0], 50, 1)]);
         assert_eq!((with[1].low, with[1].estimate), (61 * M, 61 * M));

@@ -1,12 +1,12 @@
 //! A made-up tree whose union is known: pages with their holders, forks, exits, writes to shared pages. Its bounds must
-//! hold at every sample.
+//! hold at every sample, with a control group's count and without, and where a look is not of one instant.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::{Mark, Point, Within, union};
-use crate::trial::program::tally::{Size, Tally};
+use crate::trial::program::tally::{Counted, Size, Tally};
 
 /// One page; large, so that what is counted elsewhere does not hide everything.
 const PAGE: u64 = 1 << 20;
@@ -20,14 +20,27 @@ enum Step {
     Write(usize, u8),
     Map(usize, u8),
     Unmap(usize, u8),
+    Share(usize, u8),
     Sample,
     Look,
+    /// A look that reads the processes one by one, and this between the first and the others.
+    Torn(usize, u8, Tear),
+}
+
+/// What happens while a look is taken.
+#[derive(Clone, Copy, Debug)]
+enum Tear {
+    Exit,
+    Fork,
+    Share,
+    Grow,
 }
 
 #[derive(Clone, Default)]
 struct Process {
     anon: BTreeSet<u32>,
     shared: BTreeSet<u32>,
+    shmem: BTreeSet<u32>,
 }
 
 /// The tree, and the next page.
@@ -39,7 +52,7 @@ struct Tree {
 
 impl Tree {
     fn new() -> Self {
-        let first = Process { anon: (0..4).collect(), shared: (0..2).collect() };
+        let first = Process { anon: (0..4).collect(), shared: (0..2).collect(), shmem: BTreeSet::new() };
         Self { processes: BTreeMap::from([(1, first)]), next_pid: 2, next_page: 4 }
     }
 
@@ -87,6 +100,10 @@ impl Tree {
                 let pid = self.pid(which);
                 self.processes.get_mut(&pid).unwrap().shared.retain(|page| *page >= u32::from(pages));
             }
+            Step::Share(which, pages) => {
+                let pid = self.pid(which);
+                self.processes.get_mut(&pid).unwrap().shmem.extend(0..u32::from(pages) * 4);
+            }
             _ => {}
         }
     }
@@ -94,7 +111,9 @@ impl Tree {
     fn sizes(&self) -> BTreeMap<i32, Size> {
         let size = |process: &Process| Size {
             anon: process.anon.len() as u64 * PAGE,
-            shared: process.shared.len() as u64 * PAGE,
+            file: process.shared.len() as u64 * PAGE,
+            shmem: process.shmem.len() as u64 * PAGE,
+            ..Size::default()
         };
         self.processes
             .iter()
@@ -103,16 +122,53 @@ impl Tree {
             .collect()
     }
 
-    fn truth(&self) -> (u64, u64) {
+    fn truth(&self) -> [u64; 3] {
         let count = |pages: fn(&Process) -> &BTreeSet<u32>| {
             self.processes.values().flat_map(pages).collect::<BTreeSet<_>>().len() as u64 * PAGE
         };
-        (count(|process| &process.anon), count(|process| &process.shared))
+        [count(|process| &process.anon), count(|process| &process.shared), count(|process| &process.shmem)]
+    }
+
+    /// What a control group counts: of files, pages from the third on; the others were in memory before.
+    fn counted(&self) -> Counted {
+        let [anon, _, shmem] = self.truth();
+        let files: BTreeSet<_> = self.processes.values().flat_map(|process| &process.shared).collect();
+        let own = files.into_iter().filter(|page| **page >= 3).count() as u64 * PAGE;
+        Counted { anon, mapped: own + shmem, slack: 0 }
+    }
+
+    /// The shares that one process has, by kind, in pages.
+    fn shares(&self, pid: i32) -> [f64; 3] {
+        let of = |pages: fn(&Process) -> &BTreeSet<u32>| {
+            let Some(process) = self.processes.get(&pid) else { return 0.0 };
+            let holders = |page| self.processes.values().filter(|other| pages(other).contains(page)).count() as f64;
+            pages(process).iter().map(|page| 1.0 / holders(page)).sum()
+        };
+        [of(|process| &process.anon), of(|process| &process.shared), of(|process| &process.shmem)]
+    }
+
+    /// Reads the shares of all, and lets something happen after the first.
+    fn torn(&mut self, which: usize, pages: u8, tear: Tear) -> [u64; 3] {
+        let pids: Vec<i32> = self.processes.keys().copied().collect();
+        let mut sums = self.shares(pids[0]);
+        match tear {
+            Tear::Exit => self.play(Step::Exit(which)),
+            Tear::Fork => self.play(Step::Fork(which)),
+            Tear::Share => (0..8).for_each(|pid| self.play(Step::Share(pid, pages))),
+            Tear::Grow => self.play(Step::Grow(which, pages)),
+        }
+        for pid in &pids[1..] {
+            for (sum, share) in sums.iter_mut().zip(self.shares(*pid)) {
+                *sum += share;
+            }
+        }
+        sums.map(|pages| (pages * PAGE as f64).round() as u64)
     }
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let (which, pages) = (0..8_usize, 0..6_u8);
+    let tear = prop_oneof![Just(Tear::Exit), Just(Tear::Fork), Just(Tear::Share), Just(Tear::Grow)];
     prop_oneof![
         2 => which.clone().prop_map(Step::Fork),
         1 => which.clone().prop_map(Step::Exit),
@@ -120,27 +176,44 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (which.clone(), pages.clone()).prop_map(|(w, p)| Step::Shrink(w, p)),
         2 => (which.clone(), pages.clone()).prop_map(|(w, p)| Step::Write(w, p)),
         2 => (which.clone(), pages.clone()).prop_map(|(w, p)| Step::Map(w, p)),
-        1 => (which, pages).prop_map(|(w, p)| Step::Unmap(w, p)),
+        2 => (which.clone(), pages.clone()).prop_map(|(w, p)| Step::Share(w, p)),
+        1 => (which.clone(), pages.clone()).prop_map(|(w, p)| Step::Unmap(w, p)),
+        1 => (which, pages, tear).prop_map(|(w, p, tear)| Step::Torn(w, p, tear)),
         1 => Just(Step::Look),
         1 => Just(Step::Sample),
     ]
 }
 
-/// Plays a tree; a sample after every step.
-fn played(steps: &[Step]) -> (Vec<Point>, Vec<Mark>, Vec<u64>) {
+/// Plays a tree; a sample after every step, and before what is no single instant.
+fn played(steps: &[Step], grouped: bool) -> (Vec<Point>, Vec<Mark>, Vec<u64>) {
     let (mut tree, mut tally) = (Tree::new(), Tally::default());
     let (mut points, mut marks, mut truths) = (Vec::new(), Vec::new(), Vec::new());
-    for (at, step) in steps.iter().enumerate() {
-        tree.play(*step);
+    let mut at = 0.0;
+    let mut sample = |tree: &Tree| {
+        at += 1.0;
         let sizes = tree.sizes();
-        let point = tally.sample(at as f64, &sizes);
-        let (anon, shared) = tree.truth();
-        if matches!(step, Step::Look) {
-            marks.push(Mark { before: point, after: point, anon, shared });
-        }
+        let point = tally.sample(at, &sizes, grouped.then(|| tree.counted()));
         if !sizes.is_empty() {
             points.push(point);
-            truths.push(anon + shared);
+            let largest = sizes.values().map(|size| size.all()).max().unwrap_or(0);
+            truths.push(tree.truth().iter().sum::<u64>().max(largest));
+        }
+        point
+    };
+    for step in steps {
+        let before = sample(&tree);
+        let [anon, file, shmem] = match *step {
+            Step::Torn(which, pages, tear) => tree.torn(which, pages, tear),
+            step => {
+                tree.play(step);
+                tree.truth()
+            }
+        };
+        let after = sample(&tree);
+        match step {
+            Step::Torn(..) => marks.push(Mark { before, after, anon, file, shmem }),
+            Step::Look => marks.push(Mark { before: after, after, anon, file, shmem }),
+            _ => {}
         }
     }
     (points, marks, truths)
@@ -150,8 +223,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn the_union_lies_within_its_bounds_and_bounds_keep_their_order(steps in prop::collection::vec(step(), 1..60)) {
-        let (points, marks, truths) = played(&steps);
+    fn the_union_lies_within_its_bounds_and_bounds_keep_their_order(
+        steps in prop::collection::vec(step(), 1..60),
+        grouped: bool,
+    ) {
+        let (points, marks, truths) = played(&steps, grouped);
         for ((point, within), truth) in points.iter().zip(union(&points, &marks)).zip(truths) {
             let Within { low, estimate, high } = within;
             prop_assert!(low <= truth && truth <= high, "{truth} is not in {within:?} at {point:?}, marks {marks:?}");

@@ -123,6 +123,11 @@ impl Image {
     pub fn is_conclusive(&self) -> bool {
         self.sight.as_ref().is_some_and(Sight::is_conclusive)
     }
+
+    /// Whether most of its work was done since it was looked at.
+    pub fn is_behind(&self) -> bool {
+        self.sight.as_ref().is_some_and(|sight| sight.used_s < self.cpu_s() / 2.0)
+    }
 }
 
 /// CPU seconds that a process has used in its life, exactly; `None` where it is gone.

@@ -243,9 +243,11 @@ impl State {
         due.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
         for index in due {
             let image = &self.images[index];
-            let works = image.cpu_s() > used_s * WORKS && image.looks < FIRST_LOOKS;
+            let works = image.cpu_s() > used_s * WORKS;
+            let is_young = image.looks < FIRST_LOOKS && !image.is_conclusive();
             let is_spent = self.looking.as_secs_f64() > AT_ONCE_S + used_s / SHARE;
-            if !is_spent || (works && !image.is_conclusive()) {
+            // One that is behind has doubled what it used: so there are few of these.
+            if !is_spent || (works && (is_young || image.is_behind())) {
                 self.look_at(index);
             }
         }
@@ -312,7 +314,7 @@ fn look(
 }
 
 /// CPU time of this thread: what looking costs, also on a host that is busy with other things.
-fn thread_cpu() -> Duration {
+pub fn thread_cpu() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }

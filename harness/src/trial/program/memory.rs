@@ -24,7 +24,7 @@ pub fn rss(story: &Story) -> Option<Rss> {
     let until = |at_s: f64| at_s <= to;
     let last =
         seen.points.iter().zip(&union).rev().find(|(point, _)| until(point.at_s)).map(|(_, within)| *within);
-    let exact_end = story.end.as_ref().filter(|_| service).map(|look| Within::exact(look.all()));
+    let exact_end = story.end.as_ref().filter(|_| service).map(Look::within);
     let within = seen.points.iter().filter(|point| point.at_s >= from && until(point.at_s)).count();
     // What lasted too short to be looked at was at most as large as its peak.
     let short = Within { low: last.map_or(0, |last| last.low), ..peak };
@@ -95,14 +95,18 @@ fn peak(story: &Story, union: &[Within]) -> Option<Within> {
     let most = |figure: fn(&Within) -> u64| union.iter().map(figure).max().unwrap_or(0);
     let own = own_maximum(story);
     let single = seen.high_water.max(own.low);
-    let looks = [&story.end, &story.drained].into_iter().flatten().map(Look::all).max().unwrap_or(0);
-    let seen_at_least = most(|w| w.estimate).max(single).max(looks);
+    let looks = || [&story.end, &story.drained].into_iter().flatten().map(Look::within);
+    let at_borders = looks().map(|look| look.estimate).max().unwrap_or(0);
+    let least_at_borders = looks().map(|look| look.low).max().unwrap_or(0);
+    let seen_at_least = most(|w| w.estimate).max(single).max(at_borders);
     // Between two samples each process may have been as much larger as its mark tells.
     let several = seen.points.iter().any(|point| point.count > 1);
     let missed = if several { seen.missed } else { 0 };
     let high = (most(|w| w.high) + missed).max(seen_at_least).max(own.high);
-    let low = most(|w| w.low).max(single).max(looks);
-    let estimate = if union.len() < FEWEST { seen_at_least.max(own.high) } else { seen_at_least };
+    let low = most(|w| w.low).max(single).max(least_at_borders);
+    // What ended before anybody could look is known by nothing else.
+    let is_unseen = union.len() < FEWEST && seen.high_water == 0;
+    let estimate = if is_unseen { seen_at_least.max(own.high) } else { seen_at_least };
     (high > 0).then_some(Within { low: low.min(estimate), estimate, high })
 }
 

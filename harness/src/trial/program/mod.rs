@@ -5,7 +5,7 @@
 //! * [`place`]: its port and directory; [`helper`]: setup, driver, stop and teardown, each under a launcher of
 //!   its own; [`ready`]: when it can be driven.
 //! * [`watch`] and [`watcher`], [`look`], [`exits`]: what is seen of its processes, within a [`budget`].
-//! * [`tally`], [`bounds`], [`memory`]: memory from what was seen; [`figures`]: throughput and latency from what was
+//! * [`tally`], [`bounds`], [`counted`], [`memory`]: memory from what was seen; [`figures`]: throughput and latency from what was
 //!   printed; [`record`]: the line for the journal.
 //! * [`images`], [`image`]: who did the work; [`sight`], [`served`]: what a look at one shows; [`judge`]: what that says of
 //!   the candidate; [`complaints`]: what its output says; [`weigh`]: whether it was in force where the work was done.
@@ -17,13 +17,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::executor::TrialSpec;
+use super::group::Group;
 use super::launcher::{self, Ending, Job, Usage};
 use super::leash::{self, Leash, Started};
 use super::libc_root::script;
 use super::noise;
 use crate::knowledge::scrub;
 use crate::plan::program::Program;
-use images::Images;
+use images::{Images, thread_cpu};
 use look::Look;
 use place::Place;
 use served::{Behind, Elves};
@@ -33,6 +34,7 @@ pub mod batch;
 pub mod bounds;
 pub mod budget;
 pub mod complaints;
+pub mod counted;
 pub mod exits;
 pub mod figures;
 pub mod helper;
@@ -67,8 +69,8 @@ pub struct Around<'a> {
     pub stop: &'a AtomicBool,
     /// Where what is printed is kept; nowhere for tests of single parts.
     pub keep: Option<&'a Path>,
-    /// Control groups that the program is put into: their `cgroup.procs`.
-    pub join: Vec<PathBuf>,
+    /// The control group of the trial's own, where it has one.
+    pub group: Option<&'a Group>,
 }
 
 /// Why a trial ended before its time.
@@ -99,6 +101,8 @@ pub struct Story {
     pub usage: Option<Usage>,
     /// CPU seconds of the driver and of launchers: not the program's, and no disturbance.
     pub driver_cpu_s: f64,
+    /// CPU seconds of looks at the program that the thread which leads the trial takes.
+    pub looking_aside_s: f64,
     /// The host's counters at both ends of the counted work.
     pub noise: Option<(noise::Mark, noise::Mark)>,
     /// Exact look at the end of the counted work.
@@ -192,7 +196,8 @@ impl Playing<'_> {
             Started::Runs(leash) => leash,
             Started::Not(reason) => return Err(Broken::Failed(reason)),
         };
-        let watch = Watch::start(leash.launcher(), self.begin, self.story.images.clone());
+        let counter = self.around.group.and_then(Group::counter);
+        let watch = Watch::start(leash.launcher(), self.begin, self.story.images.clone(), counter);
         let outcome =
             if self.program.is_service() { self.serve(&mut leash, &watch) } else { self.run(&leash, begin) };
         self.end(&mut leash, watch, outcome.as_ref().err());
@@ -233,7 +238,7 @@ impl Playing<'_> {
             whole: self.program.is_service(),
             stop_group: self.program.shell,
             scratch: Some(self.place.places.dir.clone()),
-            join: self.around.join.clone(),
+            join: self.around.group.map(Group::procs).into_iter().collect(),
             inside: self.spec.footing.as_ref().and_then(|footing| footing.inside(self.shared())),
             cpus: self.spec.cpus_to_read(),
         })
@@ -309,6 +314,14 @@ impl Playing<'_> {
                 (_, None, signal) => format!("ended when asked, by signal {}", signal.unwrap_or(0)),
             });
         }
+    }
+
+    /// Takes a look from this thread, and notes what it costs.
+    fn look_aside<T>(&mut self, look: impl FnOnce(&Images) -> T) -> T {
+        let before = thread_cpu();
+        let seen = look(&self.story.images);
+        self.story.looking_aside_s += thread_cpu().saturating_sub(before).as_secs_f64();
+        seen
     }
 
     fn go_on(&self) -> Result<(), Broken> {

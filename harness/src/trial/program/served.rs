@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use procfs::process::{MemoryMap, Process};
 
 use super::sight::Served;
+use crate::knowledge::libraries;
 use crate::trial::elf::{self, Facts};
 use crate::trial::libc_root::seen;
 use crate::trial::libc_root::whole::as_inside;
@@ -49,31 +50,20 @@ impl Elves {
 
     /// What the file says that a process has mapped by this path.
     fn facts(&mut self, pid: i32, path: &Path) -> Facts {
+        // As the process itself sees it, which may be in a root or a namespace of its own.
+        let inside = self.below.as_ref().map_or(path.to_owned(), |root| as_inside(path, root));
         let read = || {
-            // As the process itself sees it, which may be in a root or a namespace of its own.
-            let rest = path.strip_prefix("/").unwrap_or(path);
+            let rest = inside.strip_prefix("/").unwrap_or(&inside);
             let seen = Path::new("/proc").join(pid.to_string()).join("root").join(rest);
             let exe = PathBuf::from(format!("/proc/{pid}/exe"));
             // It may have been removed since.
             let runs = || std::fs::read_link(&exe).is_ok_and(|runs| runs == path);
-            let read = elf::read(path).or_else(|_| elf::read(&seen));
+            let read = elf::read(&seen).or_else(|_| elf::read(path));
             read.or_else(|e| if runs() { elf::read(&exe) } else { Err(e) }).unwrap_or_default()
         };
         self.read.entry(path.to_owned()).or_insert_with(read).clone()
     }
 }
-
-/// Allocators by the beginning of their libraries' file names, for what has no mark.
-const LIBRARIES: [(&str, &str); 8] = [
-    ("libjemalloc", "jemalloc"),
-    ("libmimalloc", "mimalloc"),
-    ("libtcmalloc", "tcmalloc"),
-    ("librpmalloc", "rpmalloc"),
-    ("libsnmalloc", "snmalloc"),
-    ("libhoard", "hoard"),
-    ("libarenalab_jemalloc", "jemalloc"),
-    ("libarenalab_mimalloc", "mimalloc"),
-];
 
 /// What serves `malloc` in a process.
 pub fn served(process: &Process, maps: &[MemoryMap], elves: &mut Elves) -> Served {
@@ -159,8 +149,7 @@ fn is_loader(path: &Path) -> bool {
 /// What the allocator of a file is called.
 fn called(path: &Path, facts: &Facts) -> &'static str {
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let named =
-        || LIBRARIES.iter().find(|(prefix, _)| file.starts_with(prefix)).map(|(_, allocator)| *allocator);
+    let named = || libraries::allocator(&file);
     facts.allocator.or_else(|| facts.glibc.then_some("glibc")).or_else(named).unwrap_or("unknown")
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::images::Images;
 use super::watch::Watch;
 use super::{Broken, GLANCE, Playing, crash, helper, ready};
 use crate::plan::program::{How, StopSignal};
@@ -14,7 +15,7 @@ impl Playing<'_> {
     pub(super) fn serve(&mut self, leash: &mut Leash, watch: &Watch) -> Result<(), Broken> {
         self.await_ready(leash, watch)?;
         let ready = watch.look();
-        self.story.images.look();
+        self.look_aside(Images::look);
         if let Err(no_op) = self.refuse() {
             // What it was seen by is in its record.
             self.story.end = ready;
@@ -22,7 +23,7 @@ impl Playing<'_> {
         }
         self.drive(leash, watch)?;
         self.story.end = watch.look();
-        self.story.images.look();
+        self.look_aside(Images::look);
         self.stand_idle(leash, watch)?;
         self.story.drained = watch.look();
         self.stop(leash, watch)
@@ -49,7 +50,7 @@ impl Playing<'_> {
     fn drive(&mut self, leash: &Leash, watch: &Watch) -> Result<(), Broken> {
         let driver = self.program.driver.clone().unwrap_or_default();
         let output = self.output("driver");
-        let used = tree::usage(&tree::below(leash.launcher()));
+        let used = self.look_aside(|_| tree::usage(&tree::below(leash.launcher())));
         let before = noise::mark();
         let from = self.now_s();
         let left = self.left();
@@ -58,7 +59,8 @@ impl Playing<'_> {
         })?;
         self.story.work = Some((from, self.now_s()));
         self.story.noise = Some((before, noise::mark()));
-        self.story.usage = Some(between(&used, &tree::usage(&tree::below(leash.launcher()))));
+        let now = self.look_aside(|_| tree::usage(&tree::below(leash.launcher())));
+        self.story.usage = Some(between(&used, &now));
         self.story.wall_s = Some(ending.wall_s);
         self.story.driver_cpu_s = ending.usage.user_s + ending.usage.system_s + ending.own_cpu_s;
         watch.rescan();

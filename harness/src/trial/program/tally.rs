@@ -13,15 +13,55 @@ use std::collections::BTreeMap;
 pub struct Size {
     /// Anonymous pages, resident or swapped out.
     pub anon: u64,
-    /// Pages of files, of shared memory and of hugetlbfs.
-    pub shared: u64,
+    /// Of those, what was swapped out.
+    pub swap: u64,
+    /// Pages of files.
+    pub file: u64,
+    /// Pages of shared memory and of hugetlbfs.
+    pub shmem: u64,
+    /// Of those, what is in hugetlbfs.
+    pub huge: u64,
 }
 
 impl Size {
     /// All of it.
     pub const fn all(self) -> u64 {
-        self.anon + self.shared
+        self.anon + self.file + self.shmem
     }
+}
+
+/// One kind of pages that processes share by mapping the same thing: sums over the processes, and counters that only make
+/// sense as differences between two points.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pages {
+    /// Counted for each process.
+    pub sum: u64,
+    /// The most of one process.
+    pub most: u64,
+    /// What the living ever gained, their first included.
+    pub gained: u64,
+    /// The same of those that have ended, added up.
+    pub dead_gained: u64,
+    /// What was lost by any process, at its end all of it, added up.
+    pub lost: u64,
+}
+
+impl Pages {
+    /// All that was gained or lost so far.
+    const fn turned_over(&self) -> u64 {
+        self.gained + self.dead_gained + self.lost
+    }
+}
+
+/// What a control group has counted of a tree at one instant, bytes: each page once.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Counted {
+    /// Resident anonymous pages.
+    pub anon: u64,
+    /// Pages of files and of shared memory that somebody has mapped, as far as the group brought them into memory.
+    pub mapped: u64,
+    /// By how much either may be off, as the kernel adds up the counts of its CPUs now and then.
+    pub slack: u64,
 }
 
 /// What is kept of a sample: sums over the processes, and counters that only make sense as differences between two
@@ -34,34 +74,53 @@ pub struct Point {
     pub count: u32,
     /// Anonymous memory of all processes: what a forked child still shares counts for each.
     pub anon: u64,
-    /// Shared memory of all processes, counted for each.
-    pub shared: u64,
+    /// Of it, what was swapped out.
+    pub swap: u64,
+    /// What all processes have in hugetlbfs.
+    pub huge: u64,
     /// All memory of the largest process.
     pub largest: u64,
-    /// The most shared memory of one process.
-    pub most_shared: u64,
     /// Anonymous memory that each of the living never fell below since it was first seen, summed: a forked child may
     /// share it with its parent.
     pub base: u64,
     /// What went of such bases, as processes ended or fell below, added up.
     pub shed: u64,
-    /// Shared memory that the living ever gained, their first included.
-    pub gained: u64,
-    /// The same of those that have ended, added up.
-    pub dead_gained: u64,
-    /// Shared memory that was lost by any process, at its end all of it, added up.
-    pub lost: u64,
+    /// Anonymous memory that came or went, of any process, added up.
+    pub anon_moved: u64,
+    /// Pages of files.
+    pub file: Pages,
+    /// Pages of shared memory and of hugetlbfs.
+    pub shmem: Pages,
+    /// What the trial's control group had counted, where it has one.
+    pub group: Option<Counted>,
 }
 
 impl Point {
     /// Sum of the resident sizes of all processes.
     pub const fn sum(&self) -> u64 {
-        self.anon + self.shared
+        self.anon + self.shared()
+    }
+
+    /// Memory of all processes that is not anonymous, counted for each.
+    pub const fn shared(&self) -> u64 {
+        self.file.sum + self.shmem.sum
     }
 
     /// Anonymous memory beyond the bases: pages that are new since their process was first seen, and nobody else's.
     pub const fn own(&self) -> u64 {
         self.anon - self.base
+    }
+
+    /// What came and went since an earlier point: anonymous, of files, and in shared memory.
+    pub fn moved_since(&self, before: &Self) -> [u64; 3] {
+        let turned = |now: &Pages, then: &Pages| now.turned_over().saturating_sub(then.turned_over());
+        // A page that is written to after a fork changes no size; the group counts its copy.
+        let copied = match (self.group, before.group) {
+            (Some(now), Some(then)) => now.anon.abs_diff(then.anon),
+            _ => 0,
+        };
+        let anon = self.anon_moved.saturating_sub(before.anon_moved).max(copied);
+        [anon, turned(&self.file, &before.file), turned(&self.shmem, &before.shmem)]
     }
 }
 
@@ -70,7 +129,8 @@ struct Life {
     /// The least anonymous memory so far.
     base: u64,
     now: Size,
-    gained: u64,
+    gained_file: u64,
+    gained_shmem: u64,
     /// The largest that was sampled.
     most: u64,
 }
@@ -80,13 +140,15 @@ struct Life {
 pub struct Tally {
     lives: BTreeMap<i32, Life>,
     shed: u64,
-    dead_gained: u64,
-    lost: u64,
+    anon_moved: u64,
+    /// `dead_gained` and `lost` of files and of shared memory.
+    file: (u64, u64),
+    shmem: (u64, u64),
 }
 
 impl Tally {
     /// Takes a sample of all processes that hold memory. Those that are missing have ended.
-    pub fn sample(&mut self, at_s: f64, sizes: &BTreeMap<i32, Size>) -> Point {
+    pub fn sample(&mut self, at_s: f64, sizes: &BTreeMap<i32, Size>, group: Option<Counted>) -> Point {
         let ended: Vec<i32> = self.lives.keys().filter(|pid| !sizes.contains_key(pid)).copied().collect();
         for pid in ended {
             self.end(pid);
@@ -96,18 +158,26 @@ impl Tally {
         }
         let sum = |figure: fn(&Life) -> u64| self.lives.values().map(figure).sum::<u64>();
         let most = |figure: fn(&Life) -> u64| self.lives.values().map(figure).max().unwrap_or(0);
+        let pages = |now: fn(&Life) -> u64, gained: fn(&Life) -> u64, (dead_gained, lost): (u64, u64)| Pages {
+            sum: sum(now),
+            most: most(now),
+            gained: sum(gained),
+            dead_gained,
+            lost,
+        };
         Point {
             at_s,
             count: self.lives.len() as u32,
             anon: sum(|life| life.now.anon),
-            shared: sum(|life| life.now.shared),
+            swap: sum(|life| life.now.swap),
+            huge: sum(|life| life.now.huge),
             largest: most(|life| life.now.all()),
-            most_shared: most(|life| life.now.shared),
             base: sum(|life| life.base),
             shed: self.shed,
-            gained: sum(|life| life.gained),
-            dead_gained: self.dead_gained,
-            lost: self.lost,
+            anon_moved: self.anon_moved,
+            file: pages(|life| life.now.file, |life| life.gained_file, self.file),
+            shmem: pages(|life| life.now.shmem, |life| life.gained_shmem, self.shmem),
+            group,
         }
     }
 
@@ -119,9 +189,12 @@ impl Tally {
     fn go_on(&mut self, pid: i32, size: Size) {
         let life = self.lives.entry(pid).or_insert(Life { base: size.anon, ..Life::default() });
         self.shed += life.base.saturating_sub(size.anon);
+        self.anon_moved += life.now.anon.abs_diff(size.anon);
         life.base = life.base.min(size.anon);
-        life.gained += size.shared.saturating_sub(life.now.shared);
-        self.lost += life.now.shared.saturating_sub(size.shared);
+        life.gained_file += size.file.saturating_sub(life.now.file);
+        life.gained_shmem += size.shmem.saturating_sub(life.now.shmem);
+        self.file.1 += life.now.file.saturating_sub(size.file);
+        self.shmem.1 += life.now.shmem.saturating_sub(size.shmem);
         life.most = life.most.max(size.all());
         life.now = size;
     }
@@ -129,8 +202,9 @@ impl Tally {
     fn end(&mut self, pid: i32) {
         let Some(life) = self.lives.remove(&pid) else { return };
         self.shed += life.base;
-        self.dead_gained += life.gained;
-        self.lost += life.now.shared;
+        self.anon_moved += life.now.anon;
+        self.file = (self.file.0 + life.gained_file, self.file.1 + life.now.file);
+        self.shmem = (self.shmem.0 + life.gained_shmem, self.shmem.1 + life.now.shmem);
     }
 }
 
@@ -139,22 +213,36 @@ mod tests {
     use super::*;
 
     fn sizes(all: &[(i32, u64, u64)]) -> BTreeMap<i32, Size> {
-        all.iter().map(|(pid, anon, shared)| (*pid, Size { anon: *anon, shared: *shared })).collect()
+        let size = |anon, file| Size { anon, file, ..Size::default() };
+        all.iter().map(|(pid, anon, file)| (*pid, size(*anon, *file))).collect()
     }
 
     #[test]
     fn gains_and_losses_add_up_and_the_dead_take_theirs_along() {
         let mut tally = Tally::default();
-        let first = tally.sample(0.0, &sizes(&[(1, 50, 8)]));
-        assert_eq!((first.count, first.sum(), first.own(), first.gained, first.lost), (1, 58, 0, 8, 0));
+        let first = tally.sample(0.0, &sizes(&[(1, 50, 8)]), None);
+        assert_eq!((first.count, first.sum(), first.own()), (1, 58, 0));
+        assert_eq!((first.file.gained, first.file.lost), (8, 0));
         // A child that shares the 50, and adds 10.
-        tally.sample(0.1, &sizes(&[(1, 50, 8), (2, 50, 8)]));
-        let grown = tally.sample(0.2, &sizes(&[(1, 50, 7), (2, 60, 20)]));
-        assert_eq!((grown.own(), grown.base, grown.gained, grown.lost), (10, 100, 28, 1));
-        assert_eq!((grown.largest, grown.most_shared, grown.anon), (80, 20, 110));
+        let forked = tally.sample(0.1, &sizes(&[(1, 50, 8), (2, 50, 8)]), None);
+        assert_eq!(forked.moved_since(&first), [50, 8, 0]);
+        let grown = tally.sample(0.2, &sizes(&[(1, 50, 7), (2, 60, 20)]), None);
+        assert_eq!((grown.own(), grown.base, grown.file.gained, grown.file.lost), (10, 100, 28, 1));
+        assert_eq!((grown.largest, grown.file.most, grown.anon), (80, 20, 110));
+        assert_eq!(grown.moved_since(&forked), [10, 13, 0]);
         assert_eq!(tally.most_of(2), 80);
-        let alone = tally.sample(0.3, &sizes(&[(1, 50, 7)]));
+        let alone = tally.sample(0.3, &sizes(&[(1, 50, 7)]), None);
         assert_eq!((alone.own(), alone.base, alone.shed), (0, 50, 50));
-        assert_eq!((alone.gained, alone.dead_gained, alone.lost), (8, 20, 21));
+        assert_eq!((alone.file.gained, alone.file.dead_gained, alone.file.lost), (8, 20, 21));
+        assert_eq!(alone.moved_since(&grown), [60, 20, 0]);
+    }
+
+    #[test]
+    fn a_copy_on_write_moves_what_the_group_counts() {
+        let mut tally = Tally::default();
+        let counted = |anon| Some(Counted { anon, mapped: 0, slack: 0 });
+        let before = tally.sample(0.0, &sizes(&[(1, 50, 8), (2, 50, 8)]), counted(50));
+        let after = tally.sample(0.1, &sizes(&[(1, 50, 8), (2, 50, 8)]), counted(70));
+        assert_eq!(after.moved_since(&before), [20, 0, 0]);
     }
 }

@@ -10,6 +10,7 @@ use super::images::Images;
 use super::look::Look;
 use super::tally::Point;
 use super::watcher::Watcher;
+use crate::trial::group::Counter;
 
 /// The end of a process by a signal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,12 +63,12 @@ pub struct Watch {
 
 impl Watch {
     /// Starts to watch the processes below a launcher.
-    pub fn start(launcher: i32, begin: Instant, images: Images) -> Self {
+    pub fn start(launcher: i32, begin: Instant, images: Images, counter: Option<Counter>) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (ask, asked) = channel();
         let shared = Arc::clone(&seen);
         let thread = std::thread::spawn(move || {
-            let mut watcher = Watcher::new(launcher, begin, images, shared);
+            let mut watcher = Watcher::new(launcher, begin, images, counter, shared);
             let mut wait = Duration::ZERO;
             loop {
                 match asked.recv_timeout(wait) {

@@ -13,13 +13,15 @@ use procfs::process::Process;
 use super::bounds::{self, Mark};
 use super::budget::Budget;
 use super::exits::Handle;
-use super::images::Images;
-use super::look::{self, Look};
+use super::images::{Images, thread_cpu};
+use super::look::{self, Look, Union};
 use super::tally::{Point, Size, Tally};
 use super::watch::{Fallen, Seen};
+use crate::trial::group::Counter;
 use crate::trial::memory_files::{self as files, Status};
 use crate::trial::sampler::{MOST, thin};
-use crate::trial::{readings, tree};
+use crate::trial::tree::{self, Member};
+use crate::trial::readings;
 
 /// Processes whose `status` is read as one looks who came and went.
 const STATUSES: usize = 8;
@@ -63,12 +65,8 @@ pub struct Watcher {
     /// Whether pages of hugetlbfs may be in use.
     huge: bool,
     images: Images,
-}
-
-/// CPU time of this thread: what watching costs, also on a host that is busy with other things.
-fn cpu_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+    /// What the trial's control group counts.
+    counter: Option<Counter>,
 }
 
 /// The signal that ended a process which its parent has not reaped.
@@ -83,20 +81,30 @@ fn size(statm: &File, status: &Status) -> Option<Size> {
     let mut text = [0u8; 256];
     let got = statm.read_at(&mut text, 0).ok()?;
     let (resident, shared) = files::statm(&text[..got], procfs::page_size())?;
-    Some(Size {
-        anon: resident - shared + status.swap.unwrap_or(0),
-        shared: shared + status.hugetlb.unwrap_or(0),
-    })
+    let (swap, huge) = (status.swap.unwrap_or(0), status.hugetlb.unwrap_or(0));
+    // Only `status` tells files from shared memory. What comes after it was read is taken for the latter, where there is
+    // any, as that is what grows.
+    let file = match (status.shmem, status.file) {
+        (Some(1..), Some(file)) => file.min(shared),
+        _ => shared,
+    };
+    Some(Size { anon: resident - shared + swap, swap, file, shmem: shared - file + huge, huge })
 }
 
 impl Watcher {
     /// Begins to watch the processes below a launcher.
-    pub fn new(launcher: i32, begin: Instant, images: Images, seen: Arc<Mutex<Seen>>) -> Self {
+    pub fn new(
+        launcher: i32,
+        begin: Instant,
+        images: Images,
+        counter: Option<Counter>,
+        seen: Arc<Mutex<Seen>>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             launcher,
             begin,
-            cpu_at_first: cpu_time(),
+            cpu_at_first: thread_cpu(),
             seen,
             known: BTreeMap::new(),
             tally: Tally::default(),
@@ -110,6 +118,7 @@ impl Watcher {
             alone: Duration::ZERO,
             huge: readings::can_leave_resident().0,
             images,
+            counter,
         }
     }
 
@@ -122,11 +131,11 @@ impl Watcher {
         if Instant::now() >= self.rescan {
             self.rescan();
         }
-        let before = cpu_time();
+        let before = thread_cpu();
         if let Some(point) = self.sample() {
             self.keep(point);
         }
-        self.budget.sampled(cpu_time().saturating_sub(before));
+        self.budget.sampled(thread_cpu().saturating_sub(before));
         if Instant::now() >= self.proof {
             self.prove();
         }
@@ -138,11 +147,8 @@ impl Watcher {
 
     /// Sees who came and went.
     pub fn rescan(&mut self) {
-        let before = cpu_time();
-        let members = tree::below(self.launcher);
-        for member in &members {
-            self.meet(member.pid);
-        }
+        let before = thread_cpu();
+        let members = self.meet_all();
         let gone: Vec<i32> = self
             .known
             .keys()
@@ -164,16 +170,24 @@ impl Watcher {
             seen.most = seen.most.max(count);
             seen.high_water = seen.high_water.max(high_water);
         });
-        self.budget.rescanned(cpu_time().saturating_sub(before));
+        self.budget.rescanned(thread_cpu().saturating_sub(before));
         self.rescan = Instant::now() + self.budget.between_rescans();
     }
 
     /// Sees what each process runs, and what is in force there.
     fn prove(&mut self) {
-        let before = cpu_time();
+        let before = thread_cpu();
         let looked = self.images.step();
-        self.budget.proved(cpu_time().saturating_sub(before + looked));
+        self.budget.proved(thread_cpu().saturating_sub(before + looked));
         self.proof = Instant::now() + self.budget.between_proofs();
+    }
+
+    fn meet_all(&mut self) -> Vec<Member> {
+        let members = tree::below(self.launcher);
+        for member in &members {
+            self.meet(member.pid);
+        }
+        members
     }
 
     fn meet(&mut self, pid: i32) {
@@ -246,7 +260,9 @@ impl Watcher {
         if sizes.is_empty() {
             return None;
         }
-        let point = self.tally.sample(self.begin.elapsed().as_secs_f64(), &sizes);
+        // Of one process alone all is known.
+        let counted = self.counter.as_ref().filter(|_| sizes.len() > 1).and_then(Counter::read);
+        let point = self.tally.sample(self.begin.elapsed().as_secs_f64(), &sizes, counted);
         let missed = self.missed();
         self.seen(|seen| seen.missed = seen.missed.max(missed));
         self.settled = if point.count == self.last.count { self.settled + 1 } else { 0 };
@@ -297,22 +313,27 @@ impl Watcher {
 
     /// Looks exactly, whatever it costs.
     pub fn look(&mut self) -> Look {
-        let (start, before) = (Instant::now(), cpu_time());
+        let (start, before) = (Instant::now(), thread_cpu());
+        let members = self.meet_all();
         let first = self.sample();
         let at_s = self.begin.elapsed().as_secs_f64();
-        let rows = look::rows(self.launcher);
+        let rows = look::rows(self.launcher, &members);
+        // What was started meanwhile has taken its share of what was read.
+        self.meet_all();
         let second = self.sample();
+        let mut moved = 0;
         if let Some((before, after)) = first.zip(second) {
-            let union = look::union(&rows);
-            self.mark = union.map(|(anon, shared)| Mark { before, after, anon, shared }).or(self.mark);
+            moved = after.moved_since(&before).iter().sum();
+            let mark = |Union { anon, file, shmem }| Mark { before, after, anon, file, shmem };
+            self.mark = look::union(&rows).map(mark).or(self.mark);
             self.keep(after);
         }
         let pages = self.last.sum() / procfs::page_size();
-        self.budget.looked(cpu_time().saturating_sub(before), pages, self.last.count);
+        self.budget.looked(thread_cpu().saturating_sub(before), pages, self.last.count);
         // A lone process is looked at when as much time again has passed.
         self.alone = self.begin.elapsed() * 2;
         let mark = self.mark;
-        let look = Look { at_s, rows, took_s: start.elapsed().as_secs_f64() };
+        let look = Look { at_s, rows, moved, took_s: start.elapsed().as_secs_f64() };
         self.seen(|seen| {
             seen.looking_s += look.took_s;
             let new = mark.filter(|mark| seen.marks.last() != Some(mark) && seen.marks.len() < MOST_MARKS);
@@ -326,7 +347,7 @@ impl Watcher {
 
     /// Says what watching has cost.
     pub fn finish(&mut self) {
-        let cpu_s = cpu_time().saturating_sub(self.cpu_at_first).as_secs_f64();
+        let cpu_s = thread_cpu().saturating_sub(self.cpu_at_first).as_secs_f64();
         self.seen(|seen| seen.cpu_s = cpu_s);
     }
 }

@@ -36,7 +36,7 @@ pub struct Deep {
     pub retries: u32,
 }
 
-/// Chunks in use of one power of two of sizes.
+/// Chunks of one power of two of sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InUse {
     /// Their sizes, with their headers, are below this and at least half of it.
@@ -78,6 +78,13 @@ impl Deep {
         deep.in_use = sizes.list();
         deep
     }
+}
+
+/// Chunks of these sizes, by powers of two.
+pub(super) fn by_size(chunks: impl Iterator<Item = u64>) -> Vec<InUse> {
+    let mut sizes = Sizes::default();
+    chunks.filter(|size| *size > 0).for_each(|size| sizes.add(size));
+    sizes.list()
 }
 
 fn fast_chunks(malloc: &Malloc, arena: &Arena, memory: &dyn Memory) -> Vec<(u64, u64)> {

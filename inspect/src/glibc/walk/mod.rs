@@ -50,6 +50,11 @@ pub struct Contents {
     pub free_chunks: u64,
     /// The largest of them.
     pub largest_free: u64,
+    /// Bytes between the end of the largest of them and top, in use or in smaller pieces: what keeps it from being top.
+    /// `None` where there is none, or the arena is not in one piece.
+    pub above_largest: Option<u64>,
+    /// Free chunks in lists by powers of two of their sizes, the smallest first.
+    pub free_by_size: Vec<InUse>,
     /// Free chunks in fast bins.
     pub fast: u64,
     /// Their number.
@@ -99,6 +104,9 @@ impl Malloc {
         let sum =
             |chunks: &[(u64, u64)]| chunks.iter().fold(0_u64, |sum, (_, size)| sum.saturating_add(*size));
         let (listed, fast) = (sum(&free.chunks), sum(&free.fast));
+        let largest = free.chunks.iter().copied().max_by_key(|(_, size)| *size);
+        let one_piece = heaps.len() == 1;
+        let above = largest.and_then(|(at, size)| arena.top.checked_sub(at.checked_add(size)?));
         let mut contents = Contents {
             in_use: arena
                 .system
@@ -108,7 +116,9 @@ impl Malloc {
                 .saturating_sub(heaps::overhead(self.layout, arena, heaps.len())),
             free: listed,
             free_chunks: free.chunks.len() as u64,
-            largest_free: free.chunks.iter().map(|(_, size)| *size).max().unwrap_or(0),
+            largest_free: largest.map_or(0, |(_, size)| size),
+            above_largest: above.filter(|_| one_piece),
+            free_by_size: deep::by_size(free.chunks.iter().map(|(_, size)| *size)),
             fast,
             fast_chunks: free.fast.len() as u64,
             top,
