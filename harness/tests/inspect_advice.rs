@@ -145,7 +145,8 @@ fn huge_pages() {
 #[test]
 fn another_allocator_in_place() {
     let own = arenalab();
-    let libexec = own.get_envs().find(|(name, _)| *name == "ARENALAB_LIBEXEC").and_then(|(_, dir)| dir).unwrap();
+    let libexec =
+        own.get_envs().find(|(name, _)| *name == "ARENALAB_LIBEXEC").and_then(|(_, dir)| dir).unwrap();
     let places = [
         Path::new(libexec).join("libarenalab_jemalloc.so"),
         PathBuf::from("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"),

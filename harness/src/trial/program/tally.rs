@@ -158,12 +158,8 @@ impl Tally {
         }
         let sum = |figure: fn(&Life) -> u64| self.lives.values().map(figure).sum::<u64>();
         let most = |figure: fn(&Life) -> u64| self.lives.values().map(figure).max().unwrap_or(0);
-        let pages = |now: fn(&Life) -> u64, gained: fn(&Life) -> u64, (dead_gained, lost): (u64, u64)| Pages {
-            sum: sum(now),
-            most: most(now),
-            gained: sum(gained),
-            dead_gained,
-            lost,
+        let pages = |now: fn(&Life) -> u64, gained: fn(&Life) -> u64, (dead_gained, lost): (u64, u64)| {
+            Pages { sum: sum(now), most: most(now), gained: sum(gained), dead_gained, lost }
         };
         Point {
             at_s,

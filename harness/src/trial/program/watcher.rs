@@ -19,9 +19,9 @@ use super::tally::{Point, Size, Tally};
 use super::watch::{Fallen, Seen};
 use crate::trial::group::Counter;
 use crate::trial::memory_files::{self as files, Status};
+use crate::trial::readings;
 use crate::trial::sampler::{MOST, thin};
 use crate::trial::tree::{self, Member};
-use crate::trial::readings;
 
 /// Processes whose `status` is read as one looks who came and went.
 const STATUSES: usize = 8;
