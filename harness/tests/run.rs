@@ -146,7 +146,9 @@ fn whatever_becomes_of_trials_all_are_run_and_none_is_run_again() {
     invented.status = |spec| {
         let all =
             [Status::Ok, Status::Failed, Status::Crashed, Status::Timeout, Status::Oom, Status::Unsupported];
-        all[(spec.position + spec.round) as usize % all.len()]
+        // A campaign whose baseline fails in all of the first round is stopped there.
+        let baseline = spec.round == 0 && !spec.twin && spec.candidate == "glibc";
+        if baseline { Status::Ok } else { all[(spec.position + spec.round) as usize % all.len()] }
     };
     assert_eq!(play(&dir, &mut grid(), &mut invented, usize::MAX).ended, Ended::Complete);
     assert_eq!(invented.ran, undisturbed(&mut grid()));

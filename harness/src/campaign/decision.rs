@@ -37,8 +37,12 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
     // A search that looked at its data while it collected them pays for its looks. Where the strategy is
     // not known, the data are taken as those of a full grid, and that is said.
     let stricter = with_paid_looks(question, &campaign.manifest);
+    let mut spent = false;
     let mut decision = match search::strategy(&campaign.manifest, question) {
-        Ok(mut strategy) => strategy.decide(&observations, &stricter),
+        Ok(mut strategy) => {
+            spent = strategy.is_spent(&observations);
+            strategy.decide(&observations, &stricter)
+        }
         Err(why) => {
             let mut decision = choose(&observations, &stricter);
             decision.warnings.insert(0, why);
@@ -58,7 +62,7 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
         decision.throughput_ratio = Some(ITSELF);
         decision.rss_ratio = Some(ITSELF);
     }
-    decision.next = super::next::next(campaign, &decision);
+    decision.next = super::next::next(campaign, &decision, spent);
     decision.warnings.extend(plateau::not_reached(&campaign.trials, question.confidence));
     decision.warnings.extend(repeated(&campaign.trials));
     decision.warnings.extend(super::beyond::notes(&campaign.trials));

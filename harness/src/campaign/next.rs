@@ -3,19 +3,32 @@
 use super::store::Campaign;
 use crate::format::decision::{Decision, Verdict};
 use crate::format::trial::{Status, TrialRecord};
+use crate::plan::shell;
 use crate::statistics::FEWEST_TO_FORECAST;
 use crate::units::format_seconds;
 
 /// Nobody measures for longer than this, in seconds: 30 days.
 const TOO_LONG_S: f64 = 30.0 * 86_400.0;
 
-/// The sentence; `None` where the campaign is decided, or where the host is not to be trusted.
-pub(super) fn next(campaign: &Campaign, decision: &Decision) -> Option<String> {
+/// The sentence; `None` where the campaign is decided, or nothing was measured. `spent` says that nothing more can be chosen.
+pub(super) fn next(campaign: &Campaign, decision: &Decision, spent: bool) -> Option<String> {
     let manifest = &campaign.manifest;
-    let trusted = decision.twin.is_none_or(|twin| twin.trustworthy);
-    let busy = decision.host.as_ref().is_some_and(|host| host.busy);
-    if decision.verdict != Verdict::Undecided || busy || !trusted || campaign.trials.is_empty() {
+    if decision.verdict != Verdict::Undecided || campaign.trials.is_empty() {
         return None;
+    }
+    let trusted = decision.twin.is_none_or(|twin| twin.trustworthy);
+    if !trusted || decision.host.as_ref().is_some_and(|host| host.busy) {
+        return Some(format!(
+            "To go on: measure again on a host at rest (arenalab doctor says whether it is): {}.",
+            again(&manifest.command)
+        ));
+    }
+    if spent {
+        return Some(format!(
+            "No candidate can be chosen in this campaign any more: its tests are used up, and more rounds could only rule \
+             candidates out. To test anew, begin another campaign: {}.",
+            again(&manifest.command)
+        ));
     }
     let done = campaign.trials.iter().map(|trial| trial.round + 1).max().unwrap_or(0);
     let known = decision.undecided.iter().filter_map(|open| open.rounds_needed).max();
@@ -54,6 +67,27 @@ pub(super) fn next(campaign: &Campaign, decision: &Decision) -> Option<String> {
     Some(format!("To go on: arenalab {command} --resume {flag} --out CAMPAIGN ({words})."))
 }
 
+/// The command of a campaign, to begin another.
+fn again(command: &[String]) -> String {
+    let mut words = vec!["arenalab".to_owned()];
+    let mut given = command.iter().skip(1);
+    words.extend(given.next().map(|subcommand| shell::word(subcommand)));
+    words.extend(["--out".to_owned(), "ANOTHER".to_owned()]);
+    while let Some(word) = given.next() {
+        match word.as_str() {
+            "--out" | "-o" => _ = given.next(),
+            "--resume" => {}
+            "--" => {
+                words.push("--".to_owned());
+                words.extend(given.by_ref().map(|word| shell::word(word)));
+            }
+            word if word.starts_with("--out=") => {}
+            word => words.push(shell::word(word)),
+        }
+    }
+    words.join(" ")
+}
+
 /// Rounds of a candidate, in the scenario where it has fewest.
 fn rounds_of(decision: &Decision, candidate: &str) -> Option<u32> {
     let standings = decision.scenarios.iter().flat_map(|scenario| &scenario.standings);
@@ -64,4 +98,26 @@ fn mean_seconds(trials: &[TrialRecord]) -> Option<f64> {
     let finished = trials.iter().filter(|trial| trial.status == Status::Ok && trial.elapsed_s.is_finite());
     let (sum, count) = finished.fold((0.0, 0u32), |(sum, n), trial| (sum + trial.elapsed_s, n + 1));
     (count > 0).then(|| sum / f64::from(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_command_is_repeated_with_another_directory() {
+        assert_eq!(
+            again(&words("/usr/bin/arenalab tune larson --out c --resume --threads 4")),
+            "arenalab tune --out ANOTHER larson --threads 4"
+        );
+        // What follows `--` is the program's.
+        assert_eq!(
+            again(&words("arenalab sweep --out=c --rounds 4 -- ./job --out mine --resume $x")),
+            "arenalab sweep --out ANOTHER --rounds 4 -- ./job --out mine --resume '$x'"
+        );
+    }
 }

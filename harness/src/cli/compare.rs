@@ -130,6 +130,15 @@ fn shortened(text: &str) -> String {
     format!("{}…", text.chars().take(MOST).collect::<String>())
 }
 
+/// What is compared; with the confidence only where an interval was made, and the host lets it stand.
+fn head(compared: &Compared, before: &str, after: &str) -> String {
+    let busy = compared.host.as_ref().is_some_and(|host| host.busy && !host.accepted);
+    let tested = !busy && compared.entries.iter().any(|entry| entry.ratio.is_some());
+    let confidence =
+        if tested { format!(", {} confidence", format_share(compared.confidence)) } else { String::new() };
+    format!("{after} against {before}{confidence}\n")
+}
+
 fn for_people(compared: &Compared, before: &str, after: &str) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -157,7 +166,7 @@ fn for_people(compared: &Compared, before: &str, after: &str) -> String {
         format!("changed: {}: {before} before, {after} after\n", change.what)
     });
     let unmatched = compared.unmatched.iter().map(|what| format!("not compared: {what}\n"));
-    let head = format!("{after} against {before}, {} confidence\n", format_share(compared.confidence));
+    let head = head(compared, before, after);
     // A busy host leads.
     let leads = compared.host.as_ref().is_some_and(|host| host.busy);
     let lead: Vec<String> = warnings.by_ref().take(usize::from(leads)).collect();
@@ -170,4 +179,66 @@ fn for_people(compared: &Compared, before: &str, after: &str) -> String {
         .collect::<String>()
         .trim_end()
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::decision::{HostState, Ratio};
+
+    fn compared(rounds: u32, busy: bool, accepted: bool) -> Compared {
+        let ratio = Ratio { estimate: 1.2, low: 1.1, high: 1.3 };
+        let entry = Entry {
+            workload: "larson".to_owned(),
+            threads: 4,
+            libc: ("host".to_owned(), "host".to_owned()),
+            candidate: "glibc".to_owned(),
+            metric: Metric::Rss,
+            ratio: (rounds >= FEWEST_ROUNDS).then_some(ratio),
+            verdict: Comparison::Undecided,
+            resolvable: None,
+            rounds: (rounds, rounds),
+            paired: true,
+        };
+        Compared {
+            format: crate::format::FORMAT,
+            confidence: 0.95,
+            changed: Vec::new(),
+            entries: vec![entry],
+            unmatched: Vec::new(),
+            warnings: Vec::new(),
+            host: Some(HostState { busy, accepted, ..HostState::default() }),
+            hosts: None,
+        }
+    }
+
+    #[test]
+    fn confidence_stands_only_where_an_interval_was_made_on_a_host_at_rest() {
+        for (rounds, busy, accepted, stands) in [
+            (2, false, false, false),
+            (3, false, false, false),
+            (4, false, false, true),
+            (9, true, false, false),
+            (9, true, true, true),
+        ] {
+            let text = for_people(&compared(rounds, busy, accepted), "a", "b");
+            assert_eq!(text.contains("confidence"), stands, "{rounds}, {busy}, {accepted}: {text}");
+        }
+    }
+
+    #[test]
+    fn exit_codes_say_what_gates_and_hosts_say() {
+        let gates = [Gate { metric: Metric::Rss, beyond: 0.05 }];
+        let of = |rounds, busy, verdict_word| {
+            let mut compared = compared(rounds, busy, false);
+            compared.entries[0].verdict = verdict_word;
+            verdict(&gates, &compared)
+        };
+        assert_eq!(of(9, false, Comparison::Worse), exit::NOT_MET);
+        assert_eq!(of(9, false, Comparison::Undecided), exit::UNDECIDED);
+        assert_eq!(of(3, false, Comparison::Undecided), exit::UNDECIDED);
+        assert_eq!(of(9, true, Comparison::Undecided), exit::UNDECIDED);
+        assert_eq!(verdict(&[], &compared(9, false, false)), exit::DONE);
+        assert_eq!(verdict(&[], &compared(9, true, false)), exit::UNDECIDED);
+    }
 }

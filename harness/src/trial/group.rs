@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use procfs::Current as _;
+
 use super::program::tally::Counted;
 use crate::format::trial::MemoryGroup;
 

@@ -181,3 +181,20 @@ fn nothing_in_common_and_no_data_do_not_panic() {
     let empty = vec![scenario("w", "old", TODAY, 0, 1), scenario("w", "new", TODAY, 0, 1)];
     assert_eq!(steps(empty, &["old", "new"])[0].verdict, StepVerdict::Undecided);
 }
+
+#[test]
+fn below_four_rounds_a_rehearsal_says_nothing_at_all() {
+    for rounds in 0..4 {
+        for after in [TODAY, &[(1.0, 3.0), (1.0, 0.95), (1.2, 0.9)], &[(0.2, 3.0), (0.2, 3.0), (0.2, 3.0)]] {
+            let step = one(after, rounds);
+            assert_eq!(step.verdict, StepVerdict::Undecided, "{rounds} rounds: {}", step.reason);
+            assert_eq!((step.setting, step.best.verdict), (None, Verdict::Undecided), "{rounds} rounds");
+            assert!(!step.reason.contains("confidence"), "{}", step.reason);
+            for row in step.scenarios.iter().flat_map(|scenario| &scenario.candidates) {
+                assert!(row.rss_ratio.is_none() && row.throughput_ratio.is_none(), "{rounds} rounds");
+                assert_eq!([row.rss_verdict, row.throughput_verdict], [Comparison::Undecided; 2]);
+            }
+        }
+    }
+    assert_eq!(one(TODAY, 20).verdict, StepVerdict::Unharmed, "with rounds enough it says something");
+}

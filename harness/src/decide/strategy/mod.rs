@@ -57,6 +57,12 @@ pub trait Strategy {
     fn decide(&mut self, seen: &Observations, question: &Question) -> Decision {
         choose(seen, question)
     }
+
+    /// Whether nothing more can be chosen, however many rounds follow: all tests that the allowed error pays for were made,
+    /// and none was passed.
+    fn is_spent(&mut self, _seen: &Observations) -> bool {
+        false
+    }
 }
 
 /// Whether there is a baseline and something to run it in.

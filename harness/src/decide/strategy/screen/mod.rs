@@ -127,6 +127,11 @@ impl Strategy for ScreenAndConfirm {
             None => answer::unfinished(seen, question, why),
         }
     }
+
+    fn is_spent(&mut self, seen: &Observations) -> bool {
+        let sieved = self.sieved(seen);
+        sieved.plan.as_ref().is_some_and(|plan| self.course(seen, plan).spent)
+    }
 }
 
 /// What became of the plan, or of the plan that took its place.
@@ -140,55 +145,46 @@ struct Course {
     /// The rounds in which an accused twin is heard: none where it is not accused, where the confirmation
     /// has not ended, or where the effort does not reach.
     hearing: Option<Range<usize>>,
+    /// Whether it ended with nothing passed, and nothing of the allowed error is left for another plan.
+    spent: bool,
 }
 
 impl ScreenAndConfirm {
-    fn course(&mut self, seen: &Observations, plan: &Plan) -> Course {
-        let confirmed = confirm::walk(seen, &self.question, &self.effort, plan, &mut self.past);
-        if let Some((stage, second)) = self.second(seen, plan, &confirmed) {
+    /// Goes through the plans: another follows one that came to nothing, as long as a part of the allowed error is kept for
+    /// it. Looks are made in one first plan and one second at most; one that was not looked at has spent nothing.
+    fn course(&mut self, seen: &Observations, first: &Plan) -> Course {
+        let (mut plan, mut stage, mut before) = (first.clone(), Stage::First, Vec::new());
+        let mut confirmed = confirm::walk(seen, &self.question, &self.effort, &plan, &mut self.past);
+        let mut newly_out = confirmed.newly_out.clone();
+        while let Some((after, second)) = self.second(seen, (stage, &plan), &confirmed) {
             let again = confirm::walk(seen, &self.question, &self.effort, &second, &mut self.past);
             let fresh = complete_rounds(seen) == second.start;
-            let newly_out = if fresh { confirmed.newly_out } else { again.newly_out.clone() };
-            let mut before = confirmed.finalists;
+            newly_out = if fresh { confirmed.newly_out } else { again.newly_out.clone() };
+            before.retain(|(arm, _)| !confirmed.finalists.iter().any(|(other, _)| other == arm));
+            before.extend(confirmed.finalists);
             before.retain(|(arm, _)| !second.finalists.contains(arm));
-            if stage == Stage::First && again.is_fruitless(&second) && again.looked {
-                return self.after(seen, second, again, before, newly_out);
-            }
-            let hearing = self.hearing(seen, &second, again.used);
-            return Course { plan: second, confirmed: again, before, newly_out, hearing };
+            (plan, stage, confirmed) = (second, after, again);
         }
-        let hearing = self.hearing(seen, plan, confirmed.used);
-        let newly_out = confirmed.newly_out.clone();
-        Course { plan: plan.clone(), confirmed, before: Vec::new(), newly_out, hearing }
-    }
-
-    /// The plan that follows one that was the first to be looked at, and came to nothing.
-    fn after(
-        &mut self,
-        seen: &Observations,
-        first: Plan,
-        confirmed: Confirmed,
-        mut before: Vec<(usize, State)>,
-        newly_out: Vec<Eliminated>,
-    ) -> Course {
-        let Some((_, second)) = self.second(seen, &first, &confirmed) else {
-            let hearing = self.hearing(seen, &first, confirmed.used);
-            return Course { plan: first, confirmed, before, newly_out, hearing };
-        };
-        let again = confirm::walk(seen, &self.question, &self.effort, &second, &mut self.past);
-        let fresh = complete_rounds(seen) == second.start;
-        let newly_out = if fresh { confirmed.newly_out } else { again.newly_out.clone() };
-        before.retain(|(arm, _)| !confirmed.finalists.iter().any(|(other, _)| other == arm));
-        before.extend(confirmed.finalists);
-        before.retain(|(arm, _)| !second.finalists.contains(arm));
-        let hearing = self.hearing(seen, &second, again.used);
-        Course { plan: second, confirmed: again, before, newly_out, hearing }
+        let spent = confirmed.used.is_some()
+            && !confirmed.has_passed()
+            && (stage == Stage::Second && confirmed.looked || !confirmed.is_fruitless(&plan));
+        let hearing = self.hearing(seen, &plan, confirmed.used);
+        Course { plan, confirmed, before, newly_out, hearing, spent }
     }
 
     /// Another plan, where one came to nothing and something still promises to pass: at once, or after further rounds, as
     /// soon as they make one promise enough. Where nothing was looked at yet, none of the allowed error is spent.
-    fn second(&self, seen: &Observations, plan: &Plan, confirmed: &Confirmed) -> Option<(Stage, Plan)> {
-        let stage = if confirmed.looked { Stage::Second } else { Stage::First };
+    fn second(
+        &self,
+        seen: &Observations,
+        (stage, plan): (Stage, &Plan),
+        confirmed: &Confirmed,
+    ) -> Option<(Stage, Plan)> {
+        let stage = match (stage, confirmed.looked) {
+            (stage, false) => stage,
+            (Stage::First, true) => Stage::Second,
+            (Stage::Second, true) => return None,
+        };
         let from = plan.start + confirmed.used.filter(|_| confirmed.is_fruitless(plan))?;
         let starts = (from..=complete_rounds(seen)).step_by(PLAN_EVERY);
         let found = |start| {

@@ -144,3 +144,29 @@ fn no_data_stop_a_search_at_once() {
     }
     assert!(by_name("guess", &Question::default(), Effort::default()).is_none());
 }
+
+#[test]
+fn once_all_tests_are_used_up_no_further_rounds_choose_anything() {
+    let (mut promising, mut chance) = landscape(Kind::Ties, 3, 1);
+    promising.truths[1..].iter_mut().for_each(|truth| truth.rss = -0.2);
+    // Whenever it is put to the test, it lies at the floor itself.
+    let mut tested = Landscape { truths: promising.truths.clone(), host: promising.host };
+    tested.truths[1..].iter_mut().for_each(|truth| truth.throughput = 0.95f64.ln());
+    let mut running = strategy(Effort { time_budget_s: Some(1e6), ..Effort::default() });
+    let mut seen = begin(&promising);
+    let mut confirmed = Vec::new();
+    let mut further = 0;
+    while further < 12 && seen.scenarios[0].rounds.len() < 250 {
+        let Step::Round(request) = running.next(&seen) else { break };
+        let confirms = request.phase == "confirm";
+        if running.is_spent(&seen) {
+            further += 1;
+            assert!(!confirms, "nothing is left to confirm with");
+            assert_ne!(running.decide(&seen, &Question::default()).verdict, Verdict::Chosen);
+        }
+        confirmed.push(confirms);
+        run_round(if confirms { &tested } else { &promising }, &request.arms, &mut seen, &mut chance);
+    }
+    assert_eq!(further, 12, "the tests were never used up: {confirmed:?}");
+    assert!(running.is_spent(&seen) && confirmed.contains(&true));
+}
