@@ -308,7 +308,7 @@ fn look(
         return Err(None);
     }
     let most_arenas = heap.as_ref().map_or(0, |heap| heap.arenas);
-    Ok(Sight { served, heap, most_arenas, size, used_s, inside: None })
+    Ok(Sight { served, heap, most_arenas, size, used_s, inside: None, mallopt: None })
 }
 
 /// CPU time of this thread: what looking costs, also on a host that is busy with other things.

@@ -70,6 +70,8 @@ pub struct Sight {
     pub used_s: f64,
     /// What a search of its file found, once it was made.
     pub inside: Option<Inside>,
+    /// A file besides the C library that asks for `mallopt`, which may change what the environment says.
+    pub mallopt: Option<PathBuf>,
 }
 
 impl Sight {
