@@ -207,6 +207,11 @@ fn who_serves_malloc_is_told_by_what_files_export_and_what_glibc_holds() {
             (&["@app-je-stripped", "own-pages", "megabytes=16"], &[(ONE, NoOp("carries jemalloc"))]),
             (&["@app-je"], &[(ONE, Proven(IN_FORCE))]),
             (&["@app-go"], &[(ONE, NoOp("Go")), (FRONT, NoOp("linked statically"))]),
+            (
+                &["@app-cgo"],
+                &[(ONE, Proven("Go: its own heap does not come from malloc")), (FRONT, Open("Go's own"))],
+            ),
+            (&["@app-cgo", "idle"], &[(ONE, NoOp("Go"))]),
             (&["@app-rust"], &[(ONE, Proven(IN_FORCE)), (FRONT, Proven(SERVES))]),
             (&["@app"], &[("preload=@libfront.so:NOBODY=1", Open("does not read NOBODY"))]),
         ],

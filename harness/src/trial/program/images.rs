@@ -301,7 +301,10 @@ fn look(
         Err(_) => return Err(None),
     };
     let served = served(&process, &maps, elves);
-    let may_be = matches!(served.by.as_str(), "glibc" | "unknown") && served.settled && heaps;
+    // A Go program may have a part in C.
+    let may_be =
+        matches!(served.by.as_str(), "glibc" | "unknown") || (served.facts.go && served.library.is_none());
+    let may_be = may_be && served.settled && heaps;
     let heap = may_be.then(|| heaps::look(&process, &maps, served.by == "glibc")).flatten();
     let size = anonymous(pid).unwrap_or(0);
     if Mark::read(pid).is_none_or(|(now, _)| now != *mark) {
