@@ -93,6 +93,18 @@ fn all_are(rows: &[Value], status: &str, reason: &str) {
 }
 
 #[test]
+fn signals_that_end_a_program_outside_end_it_here() {
+    for signal in ["SEGV", "BUS", "ABRT", "TERM", "PIPE"] {
+        let (_dir, out) = fresh();
+        let kill = format!("kill -{signal} $$; echo rate: 5");
+        let common = ["--rounds", "1", "--allocators", "glibc", "--arena-max", "default", "--", "sh", "-c"];
+        for row in rows(&out, &[&common[..], &[kill.as_str()]].concat()) {
+            assert_eq!(row["status"], "crashed", "{row}");
+        }
+    }
+}
+
+#[test]
 fn a_batch_job_is_measured_by_wall_time_or_by_what_it_prints() {
     let (_parent, dir) = fresh();
     let batch = ["--rounds", "1", "--allocators", "glibc", "--arena-max", "default", "--work", "10", "--"];

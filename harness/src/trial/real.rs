@@ -175,7 +175,7 @@ impl RealExecutor {
         };
         let story = program::play(&around, spec, program, begin)?;
         let mut images = story.images.all();
-        self.search(&mut images);
+        self.search(&mut images, program::judge::trusts_loader(&spec.asked));
         let loader = program::weigh::served(&images).and_then(|served| served.loader.clone());
         let loader = spec.footing.as_ref().map(|footing| footing.root.loader.clone()).or(loader);
         let account = group.map(Group::account);
@@ -208,15 +208,20 @@ impl RealExecutor {
         Ok(Trial { record, series })
     }
 
-    /// Searches the files of the programs that did the work, each once in a campaign.
-    fn search(&mut self, images: &mut [program::image::Image]) {
+    /// Searches the files of the programs that did the work, each once in a campaign; with their libraries where those
+    /// may set what no process shows.
+    fn search(&mut self, images: &mut [program::image::Image], libraries: bool) {
         for index in program::weigh::of_weight(images) {
             let Some(sight) = images.get_mut(index).and_then(|image| image.sight.as_mut()) else { continue };
-            let file = &sight.served.file;
-            let search = || elf::deep::inside(file);
-            let inside = *self.inside.entry(file.clone()).or_insert_with(search);
-            sight.settle(inside);
+            sight.settle(self.inside(&sight.served.file));
+            let served = &sight.served;
+            let asks = |file: &&PathBuf| Some(*file) != served.libc.as_ref() && self.inside(file).mallopt;
+            sight.mallopt = served.files.iter().filter(|_| libraries).find(asks).cloned();
         }
+    }
+
+    fn inside(&mut self, file: &Path) -> Inside {
+        *self.inside.entry(file.to_owned()).or_insert_with(|| elf::deep::inside(file))
     }
 
     /// What the loader lists under a candidate's environment; asked once for each.

@@ -49,6 +49,7 @@ impl Kit {
         kit.make("gcc", "app-linked", "churn.c", &["-O1", "-pthread", front.to_str().unwrap()]);
         kit.make("rustc", "app-rust", "churn.rs", &["-O"]);
         kit.make("go", "app-go", "churn.go", &[]);
+        kit.make("go", "app-cgo", "churn_c.go", &[]);
         kit
     }
 
@@ -60,7 +61,8 @@ impl Kit {
         let path = self.0.join(name);
         let mut command = Command::new(compiler);
         if compiler == "go" {
-            command.arg("build").env("CGO_ENABLED", "0").env("GOCACHE", self.0.join("go-cache"));
+            let c = if source == "churn_c.go" { "1" } else { "0" };
+            command.arg("build").env("CGO_ENABLED", c).env("GOCACHE", self.0.join("go-cache"));
         }
         let (before, after): (&[&str], &[&str]) = if flags.iter().any(|flag| flag.starts_with('/')) {
             flags.split_at(flags.len() - 1)

@@ -92,6 +92,7 @@ int main(int count, char **words) {
 #ifdef M_ARENA_MAX
         if (!strncmp(words[i], "arena-max=", 10)) mallopt(M_ARENA_MAX, atoi(value));
         if (!strncmp(words[i], "mmap-threshold=", 15)) mallopt(M_MMAP_THRESHOLD, atoi(value));
+        if (!strncmp(words[i], "mxfast=", 7)) mallopt(M_MXFAST, atoi(value));
         if (!strncmp(words[i], "trim-threshold=", 15)) mallopt(M_TRIM_THRESHOLD, atoi(value));
 #endif
         if (!strcmp(words[i], "title")) {

@@ -8,6 +8,8 @@ use arenalab_workloads::memory::EngineMemory;
 #[global_allocator]
 static ENGINE: EngineMemory = EngineMemory::new();
 
+arenalab_workloads::plain_stacks!();
+
 fn main() -> ExitCode {
     arenalab_workloads::cli::main(&System)
 }

@@ -10,6 +10,8 @@ use tikv_jemallocator as _;
 #[global_allocator]
 static ENGINE: EngineMemory = EngineMemory::new();
 
+arenalab_workloads::plain_stacks!();
+
 fn main() -> ExitCode {
     // SAFETY: the mallctl of the jemalloc linked here.
     let jemalloc = unsafe { Jemalloc::new(tikv_jemalloc_sys::mallctl) };

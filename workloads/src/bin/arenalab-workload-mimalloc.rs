@@ -10,6 +10,8 @@ use mimalloc as _;
 #[global_allocator]
 static ENGINE: EngineMemory = EngineMemory::new();
 
+arenalab_workloads::plain_stacks!();
+
 fn main() -> ExitCode {
     let functions = Functions {
         version: libmimalloc_sys::mi_version,

@@ -114,6 +114,11 @@ fn named(found: &Found, at: usize, separator: char) -> bool {
     within && spelt
 }
 
+/// What parts a number's digits, somewhere in the world: a blank does as well, but also parts numbers.
+const fn parts_groups(c: char) -> bool {
+    matches!(c, '.' | ',' | '_' | '\'' | '\u{2019}' | '\u{a0}' | '\u{2009}' | '\u{202f}')
+}
+
 /// Whether the number goes on after the match: with a digit, with a separator or an exponent and a digit.
 fn goes_on(found: &Found, to: usize) -> bool {
     let mut next = found.text[to..].chars();
@@ -121,7 +126,7 @@ fn goes_on(found: &Found, to: usize) -> bool {
     let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
     match first {
         Some(c) if c.is_ascii_digit() => true,
-        Some(c @ (',' | '.')) => digit(second) && !named(found, to, c),
+        Some(c) if parts_groups(c) => digit(second) && !named(found, to, c),
         Some('e' | 'E') => digit(second) || (matches!(second, Some('+' | '-')) && digit(third)),
         _ => false,
     }
@@ -134,15 +139,15 @@ fn begins_before(found: &Found, from: usize) -> bool {
     found.text[from..].starts_with(|c: char| c.is_ascii_digit() || c == '.')
         && match last {
             Some(c) if c.is_ascii_digit() => true,
-            Some(c @ ('.' | ',')) => {
-                last_but_one.is_some_and(|c| c.is_ascii_digit()) && !named(found, from - 1, c)
+            Some(c) if parts_groups(c) => {
+                last_but_one.is_some_and(|c| c.is_ascii_digit()) && !named(found, from - c.len_utf8(), c)
             }
             _ => false,
         }
 }
 
 fn part(matched: &str, text: &str, from: usize, to: usize) -> String {
-    let foreign = |c: char| !(c.is_alphanumeric() || matches!(c, '.' | ',' | '+' | '-'));
+    let foreign = |c: char| !(c.is_alphanumeric() || parts_groups(c) || matches!(c, '+' | '-'));
     let start =
         text[..from].char_indices().rev().find(|(_, c)| foreign(*c)).map_or(0, |(at, c)| at + c.len_utf8());
     let end = text[to..].find(foreign).map_or(text.len(), |at| to + at);
@@ -168,6 +173,10 @@ fn factor<'a>(after: &'a str, wanted: Wanted, found: &Found, outside: bool) -> R
         Wanted::Rate { unit } => multiple(letters).or_else(|| between(token, unit)),
     };
     let as_said = outside && found.pattern.contains(letters) && reaches(found, letters.len());
+    let share = unit.starts_with('%') && wanted != (Wanted::Rate { unit: "%" });
+    if share && !(outside && found.pattern.contains('%')) {
+        return Err("%");
+    }
     match converted {
         Some(factor) => Ok(factor),
         None if !adjacent && (outside || after.is_empty()) => Ok(1.0),
@@ -292,9 +301,13 @@ mod tests {
             ("rate: 12.5/s", "rate: ([0-9]+)", "12.5"),
             ("rate: 1.5e3", "rate: ([0-9.]+)", "1.5e3"),
             ("rate: 1.2,5", "([0-9])$", "1.2,5"),
+            ("rate: 1_000", "rate: ([0-9.]+)", "1_000"),
+            ("rate: 1'000", "rate: ([0-9.]+)", "1'000"),
+            ("rate: 1\u{202f}000", "rate: ([0-9.]+)", "1\u{202f}000"),
+            ("rate: 1_000", "([0-9]+)$", "1_000"),
         ] {
             let why = with(text, pattern, Wanted::rate("ops/s")).unwrap_err();
-            assert!(why.contains(&format!("is but a part of '{whole}'; write the pattern")), "{why}");
+            assert!(why.contains(&format!("is but a part of {}; write the pattern", quote(whole))), "{why}");
         }
         assert_eq!(with("rate: 1,234.5", "rate: ([0-9.,]+)", Wanted::rate("x")), Ok(1234.5));
         assert!(
@@ -319,6 +332,10 @@ mod tests {
         let bytes = |text, unit| with(text, "([0-9.]+)", Wanted::rate(unit));
         assert_eq!((bytes("1.5GB/s", "MB/s"), bytes("512KiB/s", "MiB/s")), (Ok(1500.0), Ok(0.5)));
         assert_eq!(bytes("1.5 keys/s", "keys/s"), Ok(1.5));
+        assert!(rate("rate: 12%").unwrap_err().contains("right after 12 stands '%'"));
+        assert!(rate("rate: 12 %").is_err() && ms("p99: 12%").is_err());
+        assert_eq!(with("rate: 12%", "rate: ([0-9.]+)", Wanted::rate("%")), Ok(12.0));
+        assert_eq!(with("rate: 12%", "rate: ([0-9.]+)%", Wanted::rate("share")), Ok(12.0));
         let why = rate("rate: 3ms").unwrap_err();
         assert!(why.contains("right after 3 stands 'ms'") && why.contains("([0-9.]+)ms"), "{why}");
         assert_eq!(with("rate: 3rps", "rate: ([0-9.]+)rps", Wanted::rate("requests/s")), Ok(3.0));

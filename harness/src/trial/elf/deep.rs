@@ -25,6 +25,8 @@ pub struct Inside {
     pub glibc: bool,
     /// Whether musl's malloc is in it.
     pub musl: bool,
+    /// Whether it asks for `mallopt` by name, from the loader or with dlsym(3).
+    pub mallopt: bool,
 }
 
 /// What a word in a file stands for.
@@ -47,14 +49,18 @@ const SYMBOLS: [Mark<'static>; 12] = [
 ];
 
 /// What the allocators say when something is wrong, and the names of glibc's tunables.
-const TEXTS: [Mark<'static>; 6] = [
+const TEXTS: [Mark<'static>; 7] = [
     ("jemalloc", b"<jemalloc>: "),
     ("mimalloc", b"mimalloc: "),
     ("tcmalloc", b"tcmalloc: large alloc"),
     ("glibc", b"glibc.malloc.arena_max"),
     ("glibc", b"malloc(): corrupted top size"),
     ("glibc", b"GNU C Library"),
+    ("mallopt", b"mallopt\0"),
 ];
+
+/// Names that the loader looks up. One that ends as another shares its place.
+const WANTED: [Mark<'static>; 1] = [("mallopt", b"mallopt\0")];
 
 /// Searches a file; nothing is found in one that cannot be read.
 pub fn inside(path: &Path) -> Inside {
@@ -69,9 +75,10 @@ pub fn inside(path: &Path) -> Inside {
     }
     let has = |name: &str| found.contains(&name);
     Inside {
-        allocator: found.iter().find(|name| !matches!(**name, "glibc" | "musl")).copied(),
+        allocator: found.iter().find(|name| !matches!(**name, "glibc" | "musl" | "mallopt")).copied(),
         glibc: has("glibc"),
         musl: has("musl"),
+        mallopt: has("mallopt"),
     }
 }
 
@@ -102,6 +109,7 @@ where
     let range = |section: &Header::SectionHeader| -> Option<Range> {
         let marks: &'static [Mark<'static>] = match sections.section_name(endian, section).ok()? {
             b".strtab" => &SYMBOLS,
+            b".dynstr" => &WANTED,
             b".rodata" | b".data.rel.ro" => &TEXTS,
             _ => return None,
         };

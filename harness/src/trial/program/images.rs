@@ -303,14 +303,17 @@ fn look(
         Err(_) => return Err(None),
     };
     let served = served(&process, &maps, elves);
-    let may_be = matches!(served.by.as_str(), "glibc" | "unknown") && served.settled && heaps;
+    // A Go program may have a part in C.
+    let may_be =
+        matches!(served.by.as_str(), "glibc" | "unknown") || (served.facts.go && served.library.is_none());
+    let may_be = may_be && served.settled && heaps;
     let heap = may_be.then(|| heaps::look(&process, &maps, served.by == "glibc")).flatten();
     let size = anonymous(pid).unwrap_or(0);
     if Mark::read(pid).is_none_or(|(now, _)| now != *mark) {
         return Err(None);
     }
     let most_arenas = heap.as_ref().map_or(0, |heap| heap.arenas);
-    Ok(Sight { served, heap, most_arenas, size, used_s, inside: None })
+    Ok(Sight { served, heap, most_arenas, size, used_s, inside: None, mallopt: None })
 }
 
 /// CPU time of this thread: what looking costs, also on a host that is busy with other things.

@@ -93,6 +93,14 @@ const SHOWN: [&str; 8] = [
     "trim_threshold",
 ];
 
+/// Whether a candidate has settings of which only the loader's listing tells, which knows the environment alone.
+pub fn trusts_loader(asked: &Asked) -> bool {
+    asked.settings.iter().any(|(setting, _)| !SHOWN.contains(&setting.key))
+}
+
+/// Settings among those that a program may change with `mallopt` (`M_MXFAST`, `M_PERTURB`).
+const SILENT: [&str; 2] = ["mxfast", "perturb"];
+
 /// Judges a candidate by a look.
 pub fn judge(asked: &Asked, before: &Beforehand, sight: &Sight) -> Verdict {
     if asks_nothing(asked) {
@@ -266,9 +274,18 @@ fn one(asked: &Asked, before: &Beforehand, setting: &Setting, value: &Value, sig
             setting.variable(),
             of(sight)
         )),
-        (Some(effective), Some(true)) => {
-            Verdict::Holds(format!("ld.so reports {key}={effective} for the environment of {}", of(sight)))
-        }
+        (Some(effective), Some(true)) => match sight.mallopt.as_deref().filter(|_| SILENT.contains(&key)) {
+            Some(file) => Verdict::Untold(format!(
+                "ld.so reports {key}={effective} for the environment of {}, but {} asks for mallopt, which may set it \
+                 to something else",
+                of(sight),
+                name(file)
+            )),
+            None => Verdict::Holds(format!(
+                "ld.so reports {key}={effective} for the environment of {}",
+                of(sight)
+            )),
+        },
         (_, None) => Verdict::Untold(format!("the environment of {} cannot be read", of(sight))),
         (None, _) => {
             Verdict::Untold(format!("whether {key}={value} took effect cannot be told from outside"))

@@ -70,6 +70,8 @@ pub struct Sight {
     pub used_s: f64,
     /// What a search of its file found, once it was made.
     pub inside: Option<Inside>,
+    /// A file besides the C library that asks for `mallopt`, which may change what the environment says.
+    pub mallopt: Option<PathBuf>,
 }
 
 impl Sight {
@@ -96,7 +98,19 @@ impl Sight {
         self.inside = Some(inside);
         let executable = self.served.executable.display();
         let in_use = self.heap.as_ref().is_some_and(|heap| heap.system.is_some_and(|bytes| bytes > 0));
+        let c_part = self.served.facts.go && !self.served.facts.is_static && in_use && self.size >= LARGE;
         let (by, how) = match self.carried() {
+            _ if c_part && !self.elsewhere(HARDLY) => {
+                self.served.managed =
+                    Some("Go: its own heap does not come from malloc, and no candidate touches it");
+                (
+                    "glibc",
+                    format!(
+                        "{executable} is a Go program with a part in C, and glibc's arenas hold {}",
+                        held(self)
+                    ),
+                )
+            }
             Some(by) if self.served.by == "glibc" && self.elsewhere(MOSTLY) => {
                 (by, format!("{executable} carries {by}, and glibc's arenas hold {}", held(self)))
             }

@@ -325,6 +325,7 @@ mod tests {
             size: megabytes << 20,
             used_s: cpu_s * 0.5,
             inside: None,
+            mallopt: None,
         });
         image
     }
