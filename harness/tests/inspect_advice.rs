@@ -106,7 +106,7 @@ fn small_holes() {
     let seen = Made::of("holes", &[]).seen(&[]);
     assert_eq!(rules(&seen), ["fragmented"], "{seen}");
     let evidence = seen["advice"][0]["evidence"].as_str().unwrap();
-    assert!(evidence.contains("pieces of 128B to 256B"), "which sizes: {evidence}");
+    assert!(evidence.contains("pieces of 128 B to 256 B"), "which sizes: {evidence}");
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_misspelt_setting() {
 #[test]
 fn a_limit_that_threads_wait_at() {
     let made = Made::of("contended", &[("MALLOC_ARENA_MAX", "1")]);
-    let seen = made.seen(&["--contention", "2s"]);
+    let seen = made.seen(&["--contention", "4s"]);
     assert_eq!(rules(&seen), ["contended"], "{seen}");
     let evidence = seen["advice"][0]["evidence"].as_str().unwrap();
     assert!(evidence.contains("1 arenas of at most 1"), "{evidence}");
@@ -207,7 +207,7 @@ fn nothing_to_say() {
 #[test]
 fn a_watch_ends_with_what_grows() {
     let growing = Made::of("growing", &[]);
-    let args = ["inspect", &growing.pid(), "--watch", "200ms", "--for", "4s", "--json"];
+    let args = ["inspect", &growing.pid(), "--watch", "200ms", "--for", "6s", "--json"];
     let out = run_expecting(0, &args);
     let text = String::from_utf8(out.stdout).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -116,7 +116,7 @@ fn a_busy_process_is_read_while_it_runs() {
     }
     let pages = live.pagemap().unwrap();
     for malloc in found.iter().rev().take(20) {
-        let walk = malloc.walk(&live, &live.regions().unwrap(), &pages, How { deep: true });
+        let walk = malloc.walk(&live, &live.regions().unwrap(), &pages, How::DEEP);
         for (arena, contents) in malloc.arenas.iter().zip(&walk.arenas) {
             // Free memory cannot be more than there is; how much there is moves by a tenth meanwhile.
             let all = contents.free + contents.fast + contents.top;

@@ -150,7 +150,7 @@ fn changed_memory_never_panics_and_never_costs_much() {
 
         if let Ok(malloc) = glibc::find(&image, &image.regions) {
             still_found += 1;
-            let walk = malloc.walk(&image, &image.regions, &image, How { deep: true });
+            let walk = malloc.walk(&image, &image.regions, &image, How::DEEP);
             let _ = malloc.mapped(&image, &image.regions, &image, &walk);
         }
         most_reads = most_reads.max(image.reads.get());

@@ -5,6 +5,7 @@ mod common;
 use std::process::Command;
 
 use arenalab_inspect::Live;
+use arenalab_inspect::glibc::How;
 use arenalab_inspect::rows::{Kind, rows};
 use common::{Waiting, assert_walked, compile, roots};
 
@@ -107,4 +108,23 @@ fn assert_rows(name: &str, mut command: Command) {
     assert_eq!(of(Kind::MappedBlocks), 3 * 4096, "{name}");
     assert!((5 * 4096..=5 << 17).contains(&of(Kind::Stacks)), "{name}: {rows:?}");
     assert_eq!(of(Kind::SharedMemory), 0);
+}
+
+#[test]
+fn a_quick_look_reads_no_more_than_it_may_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = compile("heap", dir.path(), &[]);
+    let truth = Waiting::start(Command::new(&program).args(["3", "3000"]));
+    let (malloc, whole) = truth.walk(false);
+    let live = Live::open(truth.pid()).unwrap();
+    let how = How { most_free: 400, deep: false };
+    let cut = malloc.walk(&live, &truth.regions(), &live.pagemap().unwrap(), how);
+    assert!(whole.arenas.iter().all(|arena| !arena.cut && arena.free_chunks > 400));
+    let read: u64 = cut.arenas.iter().map(|arena| arena.free_chunks).sum();
+    assert_eq!(read, 400);
+    for (cut, whole) in cut.arenas.iter().zip(&whole.arenas) {
+        // An even share for each arena; it is never called torn, and never more than there is.
+        assert!(cut.cut && cut.torn_bins == 0 && cut.retries == 0 && cut.free_chunks == 100, "{cut:?}");
+        assert!(cut.free < whole.free && cut.trim_gives <= whole.trim_gives, "{cut:?} {whole:?}");
+    }
 }

@@ -32,6 +32,8 @@ pub struct Inspected {
     pub in_use_by_size: Vec<InUse>,
     /// Free chunks by size, without fast ones and tops.
     pub free_by_size: Vec<InUse>,
+    /// Whether all free chunks were read; where not, free bytes are at least what is said, and bytes in use at most.
+    pub free_is_whole: bool,
     /// Blocks with a mapping of their own.
     pub mmapped: Option<Mapped>,
     /// Where its resident memory is; the sum is `rss` as it was at that moment.

@@ -157,7 +157,7 @@ fn thread_tops(seen: &Inspected) -> Option<Advice> {
 fn holes(seen: &Inspected) -> Option<Advice> {
     let (freed, system) = (sum(seen, |arena| arena.free + arena.fast), sum(seen, |arena| arena.system));
     let gives: Option<u64> = seen.arenas.iter().map(|arena| arena.trim_gives).sum();
-    if freed < WORTH || !is_share(freed, system, 20) || is_share(gives?, freed, 30) {
+    if !seen.free_is_whole || freed < WORTH || !is_share(freed, system, 20) || is_share(gives?, freed, 30) {
         return None;
     }
     Some(advice(
@@ -240,8 +240,11 @@ fn mapped(seen: &Inspected) -> Option<Advice> {
 
 fn in_use(seen: &Inspected) -> Option<Advice> {
     let (used, system) = (sum(seen, |arena| arena.in_use), sum(seen, |arena| arena.system));
+    // What was never touched is in use too, but costs nothing.
+    let resident = seen.arenas.iter().map(|arena| arena.rss).sum::<Option<u64>>();
+    let used = used.min(resident.or(seen.rss)?);
     // Where lists could not be read, what is in use is at most this.
-    if seen.torn_walks > 0
+    if !seen.free_is_whole
         || used < 2 * WORTH
         || !is_share(used, system, 80)
         || !is_share(used, seen.rss?, 50)
@@ -250,7 +253,11 @@ fn in_use(seen: &Inspected) -> Option<Advice> {
     }
     Some(advice(
         "in use",
-        format!("{} of {} in arenas are in use: live data or a leak", bytes(used), bytes(system)),
+        format!(
+            "{} of {} in arenas are in use and resident: live data or a leak",
+            bytes(used),
+            bytes(system)
+        ),
         "google-cloud-swift#648",
         "no malloc setting helps; see whether it grows (--watch 1m --for 30m), and which sizes (--deep), then use a heap profiler",
     ))

@@ -123,7 +123,7 @@ fn inside(live: &Live, how: Look, seen: &mut Inspected) {
     let found = glibc::find(live, &regions);
     seen.allocator = allocator(seen.pid, &regions, &found);
     let heaps = found.ok().filter(Malloc::in_use).map(|malloc| {
-        let walk = malloc.walk(live, &regions, pages, How { deep: how.deep });
+        let walk = malloc.walk(live, &regions, pages, if how.deep { How::DEEP } else { How::QUICK });
         let mapped = malloc.mapped(live, &regions, pages, &walk);
         heaps(&malloc, &walk, &mapped, seen);
         if let Some(time) = how.contention {
@@ -249,11 +249,21 @@ fn heaps(malloc: &Malloc, walk: &Walk, mapped: &[glibc::Mapped], seen: &mut Insp
         |field: fn(&glibc::Contents) -> u32| walk.arenas.iter().map(|one| u64::from(field(one))).sum::<u64>();
     seen.torn_walks = sum(|one| one.torn_bins);
     seen.retries = sum(|one| one.retries) + u64::from(malloc.retries);
+    seen.free_is_whole = seen.torn_walks == 0;
     if seen.torn_walks > 0 {
         let why = format!(
             "{} lists changed each time that they were read; free bytes are at least what is said",
             seen.torn_walks
         );
+        not_seen(seen, "all free chunks", &why);
+    }
+    if walk.arenas.iter().any(|one| one.cut) {
+        let read: u64 = walk.arenas.iter().map(|one| one.free_chunks).sum();
+        let why = format!(
+            "there are more than the {read} that a quick look reads; free bytes, and what trimming gives, are at least what \
+             is said; --deep reads all"
+        );
+        seen.free_is_whole = false;
         not_seen(seen, "all free chunks", &why);
     }
     if walk.arenas.iter().zip(&malloc.arenas).any(|(one, arena)| one.heaps.is_empty() && arena.system > 0) {

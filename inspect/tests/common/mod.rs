@@ -99,7 +99,8 @@ impl Waiting {
         let live = Live::open(self.pid()).unwrap();
         let regions = live.regions().unwrap();
         let malloc = glibc::find(&live, &regions).unwrap();
-        let walk = malloc.walk(&live, &regions, &live.pagemap().unwrap(), How { deep });
+        let walk =
+            malloc.walk(&live, &regions, &live.pagemap().unwrap(), if deep { How::DEEP } else { How::QUICK });
         (malloc, walk)
     }
 

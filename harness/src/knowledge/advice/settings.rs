@@ -94,7 +94,9 @@ pub fn not_in_force(seen: &Inspected) -> Option<Advice> {
 /// The value in force of what a variable or a tunable sets.
 fn in_force(settings: &Settings, name: &str) -> Option<u64> {
     let key = name.strip_prefix(NAMESPACE).map(str::to_owned);
-    let variable = || Some(name.strip_prefix("MALLOC_")?.trim_end_matches('_').to_ascii_lowercase());
+    // Some names end in an underscore; what is misspelt is none of them.
+    let known = VARIABLES.contains(&name).then_some(name);
+    let variable = || Some(known?.strip_prefix("MALLOC_")?.trim_end_matches('_').to_ascii_lowercase());
     match key.or_else(variable)?.as_str() {
         "arena_max" => Some(settings.arena_max),
         "arena_test" => Some(settings.arena_test),

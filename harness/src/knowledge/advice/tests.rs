@@ -34,6 +34,7 @@ fn process(mut arenas: Vec<Arena>) -> Inspected {
     seen.rows = vec![row("main heap", 90 * MIB), row("other anonymous", 4 * MIB), row("mapped blocks", 0)];
     "glibc".clone_into(&mut seen.allocator.name);
     seen.mmapped = Some(Mapped { count: 0, bytes: 0, found: 0, largest: Vec::new() });
+    seen.free_is_whole = true;
     seen.settings = Some(Settings {
         arena_max: 0,
         arena_test: 8,

@@ -26,21 +26,32 @@ pub struct Free {
     pub fast: Vec<(u64, u64)>,
     pub torn: u32,
     pub retries: u32,
+    /// Whether there were more than were to be read.
+    pub cut: bool,
 }
 
-/// A list that did not hold together, with what was read of it.
-struct Torn(Vec<(u64, u64)>);
+/// A list that was not read to its end, with what was read of it.
+enum Broken {
+    /// It did not hold together.
+    Torn(Vec<(u64, u64)>),
+    /// It is longer than was to be read.
+    Cut(Vec<(u64, u64)>),
+}
+
+use Broken::{Cut, Torn};
 
 impl Free {
-    pub fn of(memory: &dyn Memory, arena: &Arena, layout: Layout) -> Self {
+    /// At most so many chunks in lists, and those in fast bins.
+    pub fn of(memory: &dyn Memory, arena: &Arena, layout: Layout, most: usize) -> Self {
+        let most = most.min(MOST_CHUNKS);
         let mut found = Self::default();
         let Some(bins) = arena.address.checked_add(layout.bins) else { return found };
         for number in 1..=bins::COUNT as u64 {
-            let list = || list(memory, arena, bins + 16 * (number - 1) - 16, number);
+            let left = most.saturating_sub(found.chunks.len());
+            let list = || list(memory, arena, bins + 16 * (number - 1) - 16, number, left);
             let chunks = found.settle(list);
             found.chunks.extend(chunks);
-            if found.chunks.len() > MOST_CHUNKS {
-                found.torn += 1;
+            if found.cut {
                 return found;
             }
         }
@@ -64,11 +75,15 @@ impl Free {
     }
 
     /// Reads a list until it holds together; otherwise takes the longest part of it that did.
-    fn settle(&mut self, list: impl Fn() -> Result<Vec<(u64, u64)>, Torn>) -> Vec<(u64, u64)> {
+    fn settle(&mut self, list: impl Fn() -> Result<Vec<(u64, u64)>, Broken>) -> Vec<(u64, u64)> {
         let mut longest = Vec::new();
         for _ in 0..=MOST_RETRIES {
             match list() {
                 Ok(chunks) => return chunks,
+                Err(Cut(part)) => {
+                    self.cut = true;
+                    return part;
+                }
                 Err(Torn(part)) if part.len() >= longest.len() => longest = part,
                 Err(_) => {}
             }
@@ -80,12 +95,21 @@ impl Free {
 }
 
 /// Follows a list in both directions at once: each chunk's `bk` must be where it was come from.
-fn list(memory: &dyn Memory, arena: &Arena, head: u64, number: u64) -> Result<Vec<(u64, u64)>, Torn> {
+fn list(
+    memory: &dyn Memory,
+    arena: &Arena,
+    head: u64,
+    number: u64,
+    left: usize,
+) -> Result<Vec<(u64, u64)>, Broken> {
     let mut chunks = Vec::new();
     let Some(Ok(mut at)) = head.checked_add(16).map(|fd| word(memory, fd)) else { return Err(Torn(chunks)) };
     let most = (arena.system / MIN_SIZE).min(MOST_CHUNKS as u64);
     let mut before = head;
     while at != head {
+        if chunks.len() >= left {
+            return Err(Cut(chunks));
+        }
         let Ok(chunk) = words(memory, at, 4) else { return Err(Torn(chunks)) };
         let (size, fd, bk) = (chunk[1] & !7, chunk[2], chunk[3]);
         // NON_MAIN_ARENA aside, a free chunk has neither IS_MMAPPED nor bit 3.
@@ -102,7 +126,7 @@ fn list(memory: &dyn Memory, arena: &Arena, head: u64, number: u64) -> Result<Ve
 }
 
 /// Follows a fast bin, whose chunks are linked one way; from 2.32 on the links are mangled with their own address.
-fn fast_list(memory: &dyn Memory, arena: &Arena, head: u64, size: u64) -> Result<Vec<(u64, u64)>, Torn> {
+fn fast_list(memory: &dyn Memory, arena: &Arena, head: u64, size: u64) -> Result<Vec<(u64, u64)>, Broken> {
     let mut chunks = Vec::new();
     let mut seen = HashSet::new();
     let Ok(mut at) = word(memory, head) else { return Err(Torn(chunks)) };

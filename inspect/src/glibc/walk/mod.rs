@@ -19,9 +19,14 @@ use crate::regions::Region;
 use free::Free;
 use runs::Runs;
 
+/// Free chunks that are read at most, of all arenas together, unless more are asked for: some seconds of reading.
+pub const MOST_FREE: usize = 1 << 21;
+
 /// What a walk may do and needs to know.
 #[derive(Debug, Clone, Copy)]
 pub struct How {
+    /// Free chunks that are read at most, of all arenas together. Each arena has an even share of what is left.
+    pub most_free: usize,
     /// Whether every chunk is looked at, in use or not: the sizes in use, and what the threads' caches hold.
     pub deep: bool,
 }
@@ -76,13 +81,28 @@ pub struct Contents {
     pub torn_bins: u32,
     /// How often a list was read again.
     pub retries: u32,
+    /// Whether there are more free chunks than were to be read; what is free is then at least what is said.
+    pub cut: bool,
+}
+
+impl How {
+    /// The quick look: no chunks in use, and not more free ones than can be read in some seconds.
+    pub const QUICK: Self = Self { most_free: MOST_FREE, deep: false };
+    /// Every chunk, however long it takes.
+    pub const DEEP: Self = Self { most_free: usize::MAX, deep: true };
 }
 
 impl Malloc {
     /// Walks the lists of all arenas.
     pub fn walk(&self, memory: &dyn Memory, regions: &[Region], pages: &dyn Pages, how: How) -> Walk {
-        let arenas: Vec<Contents> =
-            self.arenas.iter().map(|arena| self.contents(memory, regions, pages, arena)).collect();
+        let mut left = how.most_free;
+        let mut arenas: Vec<Contents> = Vec::with_capacity(self.arenas.len());
+        for (number, arena) in self.arenas.iter().enumerate() {
+            let share = left / (self.arenas.len() - number);
+            let contents = self.contents(memory, regions, pages, arena, share);
+            left = left.saturating_sub(usize::try_from(contents.free_chunks).unwrap_or(usize::MAX));
+            arenas.push(contents);
+        }
         let deep = how.deep.then(|| Deep::look(self, &arenas, memory, pages));
         Walk { arenas, deep }
     }
@@ -93,11 +113,12 @@ impl Malloc {
         regions: &[Region],
         pages: &dyn Pages,
         arena: &Arena,
+        most_free: usize,
     ) -> Contents {
         if arena.system == 0 {
             return Contents::default();
         }
-        let free = Free::of(memory, arena, self.layout);
+        let free = Free::of(memory, arena, self.layout, most_free);
         let top_size = |at: u64| word(memory, at.checked_add(8)?).ok();
         let top = top_size(arena.top).map_or(0, |size| (size & !7).min(arena.system));
         let heaps = heaps::of(self, memory, arena, top);
@@ -124,6 +145,7 @@ impl Malloc {
             top,
             torn_bins: free.torn,
             retries: free.retries,
+            cut: free.cut,
             heaps,
             ..Contents::default()
         };
