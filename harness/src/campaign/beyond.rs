@@ -61,6 +61,11 @@ mod tests {
         assert!(plain.is_empty(), "{plain:?}");
         trial.rss = Some(rss(80 << 20, 4 << 20));
         let told = notes(&[trial]).remove(0);
-        assert!(told.contains("of its 100 MiB at the end, 80.0 MiB in huge pages (hugetlbfs) and 4.00 MiB swapped out"), "{told}");
+        assert!(
+            told.contains(
+                "of its 100 MiB at the end, 80.0 MiB in huge pages (hugetlbfs) and 4.00 MiB swapped out"
+            ),
+            "{told}"
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Schedule, journal and resume; drives trials for a strategy.
 
+mod beyond;
 mod budget;
 pub mod comparison;
-mod beyond;
 pub mod decision;
 mod first_round;
 #[cfg(test)]

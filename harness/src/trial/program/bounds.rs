@@ -121,7 +121,9 @@ fn at(point: &Point, marks: &[Mark], elsewhere: u64, counts_all: bool) -> Within
 /// An estimate between two marks: that of the mark that had as many processes, as memory comes and goes with them; else
 /// by the time.
 pub(super) fn mixed(point: &Point, around: Around, forward: u64, backward: u64) -> u64 {
-    let (Some(last), Some(next)) = (around.last, around.next) else { return u64::midpoint(forward, backward) };
+    let (Some(last), Some(next)) = (around.last, around.next) else {
+        return u64::midpoint(forward, backward);
+    };
     match (point.count == last.after.count, point.count == next.before.count) {
         (true, false) => forward,
         (false, true) => backward,

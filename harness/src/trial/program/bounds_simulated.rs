@@ -141,7 +141,8 @@ impl Tree {
     fn shares(&self, pid: i32) -> [f64; 3] {
         let of = |pages: fn(&Process) -> &BTreeSet<u32>| {
             let Some(process) = self.processes.get(&pid) else { return 0.0 };
-            let holders = |page| self.processes.values().filter(|other| pages(other).contains(page)).count() as f64;
+            let holders =
+                |page| self.processes.values().filter(|other| pages(other).contains(page)).count() as f64;
             pages(process).iter().map(|page| 1.0 / holders(page)).sum()
         };
         [of(|process| &process.anon), of(|process| &process.shared), of(|process| &process.shmem)]

@@ -46,7 +46,11 @@ pub fn shared(point: &Point, around: Around, known: Within) -> Within {
     let last = around.last.and_then(|mark| {
         let foreign = foreign(mark)?;
         let high = foreign.high + gained(&mark.before.file, &point.file);
-        Some(Within { high, low: foreign.low.saturating_sub(point.file.lost - mark.before.file.lost), ..foreign })
+        Some(Within {
+            high,
+            low: foreign.low.saturating_sub(point.file.lost - mark.before.file.lost),
+            ..foreign
+        })
     });
     let next = around.next.and_then(|mark| {
         let foreign = foreign(mark)?;

@@ -75,7 +75,11 @@ impl Look {
         let all = self.all();
         let high = self.sum(|exact| Some(exact.all())).max(all);
         let low = all.saturating_sub(self.moved).max(self.largest()).min(all);
-        if self.rows.len() > 1 { Within { low, estimate: all, high: high.min(all + self.moved) } } else { Within::exact(all) }
+        if self.rows.len() > 1 {
+            Within { low, estimate: all, high: high.min(all + self.moved) }
+        } else {
+            Within::exact(all)
+        }
     }
 
     /// What the largest process holds.
@@ -113,7 +117,8 @@ pub struct Union {
 
 /// The union of the pages of all processes; `None` where the kernel does not tell of one of them.
 pub fn union(rows: &[Row]) -> Option<Union> {
-    let sum = |figure: fn(&Exact) -> Option<u64>| rows.iter().filter_map(|row| figure(&row.exact)).sum::<u64>();
+    let sum =
+        |figure: fn(&Exact) -> Option<u64>| rows.iter().filter_map(|row| figure(&row.exact)).sum::<u64>();
     let known =
         !rows.is_empty() && rows.iter().all(|row| row.exact.pss.is_some() && row.exact.pss_anon.is_some());
     let anon = sum(|exact| exact.pss_anon);
