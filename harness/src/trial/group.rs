@@ -84,10 +84,10 @@ impl Group {
     /// What reads its counts; `None` where its kernel has none.
     pub fn counter(&self) -> Option<Counter> {
         let stat = File::open(self.dir.join("memory.stat")).ok()?;
-        // Each CPU keeps so many pages back, and as many again wait until they are added up (`MEMCG_CHARGE_BATCH` and
-        // `memcg_vmstats_needs_flush` in mm/memcontrol.c).
+        // Each CPU keeps so many changes back, and as many again wait until they are added up (`MEMCG_CHARGE_BATCH` and
+        // `memcg_vmstats_needs_flush` in mm/memcontrol.c). A page is two of them or more: its fault, and itself.
         let cpus = procfs::CpuInfo::current().map_or(1, |info| info.num_cores()) as u64;
-        let counter = Counter { stat, version: self.version, slack: 2 * BATCH * cpus * procfs::page_size() };
+        let counter = Counter { stat, version: self.version, slack: BATCH * cpus * procfs::page_size() };
         counter.read().map(|_| counter)
     }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::trial::sampler::INTERVAL;
 
 /// CPU time that looking may take before the trial has used any: enough for some samples and a look at a small tree.
-const GRACE: Duration = Duration::from_micros(1500);
+const GRACE: Duration = Duration::from_micros(1000);
 /// The share of the trial's CPU time that looking may take. The grace comes on top, and reading lags behind.
-const SHARE: f64 = 0.008;
+const SHARE: f64 = 0.006;
 /// Of it, the shares that go to samples, to finding processes, and to following which program each of them runs. The rest
 /// is for exact looks.
 const FOR_SAMPLES: f64 = 0.3;
@@ -16,7 +16,7 @@ const FOR_RESCANS: f64 = 0.2;
 const FOR_PROOFS: f64 = 0.1;
 /// The share that a look may take at a tree of which nothing is known, or which has doubled since: it is then paid for
 /// before there is another.
-const OWED: f64 = 0.04;
+const OWED: f64 = 0.01;
 /// What reading one page of a process costs, and one process, until it is known better (measured: 80 ns, 30 us).
 const PAGE_S: f64 = 80e-9;
 const PROCESS_S: f64 = 30e-6;
@@ -141,14 +141,14 @@ mod tests {
         let mut budget = Budget::begin();
         assert!(budget.affords(5_000, 2, false), "a small tree is looked at at once");
         assert!(!budget.affords(500_000, 16, true));
-        budget.used(Duration::from_secs(2));
+        budget.used(Duration::from_secs(3));
         assert!(budget.affords(500_000, 16, true) && !budget.affords(500_000, 16, false));
-        budget.used(Duration::from_secs(6));
+        budget.used(Duration::from_secs(8));
         assert!(budget.affords(500_000, 16, false));
         budget.looked(Duration::from_millis(40), 500_000, 16);
         assert!(!budget.affords(500_000, 16, false), "once");
         budget.used(Duration::from_secs(1));
-        budget.used(Duration::from_secs(12));
+        budget.used(Duration::from_secs(15));
         assert!(budget.affords(500_000, 16, false));
     }
 

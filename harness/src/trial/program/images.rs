@@ -20,9 +20,11 @@ use crate::trial::tree::Member;
 /// Looks take at most one part in so many of the trial's CPU time.
 const SHARE: f64 = 400.0;
 /// So much may be used for looks at once, seconds: the first ones come when little time has passed.
-const AT_ONCE_S: f64 = 0.005;
+const AT_ONCE_S: f64 = 0.003;
 /// The most CPU time for looks at all processes at a border of a service's trial.
 const AT_A_BORDER: Duration = Duration::from_millis(20);
+/// So many of the largest are looked at there in any case; of the others those that told not all, or have worked since.
+const ALWAYS: usize = 2;
 /// When an image that told nothing is looked at again first, seconds.
 const AGAIN_S: f64 = 0.002;
 /// How much older an image is when it is looked at again.
@@ -113,8 +115,9 @@ impl Images {
             let mut live: Vec<usize> = state.live.values().copied().collect();
             live.sort_by_key(|index| std::cmp::Reverse(state.images[*index].at_peak));
             let until = state.looking + AT_A_BORDER;
-            for index in live {
-                if state.looking < until {
+            for (place, index) in live.into_iter().enumerate() {
+                let wants = place < ALWAYS || state.images[index].is_due(f64::INFINITY, OLDER);
+                if wants && state.looking < until {
                     state.look_at(index);
                 }
             }

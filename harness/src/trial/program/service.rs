@@ -14,11 +14,10 @@ impl Playing<'_> {
     /// A service: it becomes ready, is driven, stands idle, and is stopped.
     pub(super) fn serve(&mut self, leash: &mut Leash, watch: &Watch) -> Result<(), Broken> {
         self.await_ready(leash, watch)?;
-        let ready = watch.look();
         self.look_aside(Images::look);
         if let Err(no_op) = self.refuse() {
             // What it was seen by is in its record.
-            self.story.end = ready;
+            self.story.end = watch.look();
             return Err(no_op);
         }
         self.drive(leash, watch)?;

@@ -184,6 +184,11 @@ impl Tally {
 
     fn go_on(&mut self, pid: i32, size: Size) {
         let life = self.lives.entry(pid).or_insert(Life { base: size.anon, ..Life::default() });
+        // What was taken for files and turns out to be shared memory was that all the time.
+        let told = life.now.file.saturating_sub(size.file).min(size.shmem.saturating_sub(life.now.shmem));
+        (life.now.file, life.now.shmem) = (life.now.file - told, life.now.shmem + told);
+        life.gained_file = life.gained_file.saturating_sub(told);
+        life.gained_shmem += told;
         self.shed += life.base.saturating_sub(size.anon);
         self.anon_moved += life.now.anon.abs_diff(size.anon);
         life.base = life.base.min(size.anon);
@@ -231,6 +236,16 @@ mod tests {
         assert_eq!((alone.own(), alone.base, alone.shed), (0, 50, 50));
         assert_eq!((alone.file.gained, alone.file.dead_gained, alone.file.lost), (8, 20, 21));
         assert_eq!(alone.moved_since(&grown), [60, 20, 0]);
+    }
+
+    #[test]
+    fn what_turns_out_to_be_shared_memory_was_no_file() {
+        let mut tally = Tally::default();
+        let first = tally.sample(0.0, &sizes(&[(1, 5, 8)]), None);
+        let told = Size { anon: 5, file: 2, shmem: 7, ..Size::default() };
+        let second = tally.sample(0.1, &BTreeMap::from([(1, told)]), None);
+        assert_eq!((second.file.gained, second.file.lost, second.shmem.gained), (2, 0, 7));
+        assert_eq!(second.moved_since(&first)[1], 0);
     }
 
     #[test]

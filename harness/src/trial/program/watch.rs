@@ -79,7 +79,7 @@ impl Watch {
                     }
                     Ok(Ask::Look(done)) => {
                         watcher.rescan();
-                        let _ = done.send(watcher.look());
+                        let _ = done.send(watcher.look_at_border());
                     }
                     Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 }

@@ -28,7 +28,9 @@ const STATUSES: usize = 8;
 /// Samples for which the number of processes must have stayed the same before an exact look.
 const SETTLED: u32 = 2;
 /// An exact look is worth its price where the bounds are further apart than this share of the figure.
-const WORTH: f64 = 0.01;
+const WORTH: f64 = 0.02;
+/// How often a look at a border is taken again, as processes come and go there.
+const TRIES: usize = 2;
 /// Most exact looks that are kept.
 const MOST_MARKS: usize = 4096;
 
@@ -308,11 +310,25 @@ impl Watcher {
             return self.begin.elapsed() >= self.alone;
         }
         let now = bounds::now(point, self.mark.as_ref());
-        (now.high - now.low) as f64 > WORTH * now.estimate as f64
+        // By what a control group's count is behind here and at the mark, of two kinds: a look makes that no better.
+        let behind = 6 * point.group.map_or(0, |counted| counted.slack);
+        (now.high - now.low) as f64 > WORTH * now.estimate as f64 + behind as f64
     }
 
-    /// Looks exactly, whatever it costs.
-    pub fn look(&mut self) -> Look {
+    /// Looks exactly at a border, whatever it costs: again, where too much came and went meanwhile.
+    pub fn look_at_border(&mut self) -> Look {
+        let mut look = self.look();
+        for _ in 0..TRIES {
+            if look.moved as f64 <= WORTH * look.all() as f64 {
+                break;
+            }
+            look = self.look();
+        }
+        look
+    }
+
+    /// Looks exactly.
+    fn look(&mut self) -> Look {
         let (start, before) = (Instant::now(), thread_cpu());
         let members = self.meet_all();
         let first = self.sample();
