@@ -114,7 +114,7 @@ mod tests {
         let me = Process::myself().unwrap();
         let loaded = order(&me, &me.maps().unwrap().0).unwrap();
         assert!(loaded.settled);
-        assert_eq!(loaded.files[0], std::env::current_exe().unwrap());
+        assert_eq!(loaded.files[0], me.exe().unwrap());
         assert!(loaded.files.len() > 1, "{loaded:?}");
     }
 }
