@@ -33,10 +33,13 @@ pub fn watched(looks: &[Look]) -> Option<Watched> {
     })
 }
 
+/// How much of a kind a look showed; `None` where it could not be seen.
+type Of = Box<dyn Fn(&Inspected) -> Option<u64>>;
+
 /// A kind of memory, and how much of it a look showed.
 struct Kind {
     name: String,
-    of: Box<dyn Fn(&Inspected) -> Option<u64>>,
+    of: Of,
 }
 
 fn in_use(arena: &Arena) -> u64 {

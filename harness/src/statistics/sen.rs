@@ -33,9 +33,9 @@ pub fn slope(points: &[(f64, f64)]) -> Option<Interval> {
         return None;
     }
     let half = Z95 * (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt();
-    let low = ((count as f64 - half) / 2.0).floor().max(0.0) as usize;
-    let high = (((count as f64 + half) / 2.0).ceil() as usize).min(count - 1);
-    let estimate = (slopes[(count - 1) / 2] + slopes[count / 2]) / 2.0;
+    let low = f64::midpoint(count as f64, -half).floor().max(0.0) as usize;
+    let high = (f64::midpoint(count as f64, half).ceil() as usize).min(count - 1);
+    let estimate = f64::midpoint(slopes[(count - 1) / 2], slopes[count / 2]);
     Some(Interval { estimate, low: slopes[low], high: slopes[high] })
 }
 
