@@ -16,7 +16,7 @@ const FOR_RESCANS: f64 = 0.2;
 const FOR_PROOFS: f64 = 0.1;
 /// The share that a look may take at a tree of which nothing is known, or which has doubled since: it is then paid for
 /// before there is another.
-const OWED: f64 = 0.01;
+const OWED: f64 = 0.02;
 /// What reading one page of a process costs, and one process, until it is known better (measured: 80 ns, 30 us).
 const PAGE_S: f64 = 80e-9;
 const PROCESS_S: f64 = 30e-6;

@@ -77,7 +77,8 @@ fn foreign(mark: &Mark) -> Option<Within> {
     let (all, moved) = (mark.file + mark.shmem, file + shmem);
     Some(Within {
         low: all.saturating_sub(before.mapped.max(after.mapped) + before.slack + moved),
-        estimate: all.saturating_sub(after.mapped),
+        // Files, for the most part: a look while shared memory is touched has too much of that.
+        estimate: all.saturating_sub(after.mapped).min(mark.file),
         high: (all + moved + before.slack).saturating_sub(before.mapped.min(after.mapped)),
     })
 }

@@ -100,8 +100,14 @@ fn peak(story: &Story, union: &[Within]) -> Option<Within> {
     let least_at_borders = looks().map(|look| look.low).max().unwrap_or(0);
     let seen_at_least = most(|w| w.estimate).max(single).max(at_borders);
     // Between two samples each process may have been as much larger as its mark tells.
+    let sampled = seen.points.iter().map(|point| point.largest).max().unwrap_or(0);
     let several = seen.points.iter().any(|point| point.count > 1);
-    let missed = if several { seen.missed } else { 0 };
+    let missed = match () {
+        () if !several => 0,
+        // One that no sample saw, beside all that were seen.
+        () if own.low > seen.high_water.max(sampled) => own.low,
+        () => seen.missed,
+    };
     let high = (most(|w| w.high) + missed).max(seen_at_least).max(own.high);
     let low = most(|w| w.low).max(single).max(least_at_borders);
     // What ended before anybody could look is known by nothing else.
