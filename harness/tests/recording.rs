@@ -137,7 +137,7 @@ fn what_is_printed_for_services_records_what_it_is_given_to() {
     let printed = String::from_utf8(output.stdout).unwrap();
     let exports: String =
         printed.lines().filter(|line| line.starts_with("export ")).collect::<Vec<_>>().join("\n");
-    let status = Command::new("sh").args(["-c", &format!("{exports} exec ls /")]).output().unwrap().status;
+    let status = Command::new("sh").args(["-c", &format!("{exports}\nexec ls /")]).output().unwrap().status;
     assert!(status.success());
     let info = json(&run_expecting(0, &["trace", "info", text(&dir), "--json"]));
     assert!(
