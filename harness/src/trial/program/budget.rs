@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::trial::sampler::INTERVAL;
 
 /// CPU time that looking may take before the trial has used any: enough for some samples and a look at a small tree.
-const GRACE: Duration = Duration::from_micros(1000);
+const GRACE: Duration = Duration::from_millis(1);
 /// The share of the trial's CPU time that looking may take. The grace comes on top, and reading lags behind.
 const SHARE: f64 = 0.006;
 /// Of it, the shares that go to samples, to finding processes, and to following which program each of them runs. The rest
