@@ -110,8 +110,8 @@ fn peak(story: &Story, union: &[Within]) -> Option<Within> {
     };
     let high = (most(|w| w.high) + missed).max(seen_at_least).max(own.high);
     let low = most(|w| w.low).max(single).max(least_at_borders);
-    // What ended before anybody could look is known by nothing else.
-    let is_unseen = union.len() < FEWEST && seen.high_water == 0;
+    // What ended before it was seen often enough is known by nothing else.
+    let is_unseen = union.len() < FEWEST;
     let estimate = if is_unseen { seen_at_least.max(own.high) } else { seen_at_least };
     (high > 0).then_some(Within { low: low.min(estimate), estimate, high })
 }
