@@ -77,6 +77,9 @@ fn told_to_keep_going_it_keeps_going() {
     ];
     run_expecting(0, &args);
     assert_eq!(trials(&dir).len(), 4);
+    // Of what never ran nothing is said.
+    let chosen = run_expecting(4, &["choose", text(&dir)]);
+    assert!(both(&chosen).contains("nothing was measured: none of 4 trials finished"), "{}", both(&chosen));
     let printed = run_expecting(0, &[&["sweep", "--print-plan"], &args[1..6], &["--", "false"]].concat());
     assert!(String::from_utf8_lossy(&printed.stdout).contains("keep_going = true"), "{}", both(&printed));
 }

@@ -52,6 +52,7 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
     host::weigh(&mut decision, &host_state(campaign, question, None));
     let ran = campaign.trials.iter().filter(|trial| trial.status != Status::Interrupted);
     decision.trials_run = ran.count() as u64;
+    nothing_measured(&mut decision, &campaign.trials);
     for scenario in &mut decision.scenarios {
         explain(scenario, &campaign.trials);
     }
@@ -76,6 +77,20 @@ pub fn decide(campaign: &Campaign, question: &Question) -> Decision {
 pub fn host_state(campaign: &Campaign, question: &Question, libc: Option<&str>) -> HostState {
     let cpus = campaign.manifest.host.cpus_online;
     host::judge(&campaign.trials, cpus, libc, question.accept_busy_host)
+}
+
+/// Where no trial finished, nothing is known of any candidate: that is no verdict on them.
+fn nothing_measured(decision: &mut Decision, trials: &[TrialRecord]) {
+    if trials.is_empty() || trials.iter().any(|trial| trial.status == Status::Ok) {
+        return;
+    }
+    let why = trials.iter().find_map(|trial| trial.reason.as_deref()).unwrap_or("no reason was kept");
+    let count = trials.len();
+    (decision.verdict, decision.choice) = (Verdict::Undecided, None);
+    decision.reason = format!("nothing was measured: none of {count} trials finished. The first says: {why}");
+    decision.scenarios.iter_mut().for_each(|scenario| {
+        (scenario.verdict, scenario.choice) = (Verdict::Undecided, None);
+    });
 }
 
 /// A full grid that was extended was looked at before: each further look has half the error of the one before it, and the

@@ -189,7 +189,7 @@ mod tests {
             settings: settings.iter().map(setting).collect(),
             env: map(env),
             preload: None,
-            foreign: |name| name.starts_with("MALLOC_"),
+            foreign: crate::knowledge::scrub::is_scrubbed,
         }
     }
 
