@@ -146,6 +146,11 @@ pub enum Command {
     )]
     Record(RecordArgs),
     /// Tell what a recording holds, check it, export it, compress it
+    #[command(
+        after_long_help = "Examples:\n  arenalab trace info rec\n  arenalab trace check rec --json\n  arenalab trace export rec \
+                           --format csv > events.csv\n  arenalab trace compress rec\n\nExit codes: 0 done, and the recording is \
+                           sound; 1 it could not be read or written; 2 no recording; 3 damaged."
+    )]
     Trace(TraceArgs),
     /// List workloads, allocators and C libraries, with their parameters and defaults
     #[command(

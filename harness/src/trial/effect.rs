@@ -189,7 +189,7 @@ mod tests {
             settings: settings.iter().map(setting).collect(),
             env: map(env),
             preload: None,
-            foreign: crate::knowledge::scrub::is_scrubbed,
+            foreign: scrub::is_scrubbed,
         }
     }
 
