@@ -230,7 +230,8 @@ fn limits_end_the_recording_and_not_the_program() {
         says_ok(&under(record.path(), program, arguments, variables).output().unwrap());
         let files = sound(record.path());
         assert!(files.iter().any(|file| file.facts.stop == Some(why)), "{why:?}");
-        assert!(files.iter().all(|file| file.length < 2 << 20));
+        // How much is recorded until a time is over, nobody promises.
+        assert!(why == Stop::TimeOver || files.iter().all(|file| file.length < 2 << 20), "{why:?}");
     }
 }
 
