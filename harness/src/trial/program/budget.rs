@@ -22,24 +22,27 @@ const PAGE_S: f64 = 80e-9;
 const PROCESS_S: f64 = 30e-6;
 /// The longest that samples and rescans are stretched to.
 const LONGEST: Duration = Duration::from_millis(250);
+/// The longest that following what each process runs is stretched to: what happens in between is proven by nobody.
+const LONGEST_UNPROVEN: Duration = Duration::from_millis(50);
 
 /// A kind of watching that comes again and again, less often where it costs too much.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     least: Duration,
+    longest: Duration,
     period: Duration,
     spent: Duration,
 }
 
 impl Pace {
-    const fn new(least: Duration) -> Self {
-        Self { least, period: least, spent: Duration::ZERO }
+    const fn new(least: Duration, longest: Duration) -> Self {
+        Self { least, longest, period: least, spent: Duration::ZERO }
     }
 
     fn spend(&mut self, took: Duration, allowed: Duration) {
         self.spent += took;
         let period = if self.spent > allowed { self.period.mul_f64(1.3) } else { self.period.div_f64(1.3) };
-        self.period = period.min(LONGEST).max(self.least);
+        self.period = period.min(self.longest).max(self.least);
     }
 }
 
@@ -58,12 +61,12 @@ pub struct Budget {
 impl Budget {
     /// Nothing spent, and the grace to spend.
     pub const fn begin() -> Self {
-        let rescans = Pace::new(Duration::from_millis(20));
+        let rescans = Pace::new(Duration::from_millis(20), LONGEST);
         Self {
             trial: Duration::ZERO,
-            samples: Pace::new(INTERVAL),
+            samples: Pace::new(INTERVAL, LONGEST),
             rescans,
-            proofs: Pace::new(INTERVAL),
+            proofs: Pace::new(INTERVAL, LONGEST_UNPROVEN),
             looks: Duration::ZERO,
             page_s: PAGE_S,
         }

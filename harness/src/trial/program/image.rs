@@ -68,6 +68,8 @@ pub struct Image {
     pub due_s: f64,
     /// How often it was looked at.
     pub looks: u32,
+    /// The image that it is a copy of, made by fork, as its place among all.
+    pub origin: Option<usize>,
 }
 
 impl Image {
@@ -89,6 +91,7 @@ impl Image {
             gap_s: 0.0,
             due_s: now_s,
             looks: 0,
+            origin: None,
         }
     }
 
@@ -124,9 +127,9 @@ impl Image {
         self.sight.as_ref().is_some_and(Sight::is_conclusive)
     }
 
-    /// Whether most of its work was done since it was looked at.
+    /// Whether much of its work was done since it was looked at.
     pub fn is_behind(&self) -> bool {
-        self.sight.as_ref().is_some_and(|sight| sight.used_s < self.cpu_s() / 2.0)
+        self.sight.as_ref().is_some_and(|sight| sight.used_s < self.cpu_s() * 0.7)
     }
 }
 

@@ -129,9 +129,18 @@ impl Images {
         self.with(|state| state.bury(&[]));
     }
 
-    /// All images that were seen, in order of appearance.
+    /// All images that were seen, in order of appearance. A copy that nobody looked at has what its origin has, though that
+    /// was looked at later: a child between its fork and its exec is the same program with the same memory.
     pub fn all(&self) -> Vec<Image> {
-        self.with(|state| state.images.clone())
+        let mut images = self.with(|state| state.images.clone());
+        for index in 0..images.len() {
+            let image = &images[index];
+            let origin = image.origin.filter(|_| image.sight.is_none() && image.blind.is_none());
+            if let Some(sight) = origin.and_then(|origin| images[origin].sight.clone()) {
+                images[index].sight = Some(Sight { used_s: 0.0, ..sight });
+            }
+        }
+        images
     }
 
     /// Processes that ran on the host's C library, though the program was started on another, by name.
@@ -190,7 +199,8 @@ impl State {
         image.until_s = used_s;
         let of_parent = parent.and_then(|parent| self.live.get(&parent)).copied();
         // A copy has what its origin had, until it is looked at itself.
-        let origin = of_parent.map(|index| &self.images[index]).filter(|of| of.mark.is_copy_of(&image.mark));
+        image.origin = of_parent.filter(|index| self.images[*index].mark.is_copy_of(&image.mark));
+        let origin = image.origin.map(|index| &self.images[index]);
         image.sight =
             origin.and_then(|origin| origin.sight.clone()).map(|sight| Sight { used_s: 0.0, ..sight });
         self.live.insert(pid, self.images.len());
@@ -249,7 +259,7 @@ impl State {
             let works = image.cpu_s() > used_s * WORKS;
             let is_young = image.looks < FIRST_LOOKS && !image.is_conclusive();
             let is_spent = self.looking.as_secs_f64() > AT_ONCE_S + used_s / SHARE;
-            // One that is behind has doubled what it used: so there are few of these.
+            // One that is behind has used half as much again: so there are few of these.
             if !is_spent || (works && (is_young || image.is_behind())) {
                 self.look_at(index);
             }
