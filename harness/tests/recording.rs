@@ -117,9 +117,11 @@ fn a_program_that_fails_or_outlives_the_recording_is_told() {
     let failing = dir("failing");
     let output = run_expecting(1, &["record", "-o", text(&failing), "--", "bash", "-c", "exit 7"]);
     assert!(both(&output).contains("bash ended with exit code 7; it was recorded"), "{}", both(&output));
+    // However fast the machine is, this one allocates for a second and more after the recording is over.
+    let long = "i=0; while [ $SECONDS -lt 2 ]; do i=$((i+1)); x=$i; done";
     let short = dir("short");
     let output =
-        run_expecting(0, &["record", "-o", text(&short), "--for", "100ms", "--", "bash", "-c", SCRIPT]);
+        run_expecting(0, &["record", "-o", text(&short), "--for", "100ms", "--", "bash", "-c", long]);
     assert!(both(&output).contains("recording ended early"), "{}", both(&output));
     run_expecting(0, &["trace", "check", text(&short)]);
     let small = dir("small");
