@@ -31,38 +31,17 @@ pub struct Heap {
     pub settings: BTreeMap<String, u64>,
 }
 
-/// Looks at the heap of a process that may run on glibc: by the structures of its malloc, which show the settings in
-/// force as well; where they are not found, by its maps, if glibc is said to serve it.
-pub fn look(process: &Process, maps: &[MemoryMap], of_glibc: bool) -> Option<Heap> {
-    let live = Live::open(process.pid.cast_unsigned()).ok();
-    let regions: Vec<Region> = maps.iter().map(region).collect();
-    let found = live.and_then(|live| glibc::find(&live, &regions).ok());
-    if let Some(malloc) = found {
-        return Some(of(&malloc));
-    }
-    let counted = of_glibc.then(|| count(process, maps))?;
-    Some(Heap { arenas: counted.arenas, exact: counted.exact, ..Heap::default() })
+/// The heap of a process that may run on glibc, by the structures of its malloc, which show the settings in force as well.
+/// `None` where they are not found.
+pub fn found(process: &Process, regions: &[Region]) -> Option<Heap> {
+    let live = Live::open(process.pid.cast_unsigned()).ok()?;
+    glibc::find(&live, regions).ok().map(|malloc| of(&malloc))
 }
 
-fn region(map: &MemoryMap) -> Region {
-    let has = |perms| map.perms.contains(perms);
-    let name = match &map.pathname {
-        MMapPath::Path(path) => path.to_string_lossy().into_owned(),
-        MMapPath::Heap => "[heap]".to_owned(),
-        MMapPath::Stack => "[stack]".to_owned(),
-        _ => String::new(),
-    };
-    Region {
-        start: map.address.0,
-        end: map.address.1,
-        read: has(MMPermissions::READ),
-        write: has(MMPermissions::WRITE),
-        exec: has(MMPermissions::EXECUTE),
-        shared: has(MMPermissions::SHARED),
-        offset: map.offset,
-        inode: map.inode,
-        name,
-    }
+/// The same by the maps of a process that glibc is said to serve: arenas only.
+pub fn counted(process: &Process, maps: &[MemoryMap]) -> Heap {
+    let counted = count(process, maps);
+    Heap { arenas: counted.arenas, exact: counted.exact, ..Heap::default() }
 }
 
 fn of(malloc: &Malloc) -> Heap {

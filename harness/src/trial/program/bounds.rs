@@ -8,6 +8,8 @@
 //! * pages of files, and shared memory, are at most the sum, the last mark plus what was gained, the next mark plus what is
 //!   lost until then; and at least the last mark less what was lost, the next less what is still gained, and nearly the most
 //!   of any one process (pages of libraries that other programs map as well count by their share);
+//! * now and then pages of files and of shared memory are counted once each ([`super::mapped`]): there are at most so many
+//!   then, with what was gained since, or what is lost until then;
 //! * a control group of the trial's own counts each page once: its anonymous memory is the union's, within what its
 //!   count is behind ([`super::counted`]);
 //! * the largest process alone is a lower bound, all of them summed an upper one.
@@ -17,6 +19,7 @@
 //! from the bounds too.
 
 use super::counted;
+use super::mapped::Mapped;
 use super::tally::{Pages, Point};
 
 /// An instant at which the union was read.
@@ -69,44 +72,65 @@ impl Within {
 /// share in `Pss`, and in full in `statm`.
 const ELSEWHERE: u64 = 4 << 20;
 
+/// What was read of the union, in the order of time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'a> {
+    /// The union itself.
+    pub marks: &'a [Mark],
+    /// Files and shared memory alone.
+    pub mapped: &'a [Mapped],
+}
+
 /// The union at each point.
-pub fn union(points: &[Point], marks: &[Mark]) -> Vec<Within> {
-    let elsewhere = marks.iter().map(|mark| mark.after.file.most.saturating_sub(mark.file)).max();
+pub fn union(points: &[Point], known: Known) -> Vec<Within> {
+    let elsewhere = known.marks.iter().map(|mark| mark.after.file.most.saturating_sub(mark.file)).max();
     let elsewhere = elsewhere.unwrap_or(0).max(ELSEWHERE);
-    let counts_all = counted::counts_all(marks);
-    points.iter().map(|point| at(point, marks, elsewhere, counts_all)).collect()
+    let counts_all = counted::counts_all(known.marks);
+    points.iter().map(|point| at(point, known, elsewhere, counts_all)).collect()
 }
 
 /// What is known of an instant at which there is no later mark.
-pub fn now(point: &Point, last: Option<&Mark>) -> Within {
-    let marks = last.map_or(&[] as &[Mark], std::slice::from_ref);
-    at(point, marks, ELSEWHERE, counted::counts_all(marks))
+pub fn now(point: &Point, known: Known) -> Within {
+    at(point, known, ELSEWHERE, counted::counts_all(known.marks))
 }
 
-/// The marks around a point.
+/// What was read around a point.
 #[derive(Clone, Copy)]
 pub struct Around<'a> {
-    /// The one before.
+    /// The mark before.
     pub last: Option<&'a Mark>,
-    /// The one after.
+    /// The mark after.
     pub next: Option<&'a Mark>,
+    /// When files and shared memory were last counted.
+    pub last_mapped: Option<&'a Mapped>,
+    /// When they are counted next.
+    pub next_mapped: Option<&'a Mapped>,
 }
 
-fn at(point: &Point, marks: &[Mark], elsewhere: u64, counts_all: bool) -> Within {
+/// The last that began before an instant, and the first that ended after it.
+fn around<T>(all: &[T], at_s: f64, began: fn(&T) -> f64, ended: fn(&T) -> f64) -> (Option<&T>, Option<&T>) {
+    let last = all.partition_point(|one| began(one) <= at_s).checked_sub(1);
+    (last.map(|last| &all[last]), all.get(all.partition_point(|one| ended(one) < at_s)))
+}
+
+fn at(point: &Point, known: Known, elsewhere: u64, counts_all: bool) -> Within {
     if point.count <= 1 {
         // One alone: resident is resident.
         return Within::exact(point.sum());
     }
-    let last = marks.partition_point(|mark| mark.before.at_s <= point.at_s).checked_sub(1);
-    let next = marks.partition_point(|mark| mark.after.at_s < point.at_s);
-    let around = Around { last: last.map(|last| &marks[last]), next: marks.get(next) };
+    let at_s = point.at_s;
+    let (last, next) = around(known.marks, at_s, |mark| mark.before.at_s, |mark| mark.after.at_s);
+    let (last_mapped, next_mapped) =
+        around(known.mapped, at_s, |mapped| mapped.before.at_s, |mapped| mapped.after.at_s);
+    let around = Around { last, next, last_mapped, next_mapped };
     let mut anon = anon(point, around);
-    let file = pages(point, around, &FILE, elsewhere);
+    let mut file = pages(point, around, &FILE, elsewhere);
+    file.high = file.high.min(most_files(point, around));
     let shmem = pages(point, around, &SHMEM, 0);
     let mut shared = Within {
         low: file.low + shmem.low,
         estimate: file.estimate + shmem.estimate,
-        high: file.high + shmem.high,
+        high: (file.high + shmem.high).min(most_mapped(point, around)),
     };
     if counts_all {
         anon = counted::anon(point, anon);
@@ -195,6 +219,38 @@ fn pages(point: &Point, around: Around, kind: &Kind, elsewhere: u64) -> Within {
     Within::between(low, estimate, high)
 }
 
+/// The most that can be mapped of files, by when all that is mapped was counted.
+pub(super) fn most_files(point: &Point, around: Around) -> u64 {
+    let last = around
+        .last_mapped
+        .map(|mapped| mapped.bytes + mapped.moved() + gained(&mapped.before.file, &point.file));
+    let next = around
+        .next_mapped
+        .map(|mapped| mapped.bytes + mapped.moved() + (mapped.after.file.lost - point.file.lost));
+    last.into_iter().chain(next).min().unwrap_or(u64::MAX)
+}
+
+/// What processes have mapped more since that was counted, each by itself.
+pub fn gained_since(mapped: &Mapped, point: &Point) -> u64 {
+    let from = &mapped.before;
+    let shmem = if mapped.whole { gained(&from.shmem, &point.shmem) } else { 0 };
+    gained(&from.file, &point.file) + shmem
+}
+
+/// The most that can be mapped of files and shared memory, by when that was counted.
+fn most_mapped(point: &Point, around: Around) -> u64 {
+    let whole = |mapped: Option<&'_ Mapped>| mapped.filter(|mapped| mapped.whole).copied();
+    let last =
+        whole(around.last_mapped).map(|mapped| mapped.bytes + mapped.moved() + gained_since(&mapped, point));
+    let next = whole(around.next_mapped).map(|mapped| {
+        let to = &mapped.after;
+        let lost = (to.file.lost - point.file.lost) + (to.shmem.lost - point.shmem.lost);
+        mapped.bytes + mapped.moved() + lost
+    });
+    // Private pages of hugetlbfs are of a file in no page table.
+    last.into_iter().chain(next).min().filter(|_| point.huge == 0).unwrap_or(u64::MAX)
+}
+
 /// What those that live at a later point have gained since an earlier one.
 pub(super) fn gained(from: &Pages, to: &Pages) -> u64 {
     let gone = (to.dead_gained - from.dead_gained).min(from.gained);
@@ -223,7 +279,7 @@ mod tests {
     fn one_process_alone_is_its_resident_size() {
         let mut tally = Tally::default();
         let point = tally.sample(0.0, &sizes(&[(1, 50, 8)]), None);
-        assert_eq!(union(&[point], &[]), [Within::exact(58 * M)]);
+        assert_eq!(union(&[point], Known::default()), [Within::exact(58 * M)]);
     }
 
     #[test]
@@ -242,7 +298,7 @@ mod tests {
         .map(|(at_s, sizes)| tally.sample(at_s, &sizes, None))
         .collect();
         let marks = [mark(points[0], 2, 20), mark(points[2], 34, 128), mark(points[4], 3, 20)];
-        let union = union(&points, &marks);
+        let union = union(&points, Known { marks: &marks, ..Known::default() });
         // 17 times 130 are resident, 162 are there.
         for at in [1, 2, 3] {
             assert!(union[at].high <= 162 * M, "{at}: {:?}", union[at]);
@@ -259,14 +315,17 @@ mod tests {
             tally.sample(0.0, &sizes(&[(1, 50, 1), (2, 50, 1)]), None),
             tally.sample(0.1, &sizes(&[(1, 50, 1), (2, 60, 1)]), None),
         ];
-        let without = union(&points, &[]);
+        let without = union(&points, Known::default());
         assert_eq!((without[1].low, without[1].high), (61 * M, 112 * M), "at least the larger of them");
         // A look finds that they share it; what the child got since is its own.
-        let with = union(&points, &[mark(points[0], 50, 1)]);
+        let with = union(&points, Known { marks: &[mark(points[0], 50, 1)], ..Known::default() });
         assert_eq!((with[1].low, with[1].estimate), (61 * M, 61 * M));
         assert_eq!(with[1].high, 111 * M, "the child may have written to all of it meanwhile");
         // The next look tells that it has not.
-        let with = union(&points, &[mark(points[0], 50, 1), mark(points[1], 60, 1)]);
+        let with = union(
+            &points,
+            Known { marks: &[mark(points[0], 50, 1), mark(points[1], 60, 1)], ..Known::default() },
+        );
         assert_eq!(with[1], Within::exact(61 * M));
     }
 }

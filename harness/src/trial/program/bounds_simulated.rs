@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{Mark, Point, Within, union};
+use super::{Known, Mark, Point, Within, union};
+use crate::trial::program::mapped::Mapped;
 use crate::trial::program::tally::{Counted, Size, Tally};
 
 /// One page; large, so that what is counted elsewhere does not hide everything.
@@ -23,6 +24,8 @@ enum Step {
     Share(usize, u8),
     Sample,
     Look,
+    /// Files are counted, and shared memory or not.
+    Count(bool),
     /// A look that reads the processes one by one, and this between the first and the others.
     Torn(usize, u8, Tear),
 }
@@ -148,10 +151,21 @@ impl Tree {
         [of(|process| &process.anon), of(|process| &process.shared), of(|process| &process.shmem)]
     }
 
-    /// Reads the shares of all, and lets something happen after the first.
-    fn torn(&mut self, which: usize, pages: u8, tear: Tear) -> [u64; 3] {
+    /// What some processes have mapped of files and of shared memory.
+    fn mapped(&self, pids: &[i32]) -> BTreeSet<(bool, u32)> {
+        let of = |pid: &i32| self.processes.get(pid);
+        let pages = |process: &Process| {
+            let shmem = process.shmem.iter().map(|page| (true, *page));
+            process.shared.iter().map(|page| (false, *page)).chain(shmem).collect::<Vec<_>>()
+        };
+        pids.iter().filter_map(of).flat_map(pages).collect()
+    }
+
+    /// Reads the shares of all, and what they have mapped, and lets something happen after the first.
+    fn torn(&mut self, which: usize, pages: u8, tear: Tear) -> ([u64; 3], u64) {
         let pids: Vec<i32> = self.processes.keys().copied().collect();
         let mut sums = self.shares(pids[0]);
+        let mut mapped = self.mapped(&pids[..1]);
         match tear {
             Tear::Exit => self.play(Step::Exit(which)),
             Tear::Fork => self.play(Step::Fork(which)),
@@ -163,7 +177,8 @@ impl Tree {
                 *sum += share;
             }
         }
-        sums.map(|pages| (pages * PAGE as f64).round() as u64)
+        mapped.extend(self.mapped(&pids[1..]));
+        (sums.map(|pages| (pages * PAGE as f64).round() as u64), mapped.len() as u64 * PAGE)
     }
 }
 
@@ -181,14 +196,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (which.clone(), pages.clone()).prop_map(|(w, p)| Step::Unmap(w, p)),
         1 => (which, pages, tear).prop_map(|(w, p, tear)| Step::Torn(w, p, tear)),
         1 => Just(Step::Look),
+        1 => prop::bool::ANY.prop_map(Step::Count),
         1 => Just(Step::Sample),
     ]
 }
 
 /// Plays a tree; a sample after every step, and before what is no single instant.
-fn played(steps: &[Step], grouped: bool) -> (Vec<Point>, Vec<Mark>, Vec<u64>) {
+fn played(steps: &[Step], grouped: bool) -> (Vec<Point>, Vec<Mark>, Vec<Mapped>, Vec<u64>) {
     let (mut tree, mut tally) = (Tree::new(), Tally::default());
-    let (mut points, mut marks, mut truths) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut points, mut marks, mut counts, mut truths) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut at = 0.0;
     let mut sample = |tree: &Tree| {
         at += 1.0;
@@ -203,21 +219,29 @@ fn played(steps: &[Step], grouped: bool) -> (Vec<Point>, Vec<Mark>, Vec<u64>) {
     };
     for step in steps {
         let before = sample(&tree);
-        let [anon, file, shmem] = match *step {
+        let ([anon, file, shmem], shared) = match *step {
             Step::Torn(which, pages, tear) => tree.torn(which, pages, tear),
             step => {
                 tree.play(step);
-                tree.truth()
+                let [anon, file, shmem] = tree.truth();
+                ([anon, file, shmem], file + shmem)
             }
         };
         let after = sample(&tree);
         match step {
-            Step::Torn(..) => marks.push(Mark { before, after, anon, file, shmem }),
+            Step::Torn(..) => {
+                marks.push(Mark { before, after, anon, file, shmem });
+                counts.push(Mapped { before, after, bytes: shared, whole: true });
+            }
+            Step::Count(whole) => {
+                let bytes = if *whole { shared } else { tree.truth()[1] };
+                counts.push(Mapped { before: after, after, bytes, whole: *whole });
+            }
             Step::Look => marks.push(Mark { before: after, after, anon, file, shmem }),
             _ => {}
         }
     }
-    (points, marks, truths)
+    (points, marks, counts, truths)
 }
 
 proptest! {
@@ -228,10 +252,11 @@ proptest! {
         steps in prop::collection::vec(step(), 1..60),
         grouped: bool,
     ) {
-        let (points, marks, truths) = played(&steps, grouped);
-        for ((point, within), truth) in points.iter().zip(union(&points, &marks)).zip(truths) {
+        let (points, marks, mapped, truths) = played(&steps, grouped);
+        let known = Known { marks: &marks, mapped: &mapped };
+        for ((point, within), truth) in points.iter().zip(union(&points, known)).zip(truths) {
             let Within { low, estimate, high } = within;
-            prop_assert!(low <= truth && truth <= high, "{truth} is not in {within:?} at {point:?}, marks {marks:?}");
+            prop_assert!(low <= truth && truth <= high, "{truth} is not in {within:?} at {point:?}, {known:?}");
             prop_assert!(low <= estimate && estimate <= high, "{within:?}");
             prop_assert!(high <= point.sum() && estimate >= point.largest, "{within:?} at {point:?}");
         }

@@ -20,6 +20,8 @@ const OWED: f64 = 0.02;
 /// What reading one page of a process costs, and one process, until it is known better (measured: 80 ns, 30 us).
 const PAGE_S: f64 = 80e-9;
 const PROCESS_S: f64 = 30e-6;
+/// What counting the pages of files and shared memory costs a process, until it is known better (measured: 150 us).
+const COUNT_S: f64 = 150e-6;
 /// The longest that samples and rescans are stretched to.
 const LONGEST: Duration = Duration::from_millis(250);
 /// The longest that following what each process runs is stretched to: what happens in between is proven by nobody.
@@ -56,6 +58,8 @@ pub struct Budget {
     looks: Duration,
     /// Seconds that a look at a page costs.
     page_s: f64,
+    /// Seconds that counting pages of files and shared memory costs a process.
+    count_s: f64,
 }
 
 impl Budget {
@@ -69,6 +73,7 @@ impl Budget {
             proofs: Pace::new(INTERVAL, LONGEST_UNPROVEN),
             looks: Duration::ZERO,
             page_s: PAGE_S,
+            count_s: COUNT_S,
         }
     }
 
@@ -128,7 +133,21 @@ impl Budget {
 
     /// Whether an exact look at so many pages of so many processes is paid for, or may be `owed`.
     pub fn affords(&self, pages: u64, processes: u32, owed: bool) -> bool {
-        let cost = pages as f64 * self.page_s + f64::from(processes) * PROCESS_S;
+        self.can_pay(pages as f64 * self.page_s + f64::from(processes) * PROCESS_S, owed)
+    }
+
+    /// Counting the pages of files and shared memory of so many processes has cost so much.
+    pub fn counted(&mut self, took: Duration, processes: u32) {
+        self.looks += took;
+        self.count_s = took.as_secs_f64() / f64::from(processes.max(1));
+    }
+
+    /// Whether that is paid for, or may be `owed`.
+    pub fn affords_counting(&self, processes: u32, owed: bool) -> bool {
+        self.can_pay(f64::from(processes) * self.count_s, owed)
+    }
+
+    fn can_pay(&self, cost: f64, owed: bool) -> bool {
         let spent = self.samples.spent + self.rescans.spent + self.proofs.spent + self.looks;
         let owed = if owed { self.trial.mul_f64(OWED) } else { Duration::ZERO };
         (spent + Duration::from_secs_f64(cost)) <= self.allowed() + owed

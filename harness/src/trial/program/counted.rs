@@ -5,6 +5,7 @@
 //! by what processes gained and lost of files since.
 
 use super::bounds::{Around, Mark, Within, gained};
+use super::mapped::Mapped;
 use super::tally::{Counted, Point};
 
 /// By how much a group's count may differ from a mark's for it to be the count of the same processes.
@@ -66,8 +67,29 @@ pub fn shared(point: &Point, around: Around, known: Within) -> Within {
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => Within { low: 0, estimate: 0, high: point.file.sum },
     };
+    let foreign = Within { high: foreign.high.min(most_foreign(point, around)), ..foreign };
     let estimate = (mapped + foreign.estimate).max(known.low);
     both(known, mapped.saturating_sub(slack) + foreign.low, estimate, mapped + slack + foreign.high)
+}
+
+/// The most that can be mapped and not brought into memory by the group, by when what is mapped was counted.
+fn most_foreign(point: &Point, around: Around) -> u64 {
+    let at = |mapped: &Mapped| {
+        let (before, after) = (mapped.before.group?, mapped.after.group?);
+        // Where shared memory was left out, it is the group's, and may be all that the group has brought in.
+        let own = if mapped.whole { before.mapped.min(after.mapped).saturating_sub(before.slack) } else { 0 };
+        Some((mapped.bytes + mapped.moved()).saturating_sub(own))
+    };
+    // Unless one process alone has more of it than the group.
+    let belongs = |mapped: &Mapped, point: &Point| {
+        mapped.whole || point.group.is_some_and(|group| point.shmem.most <= group.mapped + group.slack)
+    };
+    let fits = |mapped: &&Mapped| belongs(mapped, &mapped.after) && belongs(mapped, point);
+    let last = around.last_mapped.filter(fits);
+    let last = last.and_then(|mapped| Some(at(mapped)? + gained(&mapped.before.file, &point.file)));
+    let next = around.next_mapped.filter(fits);
+    let next = next.and_then(|mapped| Some(at(mapped)? + (mapped.after.file.lost - point.file.lost)));
+    last.into_iter().chain(next).min().unwrap_or(u64::MAX)
 }
 
 /// Pages of files that are mapped and that the group has not brought into memory, at a mark.
@@ -86,7 +108,7 @@ fn foreign(mark: &Mark) -> Option<Within> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trial::program::bounds::union;
+    use crate::trial::program::bounds::{Known, union};
     use crate::trial::program::tally::Pages;
 
     const M: u64 = 1 << 20;
@@ -116,7 +138,7 @@ mod tests {
     fn shared_memory_that_all_have_touched_since_the_last_look_counts_once() {
         let points = [point(0.0, 16, 1, 5), point(1.0, 16, 100, 6)];
         let mark = Mark { before: points[0], after: points[0], anon: 5 * M, file: 10 * M, shmem: M };
-        let union = union(&points, &[mark]);
+        let union = union(&points, Known { marks: &[mark], ..Known::default() });
         // 16 times 112 are resident.
         let truth = 116 * M;
         assert!(union[1].low <= truth && truth <= union[1].high, "{:?}", union[1]);
@@ -129,7 +151,7 @@ mod tests {
         let points = [point(0.0, 16, 1, 0), point(1.0, 16, 100, 0)];
         let mark = Mark { before: points[0], after: points[0], anon: 25 * M, file: 10 * M, shmem: M };
         assert!(!counts_all(&[mark]));
-        let union = union(&points, &[mark]);
+        let union = union(&points, Known { marks: &[mark], ..Known::default() });
         assert!(union[1].low >= 112 * M && union[1].high >= 125 * M, "{:?}", union[1]);
     }
 }

@@ -1,6 +1,8 @@
 //! One image: what a process runs between two execs. A proof is good for the image that it was read from, and for no
 //! other, so that each has its own, beside what it used of CPU and memory.
 
+use std::sync::Arc;
+
 use procfs::process::Process;
 
 use super::sight::Sight;
@@ -108,9 +110,12 @@ impl Image {
             Some(known) => {
                 let heap = sight.heap.or(known.heap.take());
                 let most = known.most_arenas.max(sight.most_arenas);
-                let environment = sight.served.environment.clone().or(known.served.environment.take());
+                let before = Arc::clone(&known.served);
                 *known = Sight { heap, most_arenas: most, ..sight };
-                known.served.environment = environment;
+                // A program may write over its environment.
+                if known.served.environment.is_none() && before.environment.is_some() {
+                    Arc::make_mut(&mut known.served).environment.clone_from(&before.environment);
+                }
             }
             None => self.sight = Some(sight),
         }

@@ -9,12 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use procfs::process::Process;
-
 use super::image::{Image, Mark, cpu_s};
-use super::served::{Elves, served};
+use super::served::Elves;
 use super::sight::Sight;
-use crate::trial::heaps;
+use super::sighting::{self, anonymous};
 use crate::trial::tree::Member;
 
 /// Looks take at most one part in so many of the trial's CPU time.
@@ -22,16 +20,18 @@ const SHARE: f64 = 400.0;
 /// So much may be used for looks at once, seconds: the first ones come when little time has passed.
 const AT_ONCE_S: f64 = 0.003;
 /// The most CPU time for looks at all processes at a border of a service's trial.
-const AT_A_BORDER: Duration = Duration::from_millis(20);
+const AT_A_BORDER: Duration = Duration::from_millis(5);
 /// So many of the largest are looked at there in any case; of the others those that told not all, or have worked since.
 const ALWAYS: usize = 2;
 /// When an image that told nothing is looked at again first, seconds.
 const AGAIN_S: f64 = 0.002;
 /// How much older an image is when it is looked at again.
 const OLDER: f64 = 1.25;
-/// An image that has used this share of all CPU time is looked at so often, whatever looks have cost.
+/// An image that has used this share of all CPU time is looked at so often, and whenever it has used half as much again,
+/// until looks have cost so many times their share.
 const WORKS: f64 = 0.05;
 const FIRST_LOOKS: u32 = 4;
+const WANTED: f64 = 2.0;
 /// The least time to that, seconds.
 const LATER_S: f64 = 0.05;
 /// Most images that are kept.
@@ -258,9 +258,10 @@ impl State {
             let image = &self.images[index];
             let works = image.cpu_s() > used_s * WORKS;
             let is_young = image.looks < FIRST_LOOKS && !image.is_conclusive();
-            let is_spent = self.looking.as_secs_f64() > AT_ONCE_S + used_s / SHARE;
-            // One that is behind has used half as much again: so there are few of these.
-            if !is_spent || (works && (is_young || image.is_behind())) {
+            let spent_s = self.looking.as_secs_f64();
+            let is_spent = |times: f64| spent_s > (AT_ONCE_S + used_s / SHARE) * times;
+            let is_wanted = works && (is_young || image.is_behind());
+            if !is_spent(1.0) || (is_wanted && !is_spent(WANTED)) {
                 self.look_at(index);
             }
         }
@@ -271,8 +272,7 @@ impl State {
     fn look_at(&mut self, index: usize) {
         let before = thread_cpu();
         let image = &self.images[index];
-        let (pid, mark) = (image.pid, image.mark.clone());
-        let looked = look(pid, &mark, &mut self.elves, self.heaps, image.cpu_s());
+        let looked = sighting::look(image, &mut self.elves, self.heaps);
         self.looking += thread_cpu().saturating_sub(before);
         let now_s = self.now_s();
         let image = &mut self.images[index];
@@ -286,47 +286,6 @@ impl State {
         image.due_s =
             now_s + if image.is_conclusive() { LATER_S.max(age * (OLDER - 1.0)) } else { AGAIN_S.max(age) };
     }
-}
-
-/// Memory of a process that is no file's and not shared, bytes.
-fn anonymous(pid: i32) -> Option<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-    let mut words = text.split(' ').skip(1).map_while(|word| word.trim().parse::<u64>().ok());
-    let (resident, shared) = (words.next()?, words.next()?);
-    Some(resident.saturating_sub(shared) * procfs::page_size())
-}
-
-/// One look. `Err` has why it may not be looked at, or nothing where it is gone or has become another image.
-fn look(
-    pid: i32,
-    mark: &Mark,
-    elves: &mut Elves,
-    heaps: bool,
-    used_s: f64,
-) -> Result<Sight, Option<&'static str>> {
-    let process = Process::new(pid).map_err(|_| None)?;
-    let maps = match process.maps() {
-        Ok(maps) if maps.0.is_empty() => return Err(None),
-        Ok(maps) => maps.0,
-        Err(procfs::ProcError::PermissionDenied(_)) => {
-            return Err(Some(
-                "it may not be looked at (another user's, with capabilities, or kept from being read)",
-            ));
-        }
-        Err(_) => return Err(None),
-    };
-    let served = served(&process, &maps, elves);
-    // A Go program may have a part in C.
-    let may_be =
-        matches!(served.by.as_str(), "glibc" | "unknown") || (served.facts.go && served.library.is_none());
-    let may_be = may_be && served.settled && heaps;
-    let heap = may_be.then(|| heaps::look(&process, &maps, served.by == "glibc")).flatten();
-    let size = anonymous(pid).unwrap_or(0);
-    if Mark::read(pid).is_none_or(|(now, _)| now != *mark) {
-        return Err(None);
-    }
-    let most_arenas = heap.as_ref().map_or(0, |heap| heap.arenas);
-    Ok(Sight { served, heap, most_arenas, size, used_s, inside: None, mallopt: None })
 }
 
 /// CPU time of this thread: what looking costs, also on a host that is busy with other things.

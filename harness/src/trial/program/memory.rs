@@ -3,7 +3,7 @@
 use arenalab_wire::telemetry::Stage;
 
 use super::Story;
-use super::bounds::{self, Within};
+use super::bounds::{self, Known, Within};
 use super::look::Look;
 use super::watch::Seen;
 use crate::format::trial::{Bounds, Rss, RssBounds};
@@ -66,7 +66,7 @@ pub fn samples(story: &Story) -> Vec<Sample> {
 }
 
 fn union(seen: &Seen) -> Vec<Within> {
-    bounds::union(&seen.points, &seen.marks)
+    bounds::union(&seen.points, Known { marks: &seen.marks, mapped: &seen.mapped })
 }
 
 fn samples_of(seen: &Seen, union: &[Within]) -> Vec<Sample> {

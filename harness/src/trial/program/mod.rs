@@ -5,9 +5,9 @@
 //! * [`place`]: its port and directory; [`helper`]: setup, driver, stop and teardown, each under a launcher of
 //!   its own; [`ready`]: when it can be driven.
 //! * [`watch`] and [`watcher`], [`look`], [`exits`]: what is seen of its processes, within a [`budget`].
-//! * [`tally`], [`bounds`], [`counted`], [`memory`]: memory from what was seen; [`figures`]: throughput and latency from what was
+//! * [`tally`], [`bounds`], [`mapped`], [`counted`], [`memory`]: memory from what was seen; [`figures`]: throughput and latency from what was
 //!   printed; [`record`]: the line for the journal.
-//! * [`images`], [`image`]: who did the work; [`sight`], [`served`]: what a look at one shows; [`judge`]: what that says of
+//! * [`images`], [`image`]: who did the work; [`sighting`], [`sight`], [`served`]: what a look at one shows; [`judge`]: what that says of
 //!   the candidate; [`complaints`]: what its output says; [`weigh`]: whether it was in force where the work was done.
 
 use std::collections::BTreeMap;
@@ -42,6 +42,7 @@ pub mod image;
 pub mod images;
 pub mod judge;
 pub mod look;
+pub mod mapped;
 pub mod memory;
 pub mod place;
 pub mod ready;
@@ -49,6 +50,7 @@ pub mod record;
 pub mod served;
 pub mod service;
 pub mod sight;
+pub mod sighting;
 pub mod tally;
 pub mod watch;
 pub mod watcher;

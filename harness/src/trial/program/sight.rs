@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::trial::elf::Facts;
 use crate::trial::elf::deep::Inside;
@@ -59,7 +60,9 @@ pub struct Served {
 #[derive(Clone, Debug)]
 pub struct Sight {
     /// What serves `malloc`.
-    pub served: Served,
+    pub served: Arc<Served>,
+    /// What tells its mapped files, and where they are mapped, from others.
+    pub files: u64,
     /// glibc's heap, where there is one.
     pub heap: Option<Heap>,
     /// The most arenas that any look at this image found.
@@ -96,12 +99,12 @@ impl Sight {
     /// program has.
     pub fn settle(&mut self, inside: Inside) {
         self.inside = Some(inside);
-        let executable = self.served.executable.display();
+        let executable = self.served.executable.display().to_string();
         let in_use = self.heap.as_ref().is_some_and(|heap| heap.system.is_some_and(|bytes| bytes > 0));
         let c_part = self.served.facts.go && !self.served.facts.is_static && in_use && self.size >= LARGE;
         let (by, how) = match self.carried() {
             _ if c_part && !self.elsewhere(HARDLY) => {
-                self.served.managed =
+                Arc::make_mut(&mut self.served).managed =
                     Some("Go: its own heap does not come from malloc, and no candidate touches it");
                 (
                     "glibc",
@@ -124,7 +127,8 @@ impl Sight {
             _ if inside.musl => ("musl", format!("{executable} is linked statically, with musl's malloc")),
             _ => return,
         };
-        (self.served.by, self.served.how) = (by.to_owned(), how);
+        let served = Arc::make_mut(&mut self.served);
+        (served.by, served.how) = (by.to_owned(), how);
     }
 }
 

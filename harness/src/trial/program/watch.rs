@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::bounds::Mark;
 use super::images::Images;
 use super::look::Look;
+use super::mapped::Mapped;
 use super::tally::Point;
 use super::watcher::Watcher;
 use crate::trial::group::Counter;
@@ -28,6 +29,8 @@ pub struct Seen {
     pub points: Vec<Point>,
     /// When the union of their pages was read.
     pub marks: Vec<Mark>,
+    /// When the pages of files and shared memory were counted.
+    pub mapped: Vec<Mapped>,
     /// The most processes at once.
     pub most: u32,
     /// The largest `VmHWM` of any one process.

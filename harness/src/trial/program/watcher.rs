@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use procfs::process::Process;
 
-use super::bounds::{self, Mark};
+use super::bounds::{self, Known, Mark, Within};
 use super::budget::Budget;
 use super::exits::Handle;
 use super::images::{Images, thread_cpu};
 use super::look::{self, Look, Union};
+use super::mapped::{self, Mapped};
 use super::tally::{Point, Size, Tally};
 use super::watch::{Fallen, Seen};
 use crate::trial::group::Counter;
@@ -34,7 +35,7 @@ const TRIES: usize = 2;
 /// Most exact looks that are kept.
 const MOST_MARKS: usize = 4096;
 
-struct Known {
+struct Followed {
     statm: File,
     handle: Option<Handle>,
     command: String,
@@ -51,13 +52,16 @@ pub struct Watcher {
     /// This thread's CPU time as it began.
     cpu_at_first: Duration,
     seen: Arc<Mutex<Seen>>,
-    known: BTreeMap<i32, Known>,
+    known: BTreeMap<i32, Followed>,
     tally: Tally,
     budget: Budget,
     /// The last sample, and how many in a row had as many processes.
     last: Point,
     settled: u32,
     mark: Option<Mark>,
+    mapped: Option<Mapped>,
+    /// Whether page tables of these processes can be read, as far as that was tried.
+    countable: bool,
     rescan: Instant,
     proof: Instant,
     /// Whose turn it is to have its `status` read.
@@ -114,6 +118,8 @@ impl Watcher {
             last: Point::default(),
             settled: 0,
             mark: None,
+            mapped: None,
+            countable: true,
             rescan: now,
             proof: now,
             turn: 0,
@@ -140,6 +146,9 @@ impl Watcher {
         self.budget.sampled(thread_cpu().saturating_sub(before));
         if Instant::now() >= self.proof {
             self.prove();
+        }
+        if self.is_worth_counting() {
+            self.count_mapped();
         }
         if self.is_worth_a_look() {
             self.look();
@@ -201,13 +210,13 @@ impl Watcher {
         let statm = File::open(format!("/proc/{pid}/statm"));
         if let (Ok(statm), Ok(command)) = (statm, command) {
             let status = Status::default();
-            self.known.insert(pid, Known { statm, handle, command, fallen: false, status });
+            self.known.insert(pid, Followed { statm, handle, command, fallen: false, status });
         }
     }
 
     /// What its parent has not reaped yet.
     fn note_unreaped(&mut self) {
-        let holds_nothing = |known: &Known| size(&known.statm, &known.status).is_none();
+        let holds_nothing = |known: &Followed| size(&known.statm, &known.status).is_none();
         let ended = self.known.iter_mut().filter(|(_, known)| !known.fallen && holds_nothing(known));
         let ended: Vec<_> = ended
             .filter_map(|(pid, known)| {
@@ -256,7 +265,7 @@ impl Watcher {
                 self.read_status(pid);
             }
         }
-        let size = |(pid, known): (&i32, &Known)| Some((*pid, size(&known.statm, &known.status)?));
+        let size = |(pid, known): (&i32, &Followed)| Some((*pid, size(&known.statm, &known.status)?));
         let sizes: BTreeMap<i32, Size> =
             self.known.iter().filter_map(size).filter(|(_, size)| size.all() > 0).collect();
         if sizes.is_empty() {
@@ -274,7 +283,7 @@ impl Watcher {
 
     /// By how much the high-water marks of the processes surpass all samples of them.
     fn missed(&self) -> u64 {
-        let missed = |(pid, known): (&i32, &Known)| {
+        let missed = |(pid, known): (&i32, &Followed)| {
             let most = self.tally.most_of(*pid);
             known.status.high_water.filter(|_| most > 0).map_or(0, |mark| mark.saturating_sub(most))
         };
@@ -295,24 +304,66 @@ impl Watcher {
         }
     }
 
+    /// What is known of this moment where it is not known closely enough; `None` where the tree is just changing, too.
+    fn wide(&self) -> Option<Within> {
+        let point = &self.last;
+        if point.count < 2 || self.settled < SETTLED {
+            return None;
+        }
+        let now = bounds::now(point, Known { marks: self.mark.as_slice(), mapped: self.mapped.as_slice() });
+        // By what a control group's count is behind here and at the mark, of two kinds: a look makes that no better.
+        let behind = 6 * point.group.map_or(0, |counted| counted.slack);
+        ((now.high - now.low) as f64 > WORTH * now.estimate as f64 + behind as f64).then_some(now)
+    }
+
+    /// Whether the tree is more than twice of what it was at an earlier point.
+    fn has_doubled(&self, since: Option<&Point>) -> bool {
+        since.is_none_or(|then| self.last.count > 2 * then.count || self.last.sum() > 2 * then.sum())
+    }
+
+    /// Whether pages of files and shared memory are worth counting again, and that is paid for.
+    fn is_worth_counting(&self) -> bool {
+        let Some(now) = self.wide() else { return false };
+        let last = self.mapped.as_ref();
+        let gained = last.map_or(u64::MAX, |mapped| bounds::gained_since(mapped, &self.last));
+        self.countable
+            && gained as f64 > WORTH * now.estimate as f64
+            && self
+                .budget
+                .affords_counting(self.last.count, self.has_doubled(last.map(|mapped| &mapped.after)))
+    }
+
+    /// Counts the pages of files and shared memory.
+    fn count_mapped(&mut self) {
+        let start = thread_cpu();
+        let Some(before) = self.sample() else { return };
+        // A control group counts the shared memory.
+        let counted = mapped::bytes(self.known.keys().copied(), before.group.is_none());
+        self.countable = counted.is_some();
+        if let Some(((bytes, whole), after)) = counted.zip(self.sample()) {
+            let mapped = Mapped { before, after, bytes, whole };
+            self.mapped = Some(mapped);
+            self.keep(after);
+            self.seen(|seen| {
+                if seen.mapped.len() < MOST_MARKS {
+                    seen.mapped.push(mapped);
+                }
+            });
+        }
+        self.budget.counted(thread_cpu().saturating_sub(start), before.count);
+    }
+
     /// Whether an exact look tells enough more than is known, and is paid for.
     fn is_worth_a_look(&self) -> bool {
         let point = &self.last;
         let pages = point.sum() / procfs::page_size();
-        let has_doubled =
-            |mark: &Mark| point.count > 2 * mark.after.count || point.sum() > 2 * mark.after.sum();
-        let owed = point.count > 1 && self.mark.as_ref().is_none_or(has_doubled);
-        if point.count == 0 || self.settled < SETTLED || !self.budget.affords(pages, point.count, owed) {
-            return false;
-        }
         if point.count == 1 {
             // Nothing is shared: its row is all that is wanted.
-            return self.begin.elapsed() >= self.alone;
+            let settled = self.settled >= SETTLED && self.begin.elapsed() >= self.alone;
+            return settled && self.budget.affords(pages, 1, false);
         }
-        let now = bounds::now(point, self.mark.as_ref());
-        // By what a control group's count is behind here and at the mark, of two kinds: a look makes that no better.
-        let behind = 6 * point.group.map_or(0, |counted| counted.slack);
-        (now.high - now.low) as f64 > WORTH * now.estimate as f64 + behind as f64
+        let owed = self.has_doubled(self.mark.as_ref().map(|mark| &mark.after));
+        self.wide().is_some() && self.budget.affords(pages, point.count, owed)
     }
 
     /// Looks exactly at a border, whatever it costs: again, where too much came and went meanwhile.

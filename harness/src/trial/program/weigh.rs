@@ -113,7 +113,7 @@ pub fn worker(images: &[Image]) -> Option<&Image> {
 
 /// What serves `malloc` in the image that did most, where that was seen.
 pub fn served(images: &[Image]) -> Option<&Served> {
-    worker(images).and_then(|image| image.sight.as_ref()).map(|sight| &sight.served)
+    worker(images).and_then(|image| image.sight.as_ref()).map(|sight| &*sight.served)
 }
 
 /// Arenas in the image that did most, where glibc serves it: the most that any look found; unknown where the last look
@@ -290,6 +290,7 @@ mod tests {
     use crate::knowledge;
     use crate::trial::heaps::Heap;
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     fn arena_max(value: u64) -> Asked {
         let setting = knowledge::find("glibc", "arena_max").unwrap();
@@ -308,13 +309,14 @@ mod tests {
         image.until_s = cpu_s;
         image.at_peak = megabytes << 20;
         image.sight = in_force.map(|value| Sight {
-            served: Served {
+            files: 0,
+            served: Arc::new(Served {
                 by: "glibc".to_owned(),
                 settled: true,
                 executable: format!("/bin/{name}").into(),
                 environment: Some(BTreeMap::from([("MALLOC_ARENA_MAX".to_owned(), "2".to_owned())])),
                 ..Served::default()
-            },
+            }),
             heap: Some(Heap {
                 arenas: 2,
                 exact: true,
