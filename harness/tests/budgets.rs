@@ -19,6 +19,9 @@ use arenalab::trial::record;
 /// Makes trials up that take their time by a clock of its own, and whose figures are noise.
 struct Clocked {
     now_s: f64,
+    /// What the program takes before its first trial, and around each.
+    before_s: f64,
+    around_s: f64,
     trial_s: f64,
     /// Of throughput and RSS, logarithm.
     noise: f64,
@@ -28,7 +31,7 @@ struct Clocked {
 
 impl Clocked {
     fn new(trial_s: f64, noise: f64) -> Self {
-        Self { now_s: 1000.0, trial_s, noise, longest_s: 0.0, ran: 0 }
+        Self { now_s: 1000.0, before_s: 0.0, around_s: 0.0, trial_s, noise, longest_s: 0.0, ran: 0 }
     }
 
     /// A number from -1 to 1 that looks like chance, the same in every run.
@@ -57,14 +60,18 @@ impl Executor for Clocked {
         if let Some(rss) = &mut record.rss {
             rss.peak = (rss.peak as f64 * (self.noise * self.sway(3)).exp()) as u64;
         }
-        self.now_s += took;
-        self.longest_s = self.longest_s.max(wanted);
+        self.now_s += took + self.around_s;
+        self.longest_s = self.longest_s.max(wanted + self.around_s);
         self.ran += 1;
         Ok(Trial { record, series: None })
     }
 
     fn now_s(&self) -> f64 {
         self.now_s
+    }
+
+    fn spent_s(&self) -> f64 {
+        self.before_s
     }
 }
 
@@ -112,9 +119,9 @@ fn a_budget_is_kept_and_used(strategy: &str, trial_s: f64, budget: f64) {
     let parent = fake::in_memory();
     let dir = parent.path().join("c");
     begin(&dir, strategy, budget);
-    let mut clocked = Clocked::new(trial_s, 1.0);
+    let mut clocked = Clocked { before_s: 3.0, around_s: 0.1, ..Clocked::new(trial_s, 1.0) };
     let decision = go_on(&dir, &mut clocked);
-    let took = clocked.now_s - 1000.0;
+    let took = clocked.before_s + clocked.now_s - 1000.0;
     let what = format!("{strategy}, trials of {trial_s} s: {took:.1} s of {budget} s");
     assert!(took <= budget + clocked.longest_s, "{what}");
     assert_eq!(decision.verdict, Verdict::Undecided, "{what}: noise decides nothing");

@@ -1,7 +1,8 @@
 //! The time budget of a campaign: whether a trial is still begun, and how long it may take.
 //!
-//! A trial is begun where at least half of the time that such a trial takes is left, so that a campaign ends within half a
-//! trial of its budget where trials take what they took before; and one that takes longer is cut off after that time more.
+//! A trial is begun where at least half of the time that such a trial takes is left, beside what deciding takes at the end,
+//! so that a campaign ends within half a trial of its budget where trials take what they took before; and one that takes
+//! longer is cut off after that time more. The time that the program takes before its first trial counts.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,6 +14,9 @@ type Place = (usize, usize);
 
 /// No trial is given less than this.
 const LEAST: Duration = Duration::from_millis(10);
+
+/// Kept for deciding, and for saying what was decided, once the last trial has ended, seconds.
+const TO_DECIDE_S: f64 = 0.1;
 
 /// Sum and count of seconds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,7 +50,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// A budget of so many seconds, of which `before_s` were spent by earlier runs.
+    /// A budget of so many seconds, of which `before_s` were spent by earlier runs, and by this one so far.
     pub(super) fn new(seconds: Option<f64>, before_s: f64, now_s: f64) -> Self {
         let (places, scenarios) = (HashMap::new(), HashMap::new());
         Self { seconds, before_s, began_s: now_s, places, scenarios, all: Mean::default() }
@@ -71,7 +75,7 @@ impl Budget {
 
     /// Seconds left; `None` without a budget.
     fn left(&self, now_s: f64) -> Option<f64> {
-        Some(self.seconds? - self.before_s - (now_s - self.began_s))
+        Some(self.seconds? - self.before_s - (now_s - self.began_s) - TO_DECIDE_S)
     }
 
     /// Whether a trial may be begun.
@@ -106,11 +110,11 @@ mod tests {
         assert!(budget.allows((0, 0), 100.0), "nothing is known of its time");
         budget.took((0, 0), 4.0);
         budget.took((0, 1), 2.0);
-        assert!(budget.allows((0, 0), 106.0) && !budget.allows((0, 0), 106.1));
-        assert!(budget.allows((0, 1), 107.0) && !budget.allows((0, 1), 107.1));
+        assert!(budget.allows((0, 0), 105.9) && !budget.allows((0, 0), 106.0));
+        assert!(budget.allows((0, 1), 106.9) && !budget.allows((0, 1), 107.0));
         // Of an arm that never ran, the mean of its scenario.
-        assert!(budget.allows((0, 2), 106.5) && !budget.allows((0, 2), 106.6));
-        assert!(!budget.allows_all([(0, 0), (0, 1)].into_iter(), 102.1));
+        assert!(budget.allows((0, 2), 106.4) && !budget.allows((0, 2), 106.5));
+        assert!(!budget.allows_all([(0, 0), (0, 1)].into_iter(), 102.0));
         let endless = Budget::new(None, 0.0, 0.0);
         assert!(endless.allows((0, 0), 1e9));
     }

@@ -131,7 +131,8 @@ pub fn run(
     stop: &AtomicBool,
     on: &mut dyn FnMut(&Event),
 ) -> Result<Ended, String> {
-    let spent_s = past.iter().map(|trial| trial.elapsed_s).filter(|s| s.is_finite()).sum();
+    let spent_s: f64 = past.iter().map(|trial| trial.elapsed_s).filter(|s| s.is_finite()).sum();
+    let spent_s = spent_s + executor.spent_s();
     let budget = Budget::new(setup.manifest.time_budget_s, spent_s, executor.now_s());
     let extended = setup.manifest.extended.last().map_or(0, |extended| extended.until_round);
     let frozen = store.closed.unwrap_or(0).max(extended);
@@ -329,7 +330,8 @@ impl Run<'_> {
             return Err(self.no_space(&spec, &error));
         }
         (self.on)(&Event::TrialBegins(&spec));
-        let cut = self.budget.cut(&mut spec, (scenario, arm), self.executor.now_s());
+        let begun_s = self.executor.now_s();
+        let cut = self.budget.cut(&mut spec, (scenario, arm), begun_s);
         let mut trial =
             self.executor.run(&spec).map_err(|reason| format!("{reason}. {}", self.how_to_go_on()))?;
         let cut = cut && trial.record.status == Status::Timeout;
@@ -351,7 +353,8 @@ impl Run<'_> {
         if trial.record.status == Status::Interrupted {
             return Ok(Part::Interrupted);
         }
-        self.budget.took((scenario, arm), trial.record.elapsed_s);
+        // With what was done around it.
+        self.budget.took((scenario, arm), self.executor.now_s() - begun_s);
         self.seen.push(slim(trial.record));
         Ok(Part::Complete)
     }

@@ -127,4 +127,9 @@ pub trait Executor {
         static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
         BEGAN.elapsed().as_secs_f64()
     }
+
+    /// Seconds of the time budget that this run of the program has used before its first trial.
+    fn spent_s(&self) -> f64 {
+        0.0
+    }
 }

@@ -31,6 +31,7 @@ mod loaded;
 mod memory_files;
 mod namespace;
 mod noise;
+mod proc_file;
 mod readings;
 mod session;
 mod toolchain;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use procfs::process::Process;
 
 use super::memory_files::{self as files, Rollup};
+use super::proc_file::Text;
 
 /// What `smaps_rollup` and `status` say, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -69,9 +70,7 @@ pub fn exact(process: &Process) -> Result<Exact, String> {
 
 /// What `status` of a process says of memory; `None` where it cannot be read.
 pub fn status(pid: i32) -> Option<files::Status> {
-    std::fs::read(format!("/proc/{pid}/status"))
-        .ok()
-        .map(|text| files::status(&String::from_utf8_lossy(&text)))
+    Text::read(pid, "status").map(|text| files::status(&String::from_utf8_lossy(text.bytes())))
 }
 
 /// `VmHWM` in bytes.

@@ -281,7 +281,19 @@ impl Stamp {
     }
 }
 
+/// Seconds since this process was started.
+fn age_s() -> Option<f64> {
+    let stat = procfs::process::Process::myself().and_then(|me| me.stat()).ok()?;
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let now_s = now.tv_sec as f64 + now.tv_nsec as f64 / 1e9;
+    Some((now_s - stat.starttime as f64 / procfs::ticks_per_second() as f64).max(0.0))
+}
+
 impl Executor for RealExecutor {
+    fn spent_s(&self) -> f64 {
+        age_s().unwrap_or(0.0)
+    }
+
     fn run(&mut self, spec: &TrialSpec) -> Result<Trial, String> {
         let mut trial = self.run_one(spec)?;
         pretend_cpus::tell(spec, &mut trial.record);

@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use procfs::process::Process;
+
+use super::proc_file;
 
 /// Most processes of one trial that are looked at.
 pub const MOST: usize = 4096;
@@ -39,7 +42,8 @@ pub fn below(launcher: i32) -> Vec<Member> {
 /// The children of all threads of a process, from `task/*/children`; `None` where the kernel has no such file
 /// (`CONFIG_PROC_CHILDREN`).
 fn children(pid: i32) -> Option<Vec<i32>> {
-    if !Path::new("/proc/thread-self/children").exists() {
+    static TOLD: LazyLock<bool> = LazyLock::new(|| Path::new("/proc/thread-self/children").exists());
+    if !*TOLD {
         return None;
     }
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).ok();
@@ -65,7 +69,8 @@ fn scan() -> BTreeMap<i32, Vec<i32>> {
 /// CPU time of the processes so far, that of their reaped children included.
 pub fn cpu(members: &[Member]) -> std::time::Duration {
     let ticks = |member: &Member| -> Option<u64> {
-        let stat = std::fs::read(format!("/proc/{}/stat", member.pid)).ok()?;
+        let stat = proc_file::Text::read(member.pid, "stat")?;
+        let stat = stat.bytes();
         // The name, in parentheses, may hold anything; utime, stime, cutime and cstime are fields 14 to 17 (proc(5)).
         let after = stat.iter().rposition(|byte| *byte == b')')? + 1;
         let fields = std::str::from_utf8(&stat[after..]).ok()?.split_ascii_whitespace().skip(11).take(4);

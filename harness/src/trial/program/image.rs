@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use procfs::process::Process;
-
 use super::sight::Sight;
+use crate::trial::proc_file;
 
 /// What an exec changes: where the kernel put the program and its stack. Of a process that may not be looked at, only its
 /// name is known.
@@ -20,7 +19,7 @@ pub struct Mark {
 impl Mark {
     /// Reads the mark of a process, and its short name. `None` where it is gone.
     pub fn read(pid: i32) -> Option<(Self, String)> {
-        let stat = Process::new(pid).and_then(|process| process.stat()).ok()?;
+        let stat = proc_file::stat(pid)?;
         if matches!(stat.state, 'Z' | 'X') {
             return None;
         }

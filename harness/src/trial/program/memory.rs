@@ -14,6 +14,9 @@ use crate::trial::sampler::{self, Sample};
 /// milliseconds they hit.
 const FEWEST: usize = 3;
 
+/// A process whose own maximum is larger than that of any other that was seen, by no more than this, is one of them.
+const ALIKE: f64 = 1.1;
+
 /// Memory of all processes of a trial; `None` where it is not known.
 pub fn rss(story: &Story) -> Option<Rss> {
     let (from, to) = story.work?;
@@ -102,11 +105,13 @@ fn peak(story: &Story, union: &[Within]) -> Option<Within> {
     // Between two samples each process may have been as much larger as its mark tells.
     let sampled = seen.points.iter().map(|point| point.largest).max().unwrap_or(0);
     let several = seen.points.iter().any(|point| point.count > 1);
+    let largest = seen.high_water.max(sampled);
     let missed = match () {
         () if !several => 0,
         // One that no sample saw, beside all that were seen.
-        () if own.low > seen.high_water.max(sampled) => own.low,
-        () => seen.missed,
+        () if own.low as f64 > largest as f64 * ALIKE => own.low,
+        // One of those that were seen, or one like them: what it gained after its last sample.
+        () => seen.missed.max(own.low.saturating_sub(largest)),
     };
     let high = (most(|w| w.high) + missed).max(seen_at_least).max(own.high);
     let low = most(|w| w.low).max(single).max(least_at_borders);

@@ -11,6 +11,8 @@ use super::image::{Image, Mark};
 use super::served::{Elves, served};
 use super::sight::{Served, Sight};
 use crate::trial::heaps::{self, Heap};
+use crate::trial::memory_files as files;
+use crate::trial::proc_file::Text;
 
 /// One look. `Err` has why it may not be looked at, or nothing where it is gone or has become another image. What the last
 /// look at it, or at what it is a copy of, said of its files holds as long as it has the same files mapped in the same places.
@@ -74,8 +76,6 @@ fn heap(process: &Process, text: &[u8], served: &Served) -> Result<Option<Heap>,
 
 /// Memory of a process that is no file's and not shared, bytes.
 pub fn anonymous(pid: i32) -> Option<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-    let mut words = text.split(' ').skip(1).map_while(|word| word.trim().parse::<u64>().ok());
-    let (resident, shared) = (words.next()?, words.next()?);
-    Some(resident.saturating_sub(shared) * procfs::page_size())
+    let (resident, shared) = files::statm(Text::read(pid, "statm")?.bytes(), procfs::page_size())?;
+    Some(resident.saturating_sub(shared))
 }

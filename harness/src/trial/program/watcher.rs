@@ -8,8 +8,6 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use procfs::process::Process;
-
 use super::bounds::{self, Known, Mark, Within};
 use super::budget::Budget;
 use super::exits::Handle;
@@ -20,6 +18,7 @@ use super::tally::{Point, Size, Tally};
 use super::watch::{Fallen, Seen};
 use crate::trial::group::Counter;
 use crate::trial::memory_files::{self as files, Status};
+use crate::trial::proc_file;
 use crate::trial::readings;
 use crate::trial::sampler::{MOST, thin};
 use crate::trial::tree::{self, Member};
@@ -77,7 +76,7 @@ pub struct Watcher {
 
 /// The signal that ended a process which its parent has not reaped.
 fn zombie(pid: i32) -> Option<i32> {
-    let stat = Process::new(pid).and_then(|process| process.stat()).ok()?;
+    let stat = proc_file::stat(pid)?;
     let signal = stat.exit_code? & 0x7f;
     (stat.state == 'Z' && signal != 0).then_some(signal)
 }
@@ -206,9 +205,9 @@ impl Watcher {
             return;
         }
         let handle = Handle::open(pid);
-        let command = Process::new(pid).and_then(|p| p.stat()).map(|stat| stat.comm);
+        let command = proc_file::stat(pid).map(|stat| stat.comm);
         let statm = File::open(format!("/proc/{pid}/statm"));
-        if let (Ok(statm), Ok(command)) = (statm, command) {
+        if let (Ok(statm), Some(command)) = (statm, command) {
             let status = Status::default();
             self.known.insert(pid, Followed { statm, handle, command, fallen: false, status });
         }
