@@ -25,6 +25,11 @@ impl Text {
         (length > 0).then_some(Self { bytes, length })
     }
 
+    /// Whether there may be more.
+    pub const fn is_full(&self) -> bool {
+        self.length == MOST
+    }
+
     /// What was read.
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()

@@ -8,7 +8,7 @@ use crate::trial::sampler::INTERVAL;
 /// CPU time that looking may take before the trial has used any: enough for some samples and a look at a small tree.
 const GRACE: Duration = Duration::from_millis(1);
 /// The share of the trial's CPU time that looking may take. The grace comes on top, and reading lags behind.
-const SHARE: f64 = 0.006;
+const SHARE: f64 = 0.005;
 /// Of it, the shares that go to samples, to finding processes, and to following which program each of them runs. The rest
 /// is for exact looks.
 const FOR_SAMPLES: f64 = 0.3;
@@ -16,7 +16,7 @@ const FOR_RESCANS: f64 = 0.2;
 const FOR_PROOFS: f64 = 0.1;
 /// The share that a look may take at a tree of which nothing is known, or which has doubled since: it is then paid for
 /// before there is another.
-const OWED: f64 = 0.02;
+const OWED: f64 = 0.005;
 /// What reading one page of a process costs, and one process, until it is known better (measured: 80 ns, 30 us).
 const PAGE_S: f64 = 80e-9;
 const PROCESS_S: f64 = 30e-6;
@@ -163,15 +163,16 @@ mod tests {
         let mut budget = Budget::begin();
         assert!(budget.affords(5_000, 2, false), "a small tree is looked at at once");
         assert!(!budget.affords(500_000, 16, true));
-        budget.used(Duration::from_secs(3));
+        budget.used(Duration::from_secs(5));
         assert!(budget.affords(500_000, 16, true) && !budget.affords(500_000, 16, false));
         budget.used(Duration::from_secs(8));
         assert!(budget.affords(500_000, 16, false));
         budget.looked(Duration::from_millis(40), 500_000, 16);
         assert!(!budget.affords(500_000, 16, false), "once");
         budget.used(Duration::from_secs(1));
-        budget.used(Duration::from_secs(15));
+        budget.used(Duration::from_secs(17));
         assert!(budget.affords(500_000, 16, false));
+        assert!(!budget.affords_counting(1000, false) && budget.affords_counting(16, false));
     }
 
     #[test]

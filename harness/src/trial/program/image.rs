@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use procfs::process::Stat;
+
 use super::sight::Sight;
 use crate::trial::proc_file;
 
@@ -19,7 +21,11 @@ pub struct Mark {
 impl Mark {
     /// Reads the mark of a process, and its short name. `None` where it is gone.
     pub fn read(pid: i32) -> Option<(Self, String)> {
-        let stat = proc_file::stat(pid)?;
+        Self::of(&proc_file::stat(pid)?)
+    }
+
+    /// The mark in what `stat` says.
+    pub fn of(stat: &Stat) -> Option<(Self, String)> {
         if matches!(stat.state, 'Z' | 'X') {
             return None;
         }
@@ -27,7 +33,7 @@ impl Mark {
         let place = (stat.startstack > 1).then_some((stat.startcode, stat.endcode, stat.startstack));
         // A process may change its name without an exec.
         let name = if place.is_some() { String::new() } else { stat.comm.clone() };
-        Some((Self { started: stat.starttime, place, name }, stat.comm))
+        Some((Self { started: stat.starttime, place, name }, stat.comm.clone()))
     }
 
     /// Whether another process with this mark is a copy made by fork, without an exec since.
@@ -137,16 +143,6 @@ impl Image {
     }
 }
 
-/// CPU seconds that a process has used in its life, exactly; `None` where it is gone.
-pub fn cpu_s(pid: i32) -> Option<f64> {
-    // The clock of a process's CPU time: MAKE_PROCESS_CPUCLOCK in include/linux/posix-timers_types.h.
-    let clock = (!pid << 3) | 2;
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel writes one timespec, into one that is ours; any number may be asked for as a clock.
-    let done = unsafe { libc::clock_gettime(clock, &raw mut time) };
-    (done == 0).then(|| time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,15 +158,5 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(Mark::read(child.id().cast_signed()), None);
-    }
-
-    #[test]
-    fn the_cpu_time_of_a_process_grows_and_ends_with_it() {
-        let me = std::process::id().cast_signed();
-        let before = cpu_s(me).unwrap();
-        while cpu_s(me).unwrap() <= before {
-            std::hint::black_box((0..1000).sum::<u64>());
-        }
-        assert_eq!(cpu_s(i32::MAX - 1), None);
     }
 }

@@ -9,18 +9,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::image::{Image, Mark, cpu_s};
+use super::image::{Image, Mark};
 use super::served::Elves;
 use super::sight::Sight;
 use super::sighting::{self, anonymous};
-use crate::trial::tree::Member;
+use crate::trial::tree::{Now, cpu_s};
 
 /// Looks take at most one part in so many of the trial's CPU time.
-const SHARE: f64 = 400.0;
+const SHARE: f64 = 600.0;
 /// So much may be used for looks at once, seconds: the first ones come when little time has passed.
 const AT_ONCE_S: f64 = 0.003;
 /// The most CPU time for looks at all processes at a border of a service's trial.
-const AT_A_BORDER: Duration = Duration::from_millis(5);
+const AT_A_BORDER: Duration = Duration::from_millis(4);
 /// So many of the largest are looked at there in any case; of the others those that told not all, or have worked since.
 const ALWAYS: usize = 2;
 /// When an image that told nothing is looked at again first, seconds.
@@ -31,7 +31,7 @@ const OLDER: f64 = 1.25;
 /// until looks have cost so many times their share.
 const WORKS: f64 = 0.05;
 const FIRST_LOOKS: u32 = 4;
-const WANTED: f64 = 2.0;
+const WANTED: f64 = 1.5;
 /// The least time to that, seconds.
 const LATER_S: f64 = 0.05;
 /// Most images that are kept.
@@ -84,23 +84,23 @@ impl Images {
     }
 
     /// Takes note of who is there.
-    pub fn rescan(&self, members: &[Member]) {
+    pub fn rescan(&self, all: &[Now]) {
         self.with(|state| {
-            state.bury(members);
-            for member in members {
-                state.confirm(member.pid, Some(member.parent));
+            state.bury(all);
+            for Now { member, used_s, stat } in all {
+                state.confirm(member.pid, Some(member.parent), *used_s, Mark::of(stat));
             }
             state.note_strangers();
         });
     }
 
-    /// Does what is due between two rescans. Gives the CPU time that looks took, which have a bound of their own.
-    pub fn step(&self) -> Duration {
+    /// Does what is due between two rescans; `anonymous` is what each has of memory of its own. Gives the CPU time that looks took, which have a bound of their own.
+    pub fn step(&self, anonymous: impl Fn(i32) -> Option<u64>) -> Duration {
         self.with(|state| {
             if state.now_s() >= state.follow_s {
                 let before = thread_cpu();
                 state.follow();
-                state.weigh();
+                state.weigh(anonymous);
                 let took = thread_cpu().saturating_sub(before);
                 state.follow_s = state.now_s() + took.as_secs_f64() * SHARE;
             }
@@ -111,7 +111,7 @@ impl Images {
     /// Looks now at those who are there, first at the largest.
     pub fn look(&self) {
         self.with(|state| {
-            state.weigh();
+            state.weigh(anonymous);
             let mut live: Vec<usize> = state.live.values().copied().collect();
             live.sort_by_key(|index| std::cmp::Reverse(state.images[*index].at_peak));
             let until = state.looking + AT_A_BORDER;
@@ -155,13 +155,9 @@ impl State {
     }
 
     /// Ends those that are gone.
-    fn bury(&mut self, members: &[Member]) {
-        let gone: Vec<i32> = self
-            .live
-            .keys()
-            .copied()
-            .filter(|pid| !members.iter().any(|member| member.pid == *pid))
-            .collect();
+    fn bury(&mut self, all: &[Now]) {
+        let gone: Vec<i32> =
+            self.live.keys().copied().filter(|pid| !all.iter().any(|now| now.member.pid == *pid)).collect();
         for pid in gone {
             self.end(pid);
         }
@@ -176,10 +172,8 @@ impl State {
     }
 
     /// Sees which image a process is now, and that what it used is that image's.
-    fn confirm(&mut self, pid: i32, parent: Option<i32>) {
-        // First the time, then the mark: what was used by then was used by this image or by one before.
-        let used_s = cpu_s(pid).unwrap_or(0.0);
-        let Some((mark, command)) = Mark::read(pid) else { return self.end(pid) };
+    fn confirm(&mut self, pid: i32, parent: Option<i32>, used_s: f64, mark: Option<(Mark, String)>) {
+        let Some((mark, command)) = mark else { return self.end(pid) };
         let now_s = self.now_s();
         let known = self.live.get(&pid).copied();
         let before = known.and_then(|index| self.images.get_mut(index));
@@ -217,7 +211,8 @@ impl State {
         };
         let due: Vec<i32> = self.live.iter().filter_map(since).collect();
         for pid in due {
-            self.confirm(pid, None);
+            let used_s = cpu_s(pid).unwrap_or(0.0);
+            self.confirm(pid, None, used_s, Mark::read(pid));
         }
     }
 
@@ -227,8 +222,8 @@ impl State {
         self.strangers.extend(names);
     }
 
-    /// Reads how much memory each has of its own.
-    fn weigh(&mut self) {
+    /// Takes note of how much memory each has of its own.
+    fn weigh(&mut self, anonymous: impl Fn(i32) -> Option<u64>) {
         let sizes: Vec<(usize, u64)> =
             self.live.iter().filter_map(|(pid, index)| Some((*index, anonymous(*pid)?))).collect();
         let all: u64 = sizes.iter().map(|(_, size)| size).sum();

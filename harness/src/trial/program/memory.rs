@@ -14,8 +14,9 @@ use crate::trial::sampler::{self, Sample};
 /// milliseconds they hit.
 const FEWEST: usize = 3;
 
-/// A process whose own maximum is larger than that of any other that was seen, by no more than this, is one of them.
-const ALIKE: f64 = 1.1;
+/// A process whose own maximum is larger than all that was seen of any, by no more than this, is one of those: it grew once it
+/// had been read last.
+const ALIKE: f64 = 1.25;
 
 /// Memory of all processes of a trial; `None` where it is not known.
 pub fn rss(story: &Story) -> Option<Rss> {

@@ -21,7 +21,7 @@ use crate::trial::memory_files::{self as files, Status};
 use crate::trial::proc_file;
 use crate::trial::readings;
 use crate::trial::sampler::{MOST, thin};
-use crate::trial::tree::{self, Member};
+use crate::trial::tree::{self, Member, Now};
 
 /// Processes whose `status` is read as one looks who came and went.
 const STATUSES: usize = 8;
@@ -53,6 +53,8 @@ pub struct Watcher {
     seen: Arc<Mutex<Seen>>,
     known: BTreeMap<i32, Followed>,
     tally: Tally,
+    /// What each held in the last sample.
+    sizes: BTreeMap<i32, Size>,
     budget: Budget,
     /// The last sample, and how many in a row had as many processes.
     last: Point,
@@ -113,6 +115,7 @@ impl Watcher {
             seen,
             known: BTreeMap::new(),
             tally: Tally::default(),
+            sizes: BTreeMap::new(),
             budget: Budget::begin(),
             last: Point::default(),
             settled: 0,
@@ -158,22 +161,21 @@ impl Watcher {
     /// Sees who came and went.
     pub fn rescan(&mut self) {
         let before = thread_cpu();
-        let members = self.meet_all();
-        let gone: Vec<i32> = self
-            .known
-            .keys()
-            .copied()
-            .filter(|pid| !members.iter().any(|member| member.pid == *pid))
-            .collect();
+        let all = tree::now_below(self.launcher);
+        for Now { member, stat, .. } in &all {
+            self.meet(member.pid, || Some(stat.comm.clone()));
+        }
+        let gone: Vec<i32> =
+            self.known.keys().copied().filter(|pid| !all.iter().any(|now| now.member.pid == *pid)).collect();
         for pid in gone {
             let Some(known) = self.known.remove(&pid) else { continue };
             let signal = known.handle.and_then(|handle| handle.signal()).filter(|_| !known.fallen);
             self.fell(known.command, signal);
         }
         self.note_unreaped();
-        self.images.rescan(&members);
+        self.images.rescan(&all);
         self.read_statuses();
-        self.budget.used(tree::cpu(&members));
+        self.budget.used(tree::cpu(&all));
         let high_water = self.known.values().filter_map(|known| known.status.high_water).max().unwrap_or(0);
         let count = self.known.len() as u32;
         self.seen(|seen| {
@@ -187,7 +189,7 @@ impl Watcher {
     /// Sees what each process runs, and what is in force there.
     fn prove(&mut self) {
         let before = thread_cpu();
-        let looked = self.images.step();
+        let looked = self.images.step(|pid| self.sizes.get(&pid).map(|size| size.anon));
         self.budget.proved(thread_cpu().saturating_sub(before + looked));
         self.proof = Instant::now() + self.budget.between_proofs();
     }
@@ -195,17 +197,17 @@ impl Watcher {
     fn meet_all(&mut self) -> Vec<Member> {
         let members = tree::below(self.launcher);
         for member in &members {
-            self.meet(member.pid);
+            self.meet(member.pid, || proc_file::stat(member.pid).map(|stat| stat.comm));
         }
         members
     }
 
-    fn meet(&mut self, pid: i32) {
+    fn meet(&mut self, pid: i32, command: impl FnOnce() -> Option<String>) {
         if self.known.contains_key(&pid) {
             return;
         }
         let handle = Handle::open(pid);
-        let command = proc_file::stat(pid).map(|stat| stat.comm);
+        let command = command();
         let statm = File::open(format!("/proc/{pid}/statm"));
         if let (Ok(statm), Some(command)) = (statm, command) {
             let status = Status::default();
@@ -273,6 +275,7 @@ impl Watcher {
         // Of one process alone all is known.
         let counted = self.counter.as_ref().filter(|_| sizes.len() > 1).and_then(Counter::read);
         let point = self.tally.sample(self.begin.elapsed().as_secs_f64(), &sizes, counted);
+        self.sizes = sizes;
         let missed = self.missed();
         self.seen(|seen| seen.missed = seen.missed.max(missed));
         self.settled = if point.count == self.last.count { self.settled + 1 } else { 0 };
