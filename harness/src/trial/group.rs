@@ -117,21 +117,22 @@ impl Counter {
     pub fn read(&self) -> Option<Counted> {
         let mut text = [0u8; 8192];
         let got = self.stat.read_at(&mut text, 0).ok()?;
-        let (anon, mapped) = counted(std::str::from_utf8(&text[..got]).ok()?, self.version)?;
-        Some(Counted { anon, mapped, slack: self.slack })
+        let (anon, mapped, shmem) = counted(std::str::from_utf8(&text[..got]).ok()?, self.version)?;
+        Some(Counted { anon, mapped, shmem, slack: self.slack })
     }
 }
 
-/// What `memory.stat` says of mapped pages: anonymous, and of files and shared memory; bytes.
-fn counted(text: &str, version: Version) -> Option<(u64, u64)> {
-    let (anon, mapped) = match version {
-        Version::One => ("total_rss", "total_mapped_file"),
-        Version::Two => ("anon", "file_mapped"),
+/// What `memory.stat` says: mapped pages, anonymous, and of files and shared memory; and shared memory, mapped or not, where
+/// the kernel tells (Linux 4.9 and later; version 1: 4.13). Bytes.
+fn counted(text: &str, version: Version) -> Option<(u64, u64, Option<u64>)> {
+    let (anon, mapped, shmem) = match version {
+        Version::One => ("total_rss", "total_mapped_file", "total_shmem"),
+        Version::Two => ("anon", "file_mapped", "shmem"),
     };
     let of = |wanted: &str| {
         text.lines().find_map(|line| line.split_once(' ').filter(|(key, _)| *key == wanted)?.1.parse().ok())
     };
-    Some((of(anon)?, of(mapped)?))
+    Some((of(anon)?, of(mapped)?, of(shmem)))
 }
 
 impl Drop for Group {
@@ -244,7 +245,9 @@ mod tests {
         let one = "rss 1\ntotal_rss 4096\ntotal_rss_huge 0\ntotal_mapped_file 8192\n";
         let two = "anon 4096\nfile 1\nfile_mapped 8192\n";
         for (text, version) in [(one, Version::One), (two, Version::Two)] {
-            assert_eq!(counted(text, version), Some((4096, 8192)));
+            assert_eq!(counted(text, version), Some((4096, 8192, None)));
+            let with = format!("{text}shmem 4096\ntotal_shmem 4096\n");
+            assert_eq!(counted(&with, version), Some((4096, 8192, Some(4096))));
         }
         assert_eq!(counted("anon 4096\n", Version::Two), None);
     }

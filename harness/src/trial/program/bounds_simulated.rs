@@ -137,7 +137,7 @@ impl Tree {
         let [anon, _, shmem] = self.truth();
         let files: BTreeSet<_> = self.processes.values().flat_map(|process| &process.shared).collect();
         let own = files.into_iter().filter(|page| **page >= 3).count() as u64 * PAGE;
-        Counted { anon, mapped: own + shmem, slack: 0 }
+        Counted { anon, mapped: own + shmem, shmem: Some(shmem), slack: 0 }
     }
 
     /// The shares that one process has, by kind, in pages.

@@ -22,8 +22,9 @@ const PAGE_S: f64 = 80e-9;
 const PROCESS_S: f64 = 30e-6;
 /// What counting the pages of files and shared memory costs a process, until it is known better (measured: 150 us).
 const COUNT_S: f64 = 150e-6;
-/// The longest that samples and rescans are stretched to.
+/// The longest that samples are stretched to, and looks for processes.
 const LONGEST: Duration = Duration::from_millis(250);
+const LONGEST_RESCAN: Duration = Duration::from_secs(1);
 /// The longest that following what each process runs is stretched to: what happens in between is proven by nobody.
 const LONGEST_UNPROVEN: Duration = Duration::from_millis(50);
 
@@ -65,7 +66,7 @@ pub struct Budget {
 impl Budget {
     /// Nothing spent, and the grace to spend.
     pub const fn begin() -> Self {
-        let rescans = Pace::new(Duration::from_millis(20), LONGEST);
+        let rescans = Pace::new(Duration::from_millis(20), LONGEST_RESCAN);
         Self {
             trial: Duration::ZERO,
             samples: Pace::new(INTERVAL, LONGEST),

@@ -76,8 +76,10 @@ pub fn shared(point: &Point, around: Around, known: Within) -> Within {
 fn most_foreign(point: &Point, around: Around) -> u64 {
     let at = |mapped: &Mapped| {
         let (before, after) = (mapped.before.group?, mapped.after.group?);
-        // Where shared memory was left out, it is the group's, and may be all that the group has brought in.
-        let own = if mapped.whole { before.mapped.min(after.mapped).saturating_sub(before.slack) } else { 0 };
+        // Where shared memory was left out, it is the group's: of what that brought in, so much at most is no file's.
+        let shmem =
+            if mapped.whole { 0 } else { before.shmem.zip(after.shmem).map_or(u64::MAX, |(a, b)| a.max(b)) };
+        let own = before.mapped.min(after.mapped).saturating_sub(shmem.saturating_add(2 * before.slack));
         Some((mapped.bytes + mapped.moved()).saturating_sub(own))
     };
     // Unless one process alone has more of it than the group.
@@ -129,7 +131,7 @@ mod tests {
             largest: (12 + shmem) * M,
             file: pages(10),
             shmem: pages(shmem),
-            group: Some(Counted { anon: anon * M, mapped: shmem * M, slack: M / 4 }),
+            group: Some(Counted { anon: anon * M, mapped: shmem * M, shmem: Some(shmem * M), slack: M / 4 }),
             ..Point::default()
         }
     }

@@ -60,7 +60,9 @@ pub struct Counted {
     pub anon: u64,
     /// Pages of files and of shared memory that somebody has mapped, as far as the group brought them into memory.
     pub mapped: u64,
-    /// By how much either may be off, as the kernel adds up the counts of its CPUs now and then.
+    /// Pages of shared memory that the group brought into memory, mapped or not; `None` where its kernel does not tell.
+    pub shmem: Option<u64>,
+    /// By how much each may be off, as the kernel adds up the counts of its CPUs now and then.
     pub slack: u64,
 }
 
@@ -251,7 +253,7 @@ mod tests {
     #[test]
     fn a_copy_on_write_moves_what_the_group_counts() {
         let mut tally = Tally::default();
-        let counted = |anon| Some(Counted { anon, mapped: 0, slack: 0 });
+        let counted = |anon| Some(Counted { anon, ..Counted::default() });
         let before = tally.sample(0.0, &sizes(&[(1, 50, 8), (2, 50, 8)]), counted(50));
         let after = tally.sample(0.1, &sizes(&[(1, 50, 8), (2, 50, 8)]), counted(70));
         assert_eq!(after.moved_since(&before), [20, 0, 0]);
