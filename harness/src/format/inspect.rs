@@ -191,6 +191,8 @@ pub struct Row {
     pub kind: String,
     /// In memory.
     pub rss: u64,
+    /// In memory, a page that n processes have mapped counting as one n-th.
+    pub pss: u64,
     /// As transparent huge pages.
     pub anon_huge: u64,
     /// Free to be taken by the kernel.

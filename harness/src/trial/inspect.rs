@@ -155,7 +155,7 @@ fn contention(live: &Live, malloc: &Malloc, time: Duration, seen: &mut Inspected
     }
 }
 
-fn row(row: &arenalab_inspect::rows::Row) -> Row {
+pub(super) fn row(row: &arenalab_inspect::rows::Row) -> Row {
     let kind = match row.kind {
         Kind::MainHeap => "main heap",
         Kind::ThreadArenas => "thread arenas",
@@ -166,7 +166,7 @@ fn row(row: &arenalab_inspect::rows::Row) -> Row {
         Kind::Anonymous => "other anonymous",
     };
     let (anon_huge, lazy_free) = (row.anon_huge, row.lazy_free);
-    Row { kind: kind.to_owned(), rss: row.rss, anon_huge, lazy_free, swap: row.swap }
+    Row { kind: kind.to_owned(), rss: row.rss, pss: row.pss, anon_huge, lazy_free, swap: row.swap }
 }
 
 fn environment(pid: u32) -> Vec<String> {
@@ -176,7 +176,7 @@ fn environment(pid: u32) -> Vec<String> {
 }
 
 /// What serves malloc: glibc where its malloc holds memory, else what the mapped files and the program tell.
-fn allocator(pid: u32, regions: &[Region], found: &Result<Malloc, NotFound>) -> Allocator {
+pub(super) fn allocator(pid: u32, regions: &[Region], found: &Result<Malloc, NotFound>) -> Allocator {
     let say = |name: &str, how: String| Allocator { name: name.to_owned(), version: None, how };
     let library = regions.iter().find_map(|region| {
         let file = region.name.rsplit('/').next()?;
