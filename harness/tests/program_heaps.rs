@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::programs::{rows, write};
-use common::{both, fresh, text};
+use common::{both, fresh, run_expecting, text};
 use serde_json::Value;
 
 /// Some pages: what the program needs to say what it says.
@@ -77,6 +77,12 @@ fn is_true(row: &Value, [system, free, mapped, arenas]: [i64; 4]) {
     assert_eq!(number(&row["anatomy"], "mmapped"), number(heaps, "mmapped"));
 }
 
+/// The page of a campaign's report.
+fn reported(dir: &Path) -> String {
+    run_expecting(0, &["report", text(dir)]);
+    std::fs::read_to_string(dir.join("report/index.html")).unwrap()
+}
+
 #[test]
 fn a_known_anatomy_is_found_with_and_without_a_limit() {
     let (parent, rows) = trials("\"3\"", "\"glibc:arena_max=1\"");
@@ -94,6 +100,12 @@ fn a_known_anatomy_is_found_with_and_without_a_limit() {
         assert!((rss - end).abs() <= end / 50, "rows {rss}, {end} at the end: {row}");
         println!("{}: {heaps}", row["candidate"]);
     }
+    let dir = parent.path().join("campaign");
+    let page = reported(&dir);
+    assert!(page.contains("Heaps were read from outside in 3 of 3 trials."), "it says whose heaps were read");
+    let chart = std::fs::read_to_string(dir.join("report/charts/anatomy-still.svg")).unwrap();
+    assert!(chart.contains("Free in malloc, but resident: "), "the finding");
+    assert_eq!(chart.matches("class=\"spot\"").count(), 2, "a bar for each candidate");
 }
 
 #[test]
@@ -148,6 +160,8 @@ fn work_too_short_to_pay_for_a_look_is_left_alone_and_says_so() {
         let why = heaps["not_seen"][0].as_str().unwrap();
         assert!(why.starts_with("its heaps were left alone") && why.contains("over 1 %"), "{why}");
         assert_eq!(row["anatomy"], Value::Null);
+        let page = reported(&dir);
+        assert!(page.contains("left alone: a look would have cost over 1"), "the report says so");
     }
 }
 

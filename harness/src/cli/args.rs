@@ -176,7 +176,7 @@ pub enum Command {
                       is, and what follows. The process is neither stopped nor changed; no symbols and no debugger are \
                       needed. What may not be seen is named. A process is a PID, or a name, which may stand for several.",
         after_long_help = "Examples:\n  arenalab inspect 4711\n  arenalab inspect mariadbd --deep\n  arenalab inspect \
-                           java --json | jq '.arenas | length'\n  arenalab inspect 4711 --watch 1m --for 30m\n  arenalab \
+                           java --json | jq '.arenas | length'\n  arenalab inspect 4711 --watch 1m --for 30m --out seen\n  arenalab \
                            inspect 4711 --contention 2s\n\nExit codes: 0 \
                            something could be told; 2 there is no such process."
     )]
@@ -425,6 +425,9 @@ pub struct InspectArgs {
     /// Sample the arenas' locks for so long, such as 2s: whether threads wait for arenas
     #[arg(long, value_name = "DUR", conflicts_with = "watch")]
     pub contention: Option<String>,
+    /// Write a page with charts into this directory; an earlier report there is replaced
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Look at every chunk: sizes in use, and what threads' caches hold
     #[arg(long)]
     pub deep: bool,

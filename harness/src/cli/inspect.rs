@@ -1,11 +1,15 @@
 //! `arenalab inspect`: what the heap of a live process looks like, and what follows.
 
+mod page;
 mod show;
 mod watch;
+
+use std::path::Path;
 
 use super::args::InspectArgs;
 use super::exit::{self, CliError};
 use super::say;
+use crate::decide::growth;
 use crate::format::inspect::Inspected;
 use crate::knowledge::advice;
 use crate::knowledge::nearest::quote;
@@ -27,29 +31,30 @@ pub fn run(args: &InspectArgs) -> Result<u8, CliError> {
         }
         Some(every) => {
             let length = duration("--for", &args.length)?;
-            watch::run(&pids, how, watch::Watch { every, length }, args.json)?
+            watch::run(&pids, how, watch::Watch { every, length }, args.json, args.out.as_deref())?
         }
-        None => once(&pids, how, args.json)?,
+        None => once(&pids, how, args.json, args.out.as_deref())?,
     };
     if any { Ok(exit::DONE) } else { Err(CliError::Usage("it ended while it was looked at".to_owned())) }
 }
 
 /// One look at each; whether any could be looked at.
-fn once(pids: &[u32], how: Look, json: bool) -> Result<bool, CliError> {
-    let mut any = false;
+fn once(pids: &[u32], how: Look, json: bool, out: Option<&Path>) -> Result<bool, CliError> {
+    let mut all: Vec<Vec<growth::Look>> = Vec::new();
     for seen in pids.iter().filter_map(|pid| look(*pid, how)) {
         if json {
             let line = serde_json::to_string(&seen);
             say::out(&line.map_err(|e| CliError::Failed(format!("failed to write JSON: {e}")))?);
         } else {
-            if any {
+            if !all.is_empty() {
                 say::out("");
             }
             say::out(show::text(&seen).map_err(|e| CliError::Failed(e.to_string()))?.trim_end());
         }
-        any = true;
+        all.push(vec![(0.0, seen)]);
     }
-    Ok(any)
+    page::write(&all, false, out)?;
+    Ok(!all.is_empty())
 }
 
 /// A look, with what follows from it.

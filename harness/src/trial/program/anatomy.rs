@@ -210,6 +210,6 @@ mod tests {
         seen.look(rustix::process::getppid().unwrap().as_raw_nonzero().get(), 1.0, Duration::from_millis(1));
         let said = seen.record(Some((0.0, 2.0))).unwrap();
         assert_eq!((said.processes, said.in_use, said.at_s, said.passed), (0, None, None, None));
-        assert!(said.not_seen[0].contains("over 1 % of the 1.0 ms of work"), "{:?}", said.not_seen);
+        assert!(said.not_seen[0].contains("over 1 % of the 1.00 ms of work"), "{:?}", said.not_seen);
     }
 }
