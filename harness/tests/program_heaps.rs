@@ -22,7 +22,7 @@ fn trials(arguments: &str, candidates: &str) -> (tempfile::TempDir, Vec<Value>) 
     assert!(made.status.success(), "{}", both(&made));
     let plan = format!(
         "[[workload]]\nname = \"still\"\ncommand = [\"{}\", {arguments}]\nready = {{ log = \"said .*\\n\" }}\n\
-         driver = [\"sleep\", \"4\"]\n[sweep]\ncandidates = [{candidates}]\n[measure]\nrounds = 1\n",
+         driver = [\"sleep\", \"8\"]\n[sweep]\ncandidates = [{candidates}]\n[measure]\nrounds = 1\n",
         program.display()
     );
     let plan = write(parent.path(), "plan.toml", &plan);

@@ -94,6 +94,12 @@ impl Waiting {
         self.wait();
     }
 
+    /// Waits until it has ended; what it said stays.
+    pub fn ended(mut self) -> Self {
+        let _ = self.child.wait();
+        self
+    }
+
     /// What its arenas hold.
     pub fn walk(&self, deep: bool) -> (Malloc, Walk) {
         let live = Live::open(self.pid()).unwrap();

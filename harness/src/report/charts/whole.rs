@@ -78,7 +78,9 @@ impl Whole {
             let (left, right) = (scale.at(from), scale.at(to));
             canvas.rect((left, TOP), (right, TOP + BAR), part.colour());
             // A gap tells neighbours apart whose colours are alike.
-            canvas.line(&[(right, TOP), (right, TOP + BAR)], theme::SURFACE, 1.0);
+            if right - left > 3.0 {
+                canvas.rect((right - 1.0, TOP), (right, TOP + BAR), theme::SURFACE);
+            }
             let share = if all > 0.0 { *bytes as f64 / all * 100.0 } else { 0.0 };
             let size = units::format_bytes(*bytes as f64);
             let says = format!("{name}: {size}, {share:.1} %");

@@ -57,7 +57,7 @@ impl Seen {
         let largest = largest(launcher);
         let taken = thread_cpu().saturating_sub(before);
         self.price.paid(taken, taken);
-        for (pid, resident) in &largest {
+        for (number, (pid, resident)) in largest.iter().enumerate() {
             let (price, left) = (self.price.of(*resident), self.price.left(work));
             if all.processes as usize >= MOST || price > left {
                 if all.processes == 0 {
@@ -66,9 +66,14 @@ impl Seen {
                 all.left_out += 1;
                 continue;
             }
+            // The others come first, then what can be told by a look at every chunk.
+            let others: Duration =
+                largest[number + 1..].iter().take(MOST).map(|(_, resident)| self.price.of(*resident)).sum();
             let before = thread_cpu();
-            let one = process::look(*pid, &self.price, left);
-            self.price.paid(thread_cpu().saturating_sub(before), price);
+            let one = process::look(*pid, &self.price, left.saturating_sub(price + others));
+            let deep = one.as_ref().filter(|one| one.tcache.is_some()).and_then(|one| one.system);
+            let expected = price + self.price.of_all_chunks(deep.unwrap_or(0));
+            self.price.paid(thread_cpu().saturating_sub(before), expected);
             if let Some(one) = one {
                 add(&mut all, one, *pid);
             }

@@ -42,10 +42,9 @@ impl Price {
         work.mul_f64(SHARE).saturating_sub(self.spent)
     }
 
-    /// Whether a look at every chunk of arenas of so many bytes is paid for as well; half of what is left stays for other
-    /// processes.
-    pub fn affords_all_chunks(&self, left: Duration, system: u64) -> bool {
-        Duration::from_secs_f64(system as f64 * CHUNKS_BYTE_S * self.off) < left / 2
+    /// What a look at every chunk of arenas of so many bytes would cost besides.
+    pub fn of_all_chunks(&self, system: u64) -> Duration {
+        Duration::from_secs_f64(system as f64 * CHUNKS_BYTE_S * self.off)
     }
 
     /// How many free chunks are paid for.
@@ -94,7 +93,7 @@ mod tests {
         assert!(price.of(0).as_secs_f64() > PROCESS_S / MOST_OFF * 0.999);
         assert_eq!(price.left(Duration::from_secs(1)), Duration::ZERO, "what is spent is spent");
         assert_eq!(Price::free_chunks(Duration::ZERO), FEWEST_CHUNKS);
-        assert!(price.affords_all_chunks(Duration::from_secs(1), 1 << 30));
-        assert!(!price.affords_all_chunks(Duration::from_millis(1), 1 << 30));
+        let all = Price::default().of_all_chunks(1 << 30);
+        assert!(all > Duration::from_millis(100) && all < Duration::from_secs(1));
     }
 }

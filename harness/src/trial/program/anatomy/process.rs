@@ -12,8 +12,8 @@ use super::price::Price;
 use crate::format::heaps::{HeapRow, Heaps};
 use crate::trial::inspect;
 
-/// What one process adds; `None` where it is gone.
-pub fn look(pid: u32, price: &Price, left: Duration) -> Option<Heaps> {
+/// What one process adds; `None` where it is gone. `spare` is the time that may be used beyond the look's own price.
+pub fn look(pid: u32, price: &Price, spare: Duration) -> Option<Heaps> {
     let mut seen = Heaps { processes: 1, ..Heaps::default() };
     let live = match Live::open(pid) {
         Ok(live) => live,
@@ -39,7 +39,7 @@ pub fn look(pid: u32, price: &Price, left: Duration) -> Option<Heaps> {
             name => format!("{name} serves its malloc, whose arenas are not read: {}", served.how),
         });
     }
-    let heaps = malloc.map(|malloc| heaps(&live, malloc, &regions, pages, (price, left), &mut seen));
+    let heaps = malloc.map(|malloc| heaps(&live, malloc, &regions, pages, (price, spare), &mut seen));
     let mappings = live.mappings().ok()?;
     let owned = malloc.zip(heaps.as_ref()).map(|(malloc, (walk, mapped))| (malloc, walk, &mapped[..]));
     seen.rows = rows(&mappings, owned, pages, &live.stack_pointers()).iter().map(row).collect();
@@ -52,11 +52,11 @@ fn heaps(
     malloc: &Malloc,
     regions: &[Region],
     pages: &dyn Pages,
-    (price, left): (&Price, Duration),
+    (price, spare): (&Price, Duration),
     seen: &mut Heaps,
 ) -> (Walk, Vec<glibc::Mapped>) {
-    let deep = price.affords_all_chunks(left, malloc.system());
-    let most_free = Price::free_chunks(left);
+    let deep = price.of_all_chunks(malloc.system()) <= spare;
+    let most_free = Price::free_chunks(price.of(malloc.system()) + spare);
     let walk = malloc.walk(live, regions, pages, How { most_free, deep });
     let mapped = malloc.mapped(live, regions, pages, &walk);
     let sum = |field: fn(&Contents) -> u64| {
