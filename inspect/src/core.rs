@@ -108,7 +108,9 @@ impl Core {
             apart
         });
         let missing = loads.iter().map(|load| cut_off(load, length)).fold(0, u64::saturating_add);
-        loads.iter_mut().for_each(|load| load.dumped -= cut_off(load, length));
+        for load in &mut loads {
+            load.dumped -= cut_off(load, length);
+        }
         let regions = loads.iter().map(|load| region(load, &notes)).collect();
         Ok(Self { file, loads, regions, notes, missing })
     }

@@ -24,6 +24,9 @@ pub fn run(args: &InspectArgs) -> Result<u8, CliError> {
     };
     let contention = duration("--contention", &args.contention)?;
     let how = Look { deep: args.deep, contention };
+    if let Some(file) = &args.core {
+        return core(file, args);
+    }
     let pids = pids(&args.processes)?;
     let any = match duration("--watch", &args.watch)? {
         Some(every) if every.is_zero() => {
@@ -42,19 +45,33 @@ pub fn run(args: &InspectArgs) -> Result<u8, CliError> {
 fn once(pids: &[u32], how: Look, json: bool, out: Option<&Path>) -> Result<bool, CliError> {
     let mut all: Vec<Vec<growth::Look>> = Vec::new();
     for seen in pids.iter().filter_map(|pid| look(*pid, how)) {
-        if json {
-            let line = serde_json::to_string(&seen);
-            say::out(&line.map_err(|e| CliError::Failed(format!("failed to write JSON: {e}")))?);
-        } else {
-            if !all.is_empty() {
-                say::out("");
-            }
-            say::out(show::text(&seen).map_err(|e| CliError::Failed(e.to_string()))?.trim_end());
+        if !json && !all.is_empty() {
+            say::out("");
         }
+        print(&seen, json)?;
         all.push(vec![(0.0, seen)]);
     }
     page::write(&all, false, out)?;
     Ok(!all.is_empty())
+}
+
+/// A core file instead of a process.
+fn core(file: &Path, args: &InspectArgs) -> Result<u8, CliError> {
+    let mut seen = inspect::core::look(file, args.deep).map_err(CliError::Usage)?;
+    seen.advice = advice::of(&seen);
+    print(&seen, args.json)?;
+    page::write(&[vec![(0.0, seen)]], false, args.out.as_deref())?;
+    Ok(exit::DONE)
+}
+
+fn print(seen: &Inspected, json: bool) -> Result<(), CliError> {
+    if json {
+        let line = serde_json::to_string(seen);
+        say::out(&line.map_err(|e| CliError::Failed(format!("failed to write JSON: {e}")))?);
+    } else {
+        say::out(show::text(seen).map_err(|e| CliError::Failed(e.to_string()))?.trim_end());
+    }
+    Ok(())
 }
 
 /// A look, with what follows from it.

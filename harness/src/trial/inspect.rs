@@ -1,6 +1,8 @@
 //! A look at a live process that is no trial: what serves malloc in it, and what its heap holds. It is neither
 //! stopped nor changed.
 
+pub mod core;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
