@@ -54,7 +54,9 @@ impl Writer {
         for file in &files {
             table.extend([file.start, file.end, file.offset / 4096].map(u64::to_le_bytes).concat());
         }
-        files.iter().for_each(|file| table.extend([file.name.as_bytes(), b"\0"].concat()));
+        for file in &files {
+            table.extend([file.name.as_bytes(), b"\0"].concat());
+        }
         core.note(0x4649_4c45, &table);
         for region in all.iter().filter(|region| region.read && !region.name.starts_with("[v")) {
             let flags = u32::from(region.exec) | u32::from(region.write) << 1 | 4;

@@ -121,18 +121,23 @@ fn lead(watched: Option<&Watched>, seen: &Inspected) -> String {
     match (watched, seen.advice.first()) {
         (Some(watched), _) => format!("{name}: {}.", verdict(watched)),
         (None, Some(Advice { rule, evidence, .. })) => format!("{name}: {rule}. {evidence}."),
-        (None, None) if seen.rows.is_empty() => {
-            format!("{name}: what its memory holds could not be seen.")
-        }
+        (None, None) if is_dark(seen) => format!("{name}: what its memory holds could not be seen."),
+        // A core: what was resident is not told, and rules that need it are silent.
+        (None, None) if seen.rows.is_empty() => format!("{name}: what could be seen of its arenas."),
         (None, None) => format!("{name}: nothing to say of its heap."),
     }
+}
+
+/// Whether nothing of its memory was seen.
+fn is_dark(seen: &Inspected) -> bool {
+    seen.rows.is_empty() && seen.arenas.is_empty()
 }
 
 fn tone(watched: Option<&Watched>, seen: &Inspected) -> &'static str {
     let grows =
         watched.is_some_and(|watched| matches!(watched.verdict, Growing::LiveBytes | Growing::FreeBytes));
     match () {
-        () if grows || !seen.advice.is_empty() || seen.rows.is_empty() => "open",
+        () if grows || !seen.advice.is_empty() || is_dark(seen) => "open",
         () => "good",
     }
 }

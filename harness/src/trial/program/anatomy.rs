@@ -28,8 +28,8 @@ pub struct Seen {
     price: Price,
     /// The last look that showed a process.
     heaps: Option<Heaps>,
-    /// Why there was none, where that is so.
-    declined: Option<String>,
+    /// What the first look would have cost after how much work, where that was too much.
+    declined: Option<(Duration, Duration)>,
     /// How long the work has gone on when the next look is due.
     next: Duration,
 }
@@ -43,17 +43,27 @@ impl Playing<'_> {
 
     /// The same while the work goes on, where it is time to.
     pub(super) fn look_at_heaps_if_due(&mut self, launcher: i32, work: Duration) {
-        if work >= self.story.anatomy.next {
+        if self.story.anatomy.is_due(work) {
             self.look_at_heaps(launcher, work);
-            self.story.anatomy.next = work.mul_f64(OLDER).max(work + Duration::from_millis(20));
         }
     }
 }
 
 impl Seen {
+    /// Whether a look is due, and at least the smallest process is paid for.
+    fn is_due(&mut self, work: Duration) -> bool {
+        let least = self.price.of(0);
+        let paid = least <= self.price.left(work);
+        if !paid && self.heaps.is_none() {
+            self.declined = Some((least, work));
+        }
+        paid && work >= self.next
+    }
+
     fn look(&mut self, launcher: i32, at_s: f64, work: Duration) {
         let before = thread_cpu();
         let mut all = Heaps { at_s: Some(at_s), ..Heaps::default() };
+        let mut dear = Duration::ZERO;
         let largest = largest(launcher);
         let taken = thread_cpu().saturating_sub(before);
         self.price.paid(taken, taken);
@@ -61,7 +71,8 @@ impl Seen {
             let (price, left) = (self.price.of(*resident), self.price.left(work));
             if all.processes as usize >= MOST || price > left {
                 if all.processes == 0 {
-                    self.declined = Some(declined(price, work));
+                    self.declined = Some((price, work));
+                    dear = price;
                 }
                 all.left_out += 1;
                 continue;
@@ -78,6 +89,8 @@ impl Seen {
                 add(&mut all, one, *pid);
             }
         }
+        // Where the largest process was too dear, not before it is paid for.
+        self.next = work.mul_f64(OLDER).max(self.price.after(dear));
         if all.processes > 0 || (all.left_out > 0 && !all.not_seen.is_empty()) {
             self.heaps = Some(all);
         }
@@ -85,8 +98,8 @@ impl Seen {
 
     /// For the journal. `work` is when the counted work began and ended, seconds since the start.
     pub fn record(&self, work: Option<(f64, f64)>) -> Option<Heaps> {
-        let none = || Heaps { not_seen: self.declined.clone().into_iter().collect(), ..Heaps::default() };
-        let seen = self.heaps.clone().or_else(|| self.declined.is_some().then(none))?;
+        let none = |(price, work)| Heaps { not_seen: vec![declined(price, work)], ..Heaps::default() };
+        let seen = self.heaps.clone().or_else(|| self.declined.map(none))?;
         let passed = |at_s: f64| {
             let (from, to) = work?;
             Some(((at_s - from) / (to - from).max(1e-9)).clamp(0.0, 1.0))
