@@ -57,9 +57,14 @@ fn whole(seen: &Inspected) -> Option<Whole> {
         (Part::Files, "files", "files"),
         (Part::Shared, "shared memory", "shared memory"),
     ];
-    let rows = rows.into_iter().map(|(part, name, kind)| (part, name.to_owned(), of(kind)));
+    let is_named = |kind: &str| {
+        matches!(kind, "main heap" | "thread arenas") || rows.iter().any(|(_, _, named)| *named == kind)
+    };
+    let others = seen.rows.iter().filter(|row| !is_named(&row.kind));
+    let others = others.map(|row| (Part::Other, words::clean(&row.kind), row.rss));
+    let rows = rows.iter().map(|(part, name, kind)| (*part, (*name).to_owned(), of(kind)));
     let parts: Vec<(Part, String, u64)> =
-        heaps.into_iter().chain(rows).filter(|(_, _, bytes)| *bytes > 0).collect();
+        heaps.into_iter().chain(rows).chain(others).filter(|(_, _, bytes)| *bytes > 0).collect();
     let all = parts.iter().fold(0_u64, |sum, (_, _, bytes)| sum.saturating_add(*bytes));
     let title = match resident {
         Some(free) if !seen.arenas.is_empty() => {

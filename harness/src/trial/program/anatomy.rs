@@ -28,6 +28,8 @@ pub struct Seen {
     price: Price,
     /// The last look that showed a process.
     heaps: Option<Heaps>,
+    /// Free bytes after the idle wait, tops included, where glibc serves a process.
+    free_drained: Option<u64>,
     /// What the first look would have cost after how much work, where that was too much.
     declined: Option<(Duration, Duration)>,
     /// How long the work has gone on when the next look is due.
@@ -39,6 +41,19 @@ impl Playing<'_> {
     pub(super) fn look_at_heaps(&mut self, launcher: i32, work: Duration) {
         let at_s = self.now_s();
         self.story.anatomy.look(launcher, at_s, work);
+    }
+
+    /// The same after an idle wait, where there was one: what is free then.
+    pub(super) fn look_at_drained_heaps(&mut self, launcher: i32, since: Duration) {
+        if self.spec.idle.is_zero() {
+            return;
+        }
+        let at_s = self.now_s();
+        let seen = &mut self.story.anatomy;
+        let worked = seen.heaps.take();
+        seen.look(launcher, at_s, since);
+        let drained = std::mem::replace(&mut seen.heaps, worked);
+        seen.free_drained = drained.as_ref().and_then(anatomy).and_then(|anatomy| anatomy.free);
     }
 
     /// The same while the work goes on, where it is time to.
@@ -109,8 +124,15 @@ impl Seen {
     }
 }
 
+impl Seen {
+    /// What built-in workloads say of themselves, as far as it was read; `heaps` is the [`record`](Self::record).
+    pub fn anatomy(&self, heaps: &Heaps) -> Option<Anatomy> {
+        anatomy(heaps).map(|anatomy| Anatomy { free_drained: self.free_drained, ..anatomy })
+    }
+}
+
 /// The same under the names that built-in workloads have, where glibc serves a process.
-pub fn anatomy(heaps: &Heaps) -> Option<Anatomy> {
+fn anatomy(heaps: &Heaps) -> Option<Anatomy> {
     let sum = |a: Option<u64>, b: Option<u64>| Some(a?.saturating_add(b?));
     (heaps.of_glibc > 0).then(|| Anatomy {
         allocated: sum(heaps.in_use, heaps.mmapped),

@@ -67,7 +67,7 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
         faults: usage.map(|used| Faults { minor: used.minor_faults, major: used.major_faults }),
         switches: usage.map(|used| Switches { voluntary: used.voluntary, involuntary: used.involuntary }),
         rss: memory::rss(story),
-        anatomy: heaps.as_ref().and_then(anatomy::anatomy),
+        anatomy: heaps.as_ref().and_then(|heaps| story.anatomy.anatomy(heaps)),
         arenas: weigh::arenas(images).map(|observed| Arenas {
             limit: spec.asked.arena_limit(),
             observed: observed.max(heaps.as_ref().and_then(anatomy::arenas)),

@@ -57,7 +57,9 @@ fn heaps(
 ) -> (Walk, Vec<glibc::Mapped>) {
     let deep = price.of_all_chunks(malloc.system()) <= spare;
     let most_free = Price::free_chunks(price.of(malloc.system()) + spare);
-    let walk = malloc.walk(live, regions, pages, How { most_free, deep });
+    let mut how = if deep { How::DEEP } else { How::QUICK };
+    how.most_free = most_free;
+    let walk = malloc.walk(live, regions, pages, how);
     let mapped = malloc.mapped(live, regions, pages, &walk);
     let sum = |field: fn(&Contents) -> u64| {
         Some(walk.arenas.iter().fold(0_u64, |sum, one| sum.saturating_add(field(one))))
