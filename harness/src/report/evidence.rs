@@ -83,7 +83,7 @@ impl<'a> Evidence<'a> {
             self.heaps_left += 1;
             return;
         }
-        self.heaps_seen += 1;
+        self.heaps_seen += u64::from(heaps.processes > 0);
         for why in &heaps.not_seen {
             *self.heaps_unseen.entry(why).or_default() += 1;
         }

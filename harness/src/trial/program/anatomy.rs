@@ -78,19 +78,20 @@ impl Seen {
     fn look(&mut self, launcher: i32, at_s: f64, work: Duration) {
         let before = thread_cpu();
         let mut all = Heaps { at_s: Some(at_s), ..Heaps::default() };
-        let mut dear = Duration::ZERO;
+        let (mut dear, mut unpaid) = (Duration::ZERO, 0);
         let largest = largest(launcher);
         let taken = thread_cpu().saturating_sub(before);
         self.price.paid(taken, taken);
         for (number, (pid, resident)) in largest.iter().enumerate() {
             let (price, left) = (self.price.of(*resident), self.price.left(work));
             if all.processes as usize >= MOST || price > left {
-                if all.processes == 0 {
-                    self.declined = Some((price, work));
-                    dear = price;
+                unpaid += 1;
+                if number > 0 {
+                    continue;
                 }
-                all.left_out += 1;
-                continue;
+                // Without the largest process the others tell little.
+                (self.declined, dear) = (Some((price, work)), price);
+                break;
             }
             // The others come first, then what can be told by a look at every chunk.
             let others: Duration =
@@ -104,6 +105,13 @@ impl Seen {
                 add(&mut all, one, *pid);
             }
         }
+        if all.processes > 0 && unpaid > 0 {
+            let others = if unpaid == 1 { "process" } else { "processes" };
+            all.not_seen.push(format!(
+                "{unpaid} smaller {others}: at most {MOST} are looked at, in at most 1 % of the time of the work"
+            ));
+        }
+        all.left_out += unpaid;
         // Where the largest process was too dear, not before it is paid for.
         self.next = work.mul_f64(OLDER).max(self.price.after(dear));
         if all.processes > 0 || (all.left_out > 0 && !all.not_seen.is_empty()) {
