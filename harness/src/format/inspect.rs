@@ -192,7 +192,7 @@ pub struct Row {
     /// In memory.
     pub rss: u64,
     /// In memory, a page that n processes have mapped counting as one n-th.
-    pub pss: u64,
+    pub pss: Option<u64>,
     /// As transparent huge pages.
     pub anon_huge: u64,
     /// Free to be taken by the kernel.

@@ -168,7 +168,7 @@ pub(super) fn row(row: &arenalab_inspect::rows::Row) -> Row {
         Kind::Anonymous => "other anonymous",
     };
     let (anon_huge, lazy_free) = (row.anon_huge, row.lazy_free);
-    Row { kind: kind.to_owned(), rss: row.rss, pss: row.pss, anon_huge, lazy_free, swap: row.swap }
+    Row { kind: kind.to_owned(), rss: row.rss, pss: Some(row.pss), anon_huge, lazy_free, swap: row.swap }
 }
 
 fn environment(pid: u32) -> Vec<String> {

@@ -29,8 +29,14 @@ fn arena(system: u64, in_use: u64, free: u64) -> Arena {
 /// A process of 100 MiB under glibc, with these arenas, the first of them the main one.
 fn process(mut arenas: Vec<Arena>) -> Inspected {
     arenas[0].main = true;
-    let row =
-        |kind: &str, rss| Row { kind: kind.to_owned(), rss, pss: rss, anon_huge: 0, lazy_free: 0, swap: 0 };
+    let row = |kind: &str, rss| Row {
+        kind: kind.to_owned(),
+        rss,
+        pss: Some(rss),
+        anon_huge: 0,
+        lazy_free: 0,
+        swap: 0,
+    };
     let mut seen = Inspected { rss: Some(100 * MIB), arenas, ..Inspected::default() };
     seen.rows = vec![row("main heap", 90 * MIB), row("other anonymous", 4 * MIB), row("mapped blocks", 0)];
     "glibc".clone_into(&mut seen.allocator.name);

@@ -78,7 +78,9 @@ pub fn part(inspection: &Inspection, seen: &Inspected, figures: Vec<Figure>) -> 
             .iter()
             .map(|row| Line {
                 name: row.kind.clone(),
-                cells: [row.rss, row.pss, row.anon_huge, row.lazy_free, row.swap].map(of_bytes).into(),
+                cells: [Some(row.rss), row.pss, Some(row.anon_huge), Some(row.lazy_free), Some(row.swap)]
+                    .map(or_unknown)
+                    .into(),
             })
             .collect(),
         growth: inspection

@@ -110,5 +110,5 @@ fn said(malloc: &Malloc, walk: &Walk, seen: &mut Heaps) {
 
 fn row(row: &arenalab_inspect::rows::Row) -> HeapRow {
     let seen = inspect::row(row);
-    HeapRow { kind: seen.kind, rss: seen.rss, pss: seen.pss }
+    HeapRow { kind: seen.kind, rss: seen.rss, pss: seen.pss.unwrap_or(seen.rss) }
 }
