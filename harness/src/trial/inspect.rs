@@ -19,9 +19,12 @@ use crate::format::inspect::{
 };
 use crate::knowledge::arena_limit::{Asked, Cpus, limit};
 use crate::knowledge::libraries;
+use crate::units::format_bytes;
 
 /// The largest blocks that are listed.
 const LISTED: usize = 10;
+/// A standard error of free bytes, as a part of them, up to which advice can rest on them.
+const CERTAIN: f64 = 0.05;
 /// Variables that steer an allocator, or were meant to: misspelt ones too.
 const STEERING: [&str; 5] = ["MALLOC", "GLIBC_TUN", "LD_PRELOAD=", "MIMALLOC_", "TCMALLOC_"];
 
@@ -227,7 +230,7 @@ fn heaps(malloc: &Malloc, walk: &Walk, mapped: &[glibc::Mapped], seen: &mut Insp
             main: arena.main,
             threads: arena.attached_threads,
             heaps: contents.heaps.len() as u64,
-            system: arena.system,
+            system: contents.system,
             max_system: arena.max_system,
             in_use: contents.in_use,
             free: contents.free,
@@ -241,6 +244,8 @@ fn heaps(malloc: &Malloc, walk: &Walk, mapped: &[glibc::Mapped], seen: &mut Insp
             rss: contents.resident,
             swapped: contents.swapped,
             trim_gives: contents.trim_gives,
+            moved: contents.moved,
+            free_error: contents.free_error,
             contention: None,
         })
         .collect();
@@ -257,15 +262,16 @@ fn heaps(malloc: &Malloc, walk: &Walk, mapped: &[glibc::Mapped], seen: &mut Insp
         );
         not_seen(seen, "all free chunks", &why);
     }
-    if walk.arenas.iter().any(|one| one.cut) {
-        let read: u64 = walk.arenas.iter().map(|one| one.free_chunks).sum();
+    let moved = walk.arenas.iter().filter(|one| one.moved).count();
+    if moved > 0 {
         let why = format!(
-            "there are more than the {read} that a quick look reads; free bytes, and what trimming gives, are at least what \
-             is said; --deep reads all"
+            "{moved} of {} changed each time that they were read; their figures are of several moments, some milliseconds \
+             apart",
+            walk.arenas.len()
         );
-        seen.free_is_whole = false;
-        not_seen(seen, "all free chunks", &why);
+        not_seen(seen, "all arenas at one moment", &why);
     }
+    sampled(walk, seen);
     if walk.arenas.iter().zip(&malloc.arenas).any(|(one, arena)| one.heaps.is_empty() && arena.system > 0) {
         let why = "an arena is not in one piece, or changed each time that it was read; its rss is unknown";
         not_seen(seen, "the heaps of all arenas", why);
@@ -303,6 +309,36 @@ fn heaps(malloc: &Malloc, walk: &Walk, mapped: &[glibc::Mapped], seen: &mut Insp
         thp_pagesize: settings.thp_pagesize,
         hp_pagesize: settings.hp_pagesize,
     });
+}
+
+/// Says of arenas that were not read whole how far their figures can be trusted.
+fn sampled(walk: &Walk, seen: &mut Inspected) {
+    let errors: Vec<f64> =
+        walk.arenas.iter().filter_map(|one| one.free_error).map(|error| error as f64).collect();
+    if !errors.is_empty() {
+        let error = errors.iter().map(|error| error * error).sum::<f64>().sqrt();
+        let free = walk.arenas.iter().map(|one| one.free as f64).sum::<f64>();
+        let share = if free > 0.0 { error / free } else { f64::INFINITY };
+        let why = format!(
+            "{} of {} arenas have more than a quick look reads: places in them were chosen by chance, and free bytes of all \
+             arenas are within {:.1} % (the standard error, {}); --deep reads all",
+            errors.len(),
+            walk.arenas.len(),
+            share * 100.0,
+            format_bytes(error)
+        );
+        seen.free_is_whole &= share <= CERTAIN;
+        not_seen(seen, "all free chunks", &why);
+    }
+    if walk.arenas.iter().any(|one| one.cut) {
+        let read: u64 = walk.arenas.iter().map(|one| one.free_chunks).sum();
+        let why = format!(
+            "there are more than the {read} that a quick look reads; free bytes, and what trimming gives, are at least what \
+             is said; --deep reads all"
+        );
+        seen.free_is_whole = false;
+        not_seen(seen, "all free chunks", &why);
+    }
 }
 
 fn class(one: &glibc::InUse) -> InUse {
