@@ -25,6 +25,9 @@ const MOST_THREADS: usize = 64;
 /// Places that the kernel reads in one call (`IOV_MAX`).
 const AT_ONCE: usize = 1024;
 
+/// Fewer places than this take fewer calls one by one.
+const FEW: usize = 3;
+
 /// From so many bytes on, one call of `process_vm_readv` costs less than `/proc/PID/mem`, which copies twice.
 const LARGE: usize = 16 << 10;
 
@@ -141,7 +144,8 @@ impl Memory for Live {
             let from = read.len();
             let places = &places[from..places.len().min(from + AT_ONCE)];
             let into = &mut into[from * each..(from + places.len()) * each];
-            let Some(count) = self.gather(places, each, into).map(|bytes| bytes / each.max(1)) else {
+            let gathered = if places.len() < FEW { None } else { self.gather(places, each, into) };
+            let Some(count) = gathered.map(|bytes| bytes / each.max(1)) else {
                 // Where this way is closed, the other one tells.
                 read.extend(
                     places.iter().zip(into.chunks_mut(each)).map(|(at, into)| self.read(*at, into).is_ok()),

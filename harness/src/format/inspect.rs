@@ -193,7 +193,8 @@ pub struct Mapped {
 /// Resident memory of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Row {
-    /// `main heap`, `thread arenas`, `mapped blocks`, `stacks`, `files`, `shared memory`, `other anonymous`.
+    /// `main heap`, `thread arenas`, `mapped blocks`, `stacks`, `files`, `shared memory`, `other anonymous`; `all anonymous` where
+    /// its memory may not be read, and only the kernel's own sums tell.
     pub kind: String,
     /// In memory.
     pub rss: u64,

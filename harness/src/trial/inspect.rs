@@ -1,10 +1,12 @@
 //! A look at a live process that is no trial: what serves malloc in it, and what its heap holds. It is neither
 //! stopped nor changed.
 
+mod refused;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arenalab_inspect::glibc::{How, Locks, Malloc, NotFound, Sampled, Walk};
@@ -73,7 +75,7 @@ pub fn look(pid: u32, how: Look) -> Option<Inspected> {
     "unknown".clone_into(&mut seen.allocator.name);
     match Live::open(pid) {
         Ok(live) => inside(&live, how, &mut seen),
-        Err(error) => refused(&error, &status, &mut seen),
+        Err(error) => refused::tell(&error, &status, &mut seen),
     }
     // It may have ended meanwhile.
     Path::new(&format!("/proc/{pid}")).exists().then_some(seen)
@@ -87,25 +89,6 @@ fn number(status: &str, field: &str) -> Option<u64> {
 
 fn not_seen(seen: &mut Inspected, what: &str, why: &str) {
     seen.not_seen.push(NotSeen { what: what.to_owned(), why: why.to_owned() });
-}
-
-fn refused(error: &std::io::Error, status: &str, seen: &mut Inspected) {
-    let state = status.lines().find_map(|line| line.strip_prefix("State:")).unwrap_or_default();
-    let (how, why) = match error.kind() {
-        ErrorKind::PermissionDenied => (
-            "its memory may not be read",
-            "this needs the same user and a process that may be traced, or CAP_SYS_PTRACE: run it as root",
-        ),
-        ErrorKind::Unsupported if state.trim_start().starts_with('Z') => {
-            ("it has ended, and waits for its parent", "a process that has ended has no memory")
-        }
-        ErrorKind::Unsupported => {
-            ("it is a thread of the kernel", "a kernel thread has no memory of its own")
-        }
-        _ => ("it ended while it was looked at", "a process that has ended has no memory"),
-    };
-    how.clone_into(&mut seen.allocator.how);
-    not_seen(seen, "memory", why);
 }
 
 fn inside(live: &Live, how: Look, seen: &mut Inspected) {
@@ -217,8 +200,16 @@ fn allocator(pid: u32, regions: &[Region], found: &Result<Malloc, NotFound>) -> 
 
 /// The version of the glibc that the main arena lies in, read through the process's own root.
 fn version(pid: u32, place: &Region) -> Option<String> {
+    /// The last one that was read: a process that is looked at every second has its library read once.
+    static LAST: Mutex<Option<(u32, Region, Option<String>)>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, _, version)) = last.as_ref().filter(|(of, at, _)| (*of, at) == (pid, place)) {
+        return version.clone();
+    }
     let path = place.name.trim_end_matches(" (deleted)");
-    banner::of_file(Path::new(&format!("/proc/{pid}/root{path}")))
+    let version = banner::of_file(Path::new(&format!("/proc/{pid}/root{path}")));
+    *last = Some((pid, place.clone(), version.clone()));
+    version
 }
 
 fn heaps(malloc: &Malloc, walk: &Walk, mapped: &[glibc::Mapped], seen: &mut Inspected) {

@@ -8,6 +8,10 @@ use crate::Memory;
 use crate::glibc::{Arena, Layout, bins};
 use crate::memory::words_of_many;
 
+/// Chunks of one list that are read: one call of the kernel each, where no other list is as long. Going through the heap
+/// takes less time then.
+const MOST_IN_A_ROW: usize = 1 << 17;
+
 /// A list that is being followed.
 struct Chase {
     /// The arena's number.
@@ -69,7 +73,7 @@ pub fn of_all(memory: &dyn Memory, places: &[Place], layout: Layout, most: usize
         let owners: HashSet<usize> = waiting.iter().map(|chase| chase.owner).collect();
         let left = most.saturating_sub(lists.read.iter().sum());
         let more = left / owners.len().max(1);
-        if more == 0 {
+        if more == 0 || waiting.iter().any(|chase| chase.chunks.len() >= MOST_IN_A_ROW) {
             for chase in waiting {
                 lists.cut(chase);
             }
@@ -113,7 +117,7 @@ impl Lists<'_> {
         let mut waiting = Vec::new();
         while !open.is_empty() {
             let (on, full): (Vec<_>, Vec<_>) = open.into_iter().partition(|chase| {
-                let goes = self.read[chase.owner] < share;
+                let goes = self.read[chase.owner] < share && chase.chunks.len() < MOST_IN_A_ROW;
                 self.read[chase.owner] += usize::from(goes);
                 goes
             });

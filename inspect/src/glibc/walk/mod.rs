@@ -57,7 +57,7 @@ impl How {
     /// The quick look: some seconds at most; where there is more, places are chosen by chance.
     pub const QUICK: Self = Self { most_free: MOST_FREE, most_bytes: MOST_BYTES, deep: false };
     /// Every chunk, however long it takes.
-    pub const DEEP: Self = Self { most_free: usize::MAX, most_bytes: u64::MAX, deep: true };
+    pub const DEEP: Self = Self { most_bytes: u64::MAX, deep: true, ..Self::QUICK };
 }
 
 impl Malloc {
