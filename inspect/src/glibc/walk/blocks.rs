@@ -4,7 +4,7 @@ use crate::Memory;
 use crate::pages::{PAGE, Page, Pages};
 
 /// Bytes that are read at once: what was read long before it is looked at has changed by then.
-const BLOCK: u64 = 64 << 10;
+const BLOCK: u64 = 256 << 10;
 
 /// Memory read block by block; pages that are not in memory are never read, which would bring them in.
 pub struct Blocks<'a> {

@@ -13,7 +13,7 @@ use crate::Memory;
 use crate::glibc::{Arena, Layout, Malloc, bins};
 use crate::pages::Pages;
 
-/// How often an arena is gone through, until it holds still meanwhile.
+/// How often an arena is gone through, until the chain of its chunks never breaks.
 const MOST_TRIES: u32 = 3;
 /// From an arena's bins back to its first fast bin.
 const TO_FAST: u64 = 96;
@@ -57,22 +57,22 @@ pub struct Gone {
     pub sample: Option<Sample>,
 }
 
-/// Goes through an arena from chunk to chunk; `None` where its heaps do not hold together.
+/// Goes through an arena from chunk to chunk, again where the chain broke; `None` where its heaps do not hold together.
+/// Chunks that merely changed meanwhile are counted right, each as it was when it was passed.
 pub fn through(malloc: &Malloc, memory: &dyn Memory, pages: &dyn Pages, arena: &Arena) -> Option<Gone> {
+    let state = || State::of_all(memory, std::slice::from_ref(arena), malloc.layout);
     let mut best: Option<Gone> = None;
     let mut retries = 0;
     for _ in 0..MOST_TRIES {
-        let one = std::slice::from_ref(arena);
-        let before = State::of_all(memory, one, malloc.layout);
+        let before = state();
         let Some(mut gone) = once(malloc, memory, pages, arena) else { continue };
+        gone.still = before[0].is_still(&state()[0]) && gone.free.torn + gone.free.retries == 0;
         retries += gone.free.retries;
-        let after = State::of_all(memory, one, malloc.layout);
-        gone.still = before[0].is_still(&after[0]) && gone.free.torn == 0 && gone.free.retries == 0;
-        let still = gone.still;
+        let whole = gone.free.torn == 0;
         if best.as_ref().is_none_or(|best| gone.free.torn <= best.free.torn) {
             best = Some(gone);
         }
-        if still {
+        if whole {
             break;
         }
         retries += 1;
