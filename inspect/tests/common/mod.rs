@@ -1,6 +1,8 @@
 //! Programs in C that tell the truth about themselves.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod image;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};

@@ -22,6 +22,8 @@ fn arena(system: u64, in_use: u64, free: u64) -> Arena {
         rss: Some(system),
         swapped: Some(0),
         trim_gives: Some(0),
+        moved: false,
+        free_error: None,
         contention: None,
     }
 }
