@@ -5,9 +5,10 @@
 //! x86-64. What it reads was written by another program, which runs on meanwhile: every pointer is checked, every list
 //! bounded, every sum safe from overflow, and what tore is read again.
 //!
-//! [`Memory`] is where bytes come from: a live process ([`Live`]), or an image made by a test. All else is pure.
+//! [`Memory`] is where bytes come from: a live process ([`Live`]), a core file ([`core::Core`]), or an image made by a test. All else is pure.
 #![forbid(unsafe_code)]
 
+pub mod core;
 pub mod glibc;
 mod live;
 mod memory;

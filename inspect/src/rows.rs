@@ -35,6 +35,8 @@ pub struct Row {
     pub kind: Kind,
     /// In memory.
     pub rss: u64,
+    /// In memory, a page that n processes have mapped counting as one n-th; within a mapping by its parts' sizes.
+    pub pss: u64,
     /// In memory as transparent huge pages.
     pub anon_huge: u64,
     /// In memory, but free to be taken (`MADV_FREE`).
@@ -58,7 +60,9 @@ pub fn rows(
         let shares = shares(mapping, &owned, base, pages);
         let largest = shares.iter().max_by_key(|(_, rss)| *rss).map_or(base, |(kind, _)| *kind);
         for (kind, rss) in shares {
-            row(&mut rows, kind).rss += rss;
+            let row = row(&mut rows, kind);
+            row.rss += rss;
+            row.pss += part(mapping.pss, rss, mapping.rss);
         }
         // How much of these belongs to each part of a mapping is not told.
         let row = row(&mut rows, largest);
@@ -70,7 +74,13 @@ pub fn rows(
 }
 
 fn row(rows: &mut BTreeMap<Kind, Row>, kind: Kind) -> &mut Row {
-    rows.entry(kind).or_insert(Row { kind, rss: 0, anon_huge: 0, lazy_free: 0, swap: 0 })
+    rows.entry(kind).or_insert(Row { kind, rss: 0, pss: 0, anon_huge: 0, lazy_free: 0, swap: 0 })
+}
+
+/// The share of `whole` that `part` is of `all`.
+fn part(whole: u64, part: u64, all: u64) -> u64 {
+    let share = u128::from(whole) * u128::from(part) / u128::from(all.max(1));
+    u64::try_from(share).unwrap_or(u64::MAX)
 }
 
 /// What belongs to malloc, by address, none over another.

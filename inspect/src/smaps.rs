@@ -9,6 +9,8 @@ pub struct Mapping {
     pub region: Region,
     /// In memory.
     pub rss: u64,
+    /// In memory, a page that n processes have mapped counting as one n-th.
+    pub pss: u64,
     /// In memory as transparent huge pages.
     pub anon_huge: u64,
     /// In memory, but given back with `MADV_FREE`: the kernel takes it when it is short.
@@ -25,13 +27,14 @@ pub fn parse(smaps: &str) -> Vec<Mapping> {
             let Some(last) = mappings.last_mut() else { continue };
             match field {
                 "Rss" => last.rss = bytes,
+                "Pss" => last.pss = bytes,
                 "AnonHugePages" => last.anon_huge = bytes,
                 "LazyFree" => last.lazy_free = bytes,
                 "Swap" => last.swap = bytes,
                 _ => {}
             }
         } else if let Some(region) = regions::line(text) {
-            mappings.push(Mapping { region, rss: 0, anon_huge: 0, lazy_free: 0, swap: 0 });
+            mappings.push(Mapping { region, rss: 0, pss: 0, anon_huge: 0, lazy_free: 0, swap: 0 });
         }
     }
     mappings

@@ -117,7 +117,7 @@ fn a_quick_look_reads_no_more_than_it_may_and_says_so() {
     let truth = Waiting::start(Command::new(&program).args(["3", "3000"]));
     let (malloc, whole) = truth.walk(false);
     let live = Live::open(truth.pid()).unwrap();
-    let how = How { most_free: 400, deep: false };
+    let how = How { most_free: 400, most_bytes: 0, deep: false };
     let cut = malloc.walk(&live, &truth.regions(), &live.pagemap().unwrap(), how);
     assert!(whole.arenas.iter().all(|arena| !arena.cut && arena.free_chunks > 400));
     let read: u64 = cut.arenas.iter().map(|arena| arena.free_chunks).sum();
@@ -126,5 +126,44 @@ fn a_quick_look_reads_no_more_than_it_may_and_says_so() {
         // An even share for each arena; it is never called torn, and never more than there is.
         assert!(cut.cut && cut.torn_bins == 0 && cut.retries == 0 && cut.free_chunks == 100, "{cut:?}");
         assert!(cut.free < whole.free && cut.trim_gives <= whole.trim_gives, "{cut:?} {whole:?}");
+    }
+}
+
+#[test]
+fn a_sample_of_a_large_arena_is_near_what_it_holds_and_says_how_near() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = compile("heap", dir.path(), &[]);
+    let truth = Waiting::start(Command::new(&program).args(["1", "120000"]));
+    let (malloc, whole) = truth.walk(false);
+    let live = Live::open(truth.pid()).unwrap();
+    let how = How { most_free: 1000, most_bytes: 64 << 20, deep: false };
+    let sampled = malloc.walk(&live, &truth.regions(), &live.pagemap().unwrap(), how);
+    for (number, (some, all)) in sampled.arenas.iter().zip(&whole.arenas).enumerate() {
+        println!(
+            "{} free, sampled {} ± {:?}; {} and {} chunks",
+            all.free, some.free, some.free_error, all.free_chunks, some.free_chunks
+        );
+        assert!(!some.cut && !some.moved && some.torn_bins == 0, "{some:?}");
+        let error = some.free_error.expect("it is an estimate");
+        assert_eq!(whole.arenas[number].free_error, None);
+        // The error is that of a few dozen pieces: it is itself not exact.
+        assert!(error < all.free / 8, "{error} of {}", all.free);
+        assert!(all.free.abs_diff(some.free) <= 5 * error, "{some:?} {all:?}");
+        let near = |some: u64, all: u64| all.abs_diff(some) <= all / 5;
+        assert!(near(some.free_chunks, all.free_chunks), "{some:?} {all:?}");
+        assert!(near(some.free_resident.unwrap(), all.free_resident.unwrap()), "{some:?} {all:?}");
+        assert!(near(some.trim_gives.unwrap(), all.trim_gives.unwrap()), "{some:?} {all:?}");
+        // What is not chosen by chance is exact.
+        assert_eq!(
+            (some.system, some.top, some.fast, some.resident),
+            (all.system, all.top, all.fast, all.resident)
+        );
+    }
+    // Where nearly all of it may be read, all is read.
+    let how = How { most_bytes: u64::MAX, ..how };
+    let gone_through = malloc.walk(&live, &truth.regions(), &live.pagemap().unwrap(), how);
+    for (gone, all) in gone_through.arenas.iter().zip(&whole.arenas) {
+        assert_eq!((gone.free, gone.free_chunks, gone.free_error), (all.free, all.free_chunks, None));
+        assert_eq!((gone.trim_gives, gone.in_use, gone.cut), (all.trim_gives, all.in_use, false));
     }
 }

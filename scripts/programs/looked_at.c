@@ -1,22 +1,25 @@
 /* A program to be looked at; it does as it is told on standard input, and prints on standard output.
  *
- *   looked_at THREADS SLOTS work    its threads allocate and free without end; each line on standard input is answered by
- *                                   what malloc_info says, the operations so far, and "end"
- *   looked_at THREADS SLOTS hold    each thread fills SLOTS blocks and frees every third, then all wait
+ *   looked_at THREADS SLOTS work COUNTS   its threads allocate and free without end, and count their operations in the file
+ *                                         COUNTS, each in a cache line of its own; each line on standard input is answered
+ *                                         by what malloc_info says, and "end"
+ *   looked_at THREADS SLOTS hold          each thread fills SLOTS blocks of some kilobytes and frees every third, then all wait
+ *   looked_at THREADS SLOTS crumbs        the same with blocks of some dozen bytes
  */
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static unsigned long slots;
-static int holds;
+static int holds, crumbs;
 static pthread_barrier_t ready;
-static struct { _Alignas(64) atomic_ulong done; } counts[256];
+static struct count { _Alignas(64) atomic_ulong done; } own_counts[256], *counts = own_counts;
 static char buffer[1 << 18];
 
 static void *work(void *number) {
@@ -24,7 +27,9 @@ static void *work(void *number) {
     unsigned state = (unsigned)own + 1;
     char **kept = calloc(slots, sizeof *kept);
     for (unsigned long i = 0; i < slots; i++) {
-        size_t size = holds ? 500 + rand_r(&state) % 5000 : 16 + rand_r(&state) % 1500;
+        size_t size = crumbs  ? 40 + rand_r(&state) % 160
+                      : holds ? 500 + rand_r(&state) % 5000
+                              : 16 + rand_r(&state) % 1500;
         kept[i] = memset(malloc(size), 1, size);
     }
     for (unsigned long i = 0; i < slots; i += 3) {
@@ -48,7 +53,14 @@ int main(int count, char **words) {
         return 2;
     unsigned long threads = strtoul(words[1], NULL, 10);
     slots = strtoul(words[2], NULL, 10);
-    holds = !strcmp(words[3], "hold");
+    crumbs = !strcmp(words[3], "crumbs");
+    holds = crumbs || !strcmp(words[3], "hold");
+    if (count > 4) {
+        int file = open(words[4], O_RDWR);
+        counts = mmap(NULL, sizeof own_counts, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        if (counts == MAP_FAILED)
+            return 3;
+    }
     setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
     pthread_barrier_init(&ready, NULL, (unsigned)threads + 1);
     for (unsigned long i = 0; i < threads && i < 256; i++) {
@@ -61,14 +73,8 @@ int main(int count, char **words) {
     fflush(stdout);
     char line[64];
     while (fgets(line, sizeof line, stdin)) {
-        unsigned long done = 0;
-        for (unsigned long i = 0; i < threads; i++)
-            done += atomic_load(&counts[i].done);
-        struct timespec cpu;
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-        if (line[0] == 'i')
-            malloc_info(0, stdout);
-        printf("operations %lu %.6f\nend\n", done, (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
+        malloc_info(0, stdout);
+        puts("end");
         fflush(stdout);
     }
     return 0;

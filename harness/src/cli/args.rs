@@ -176,9 +176,9 @@ pub enum Command {
                       is, and what follows. The process is neither stopped nor changed; no symbols and no debugger are \
                       needed. What may not be seen is named. A process is a PID, or a name, which may stand for several.",
         after_long_help = "Examples:\n  arenalab inspect 4711\n  arenalab inspect mariadbd --deep\n  arenalab inspect \
-                           java --json | jq '.arenas | length'\n  arenalab inspect 4711 --watch 1m --for 30m\n  arenalab \
-                           inspect 4711 --contention 2s\n\nExit codes: 0 \
-                           something could be told; 2 there is no such process."
+                           java --json | jq '.arenas | length'\n  arenalab inspect 4711 --watch 1m --for 30m --out seen\n  arenalab \
+                           inspect 4711 --contention 2s\n  arenalab inspect --core core.4711 --deep --out seen\n\nExit codes: 0 \
+                           something could be told; 2 there is no such process, or no such core."
     )]
     Inspect(InspectArgs),
     /// Check whether this host is fit to measure on
@@ -414,8 +414,11 @@ pub struct PredictArgs {
 #[derive(Debug, Args)]
 pub struct InspectArgs {
     /// Processes: a PID, or the name of a program
-    #[arg(value_name = "PID|NAME", required = true)]
+    #[arg(value_name = "PID|NAME", required_unless_present = "core")]
     pub processes: Vec<String>,
+    /// Look at a core file instead: what it keeps of arenas, settings and large blocks
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["processes", "watch", "contention"])]
+    pub core: Option<PathBuf>,
     /// Look again and again, so far apart (such as 10s or 1m), until Ctrl-C or --for; ends with what grew
     #[arg(long, value_name = "DUR")]
     pub watch: Option<String>,
@@ -425,6 +428,9 @@ pub struct InspectArgs {
     /// Sample the arenas' locks for so long, such as 2s: whether threads wait for arenas
     #[arg(long, value_name = "DUR", conflicts_with = "watch")]
     pub contention: Option<String>,
+    /// Write a page with charts into this directory; an earlier report there is replaced
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Look at every chunk: sizes in use, and what threads' caches hold
     #[arg(long)]
     pub deep: bool,

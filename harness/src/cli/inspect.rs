@@ -1,11 +1,15 @@
 //! `arenalab inspect`: what the heap of a live process looks like, and what follows.
 
+mod page;
 mod show;
 mod watch;
+
+use std::path::Path;
 
 use super::args::InspectArgs;
 use super::exit::{self, CliError};
 use super::say;
+use crate::decide::growth;
 use crate::format::inspect::Inspected;
 use crate::knowledge::advice;
 use crate::knowledge::nearest::quote;
@@ -20,6 +24,9 @@ pub fn run(args: &InspectArgs) -> Result<u8, CliError> {
     };
     let contention = duration("--contention", &args.contention)?;
     let how = Look { deep: args.deep, contention };
+    if let Some(file) = &args.core {
+        return core(file, args);
+    }
     let pids = pids(&args.processes)?;
     let any = match duration("--watch", &args.watch)? {
         Some(every) if every.is_zero() => {
@@ -27,29 +34,44 @@ pub fn run(args: &InspectArgs) -> Result<u8, CliError> {
         }
         Some(every) => {
             let length = duration("--for", &args.length)?;
-            watch::run(&pids, how, watch::Watch { every, length }, args.json)?
+            watch::run(&pids, how, watch::Watch { every, length }, args.json, args.out.as_deref())?
         }
-        None => once(&pids, how, args.json)?,
+        None => once(&pids, how, args.json, args.out.as_deref())?,
     };
     if any { Ok(exit::DONE) } else { Err(CliError::Usage("it ended while it was looked at".to_owned())) }
 }
 
 /// One look at each; whether any could be looked at.
-fn once(pids: &[u32], how: Look, json: bool) -> Result<bool, CliError> {
-    let mut any = false;
+fn once(pids: &[u32], how: Look, json: bool, out: Option<&Path>) -> Result<bool, CliError> {
+    let mut all: Vec<Vec<growth::Look>> = Vec::new();
     for seen in pids.iter().filter_map(|pid| look(*pid, how)) {
-        if json {
-            let line = serde_json::to_string(&seen);
-            say::out(&line.map_err(|e| CliError::Failed(format!("failed to write JSON: {e}")))?);
-        } else {
-            if any {
-                say::out("");
-            }
-            say::out(show::text(&seen).map_err(|e| CliError::Failed(e.to_string()))?.trim_end());
+        if !json && !all.is_empty() {
+            say::out("");
         }
-        any = true;
+        print(&seen, json)?;
+        all.push(vec![(0.0, seen)]);
     }
-    Ok(any)
+    page::write(&all, false, out)?;
+    Ok(!all.is_empty())
+}
+
+/// A core file instead of a process.
+fn core(file: &Path, args: &InspectArgs) -> Result<u8, CliError> {
+    let mut seen = inspect::core::look(file, args.deep).map_err(CliError::Usage)?;
+    seen.advice = advice::of(&seen);
+    print(&seen, args.json)?;
+    page::write(&[vec![(0.0, seen)]], false, args.out.as_deref())?;
+    Ok(exit::DONE)
+}
+
+fn print(seen: &Inspected, json: bool) -> Result<(), CliError> {
+    if json {
+        let line = serde_json::to_string(seen);
+        say::out(&line.map_err(|e| CliError::Failed(format!("failed to write JSON: {e}")))?);
+    } else {
+        say::out(show::text(seen).map_err(|e| CliError::Failed(e.to_string()))?.trim_end());
+    }
+    Ok(())
 }
 
 /// A look, with what follows from it.

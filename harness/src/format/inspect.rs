@@ -32,7 +32,8 @@ pub struct Inspected {
     pub in_use_by_size: Vec<InUse>,
     /// Free chunks by size, without fast ones and tops.
     pub free_by_size: Vec<InUse>,
-    /// Whether all free chunks were read; where not, free bytes are at least what is said, and bytes in use at most.
+    /// Whether free bytes are known: all free chunks were read, or their standard error is at most 5 %. `not_seen` says which, and
+    /// what is known where they are not.
     pub free_is_whole: bool,
     /// Blocks with a mapping of their own.
     pub mmapped: Option<Mapped>,
@@ -132,6 +133,11 @@ pub struct Arena {
     pub swapped: Option<u64>,
     /// What `malloc_trim(0)` would give back of it now.
     pub trim_gives: Option<u64>,
+    /// Whether the process changed it each time that it was read: its figures are of several moments.
+    pub moved: bool,
+    /// The standard error of `free` where the arena has more free chunks than a quick look reads, and places in it were chosen by
+    /// chance: `free`, `free_chunks`, `free_resident`, `trim_gives` and `in_use` are then estimates. `null` where all was read.
+    pub free_error: Option<u64>,
     /// Samples of its mutex; `null` unless asked for.
     pub contention: Option<Contention>,
 }
@@ -187,10 +193,13 @@ pub struct Mapped {
 /// Resident memory of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Row {
-    /// `main heap`, `thread arenas`, `mapped blocks`, `stacks`, `files`, `shared memory`, `other anonymous`.
+    /// `main heap`, `thread arenas`, `mapped blocks`, `stacks`, `files`, `shared memory`, `other anonymous`; `all anonymous` where
+    /// its memory may not be read, and only the kernel's own sums tell.
     pub kind: String,
     /// In memory.
     pub rss: u64,
+    /// In memory, a page that n processes have mapped counting as one n-th.
+    pub pss: Option<u64>,
     /// As transparent huge pages.
     pub anon_huge: u64,
     /// Free to be taken by the kernel.

@@ -4,6 +4,7 @@
 pub mod compare;
 pub mod decision;
 pub mod export;
+pub mod heaps;
 pub mod inspect;
 pub mod manifest;
 pub mod predict;

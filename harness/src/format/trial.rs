@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::heaps::Heaps;
+
 /// What became of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -114,6 +116,10 @@ pub struct OwnProgram {
     /// What looking at it has cost.
     #[serde(default)]
     pub looking: Option<Looking>,
+    /// What was read of its heaps from outside; `null` where the program was gone before anything could be told, and in
+    /// older records.
+    #[serde(default)]
+    pub heaps: Option<Heaps>,
     /// Files below the campaign's directory that hold what was printed: of each the first and the last 512 KiB.
     pub output: Vec<String>,
     /// Processes that ran on the host's C library though the trial was one on another: a loader alone does not carry
@@ -355,7 +361,8 @@ pub struct Arenas {
     pub observed: Option<u32>,
 }
 
-/// Where the memory is at the end of the steady phase, by the allocator's own account, in bytes.
+/// Where the memory is at the end of the steady phase, by the allocator's own account, in bytes. Of a program of the user's
+/// it is read from outside (`program.heaps`), where glibc serves it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Anatomy {
     /// Handed out to the program.

@@ -24,6 +24,8 @@ pub struct Chapter {
     pub verdict: String,
     /// What the baseline is of a program of the user's, in a sentence; empty for a built-in workload.
     pub program: String,
+    /// Whose heaps were read from outside, and whose were not, in sentences; empty for a built-in workload.
+    pub heaps: String,
     /// The twin in words.
     pub twin: String,
     /// Whether the twin gives no reason to doubt.
@@ -136,6 +138,7 @@ fn chapter(decision: &Decision, scenario: &ScenarioDecision, evidence: &HashMap<
         title: words::clean(&title),
         verdict: words::clean(&format!("{}{choice}", words::verdict(scenario.verdict))),
         program: own.and_then(|own| own.served).map(|served| program(decision, served)).unwrap_or_default(),
+        heaps: own.map(heaps).unwrap_or_default(),
         twin: twin(decision, scenario.twin.as_ref()),
         trusted: scenario.twin.is_none_or(|t| t.trustworthy),
         figures: Vec::new(),
@@ -156,6 +159,29 @@ fn program(decision: &Decision, (by, how): (&str, &str)) -> String {
         "glibc" => format!("glibc is the program as it is, and {by} serves its malloc: {how}"),
         _ => format!("Under the baseline, {baseline}, {by} serves the program's malloc: {how}"),
     })
+}
+
+/// The most reasons why heaps were not seen that are told.
+const MOST_REASONS: usize = 3;
+
+/// Whose heaps were read from outside, and whose were not.
+fn heaps(own: &Evidence) -> String {
+    if own.heaps_seen + own.heaps_left == 0 {
+        return String::new();
+    }
+    let mut words =
+        format!("Heaps were read from outside in {} of {} trials.", own.heaps_seen, own.of_program);
+    if own.heaps_left > 0 {
+        let left = words::plural(own.heaps_left, "trial");
+        words =
+            format!("{words} {left} left alone: a look would have cost over 1 % of the time of the work.");
+    }
+    let mut unseen: Vec<_> = own.heaps_unseen.iter().collect();
+    unseen.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    for (why, count) in unseen.iter().take(MOST_REASONS) {
+        words = format!("{words} Not seen in {}: {why}.", words::plural(**count, "trial"));
+    }
+    words::clean(&words)
 }
 
 /// The twin in words.

@@ -23,6 +23,14 @@ pub struct Evidence<'a> {
     pub unfinished: BTreeMap<(&'static str, &'a str, &'a str), (u64, usize)>,
     /// What serves `malloc` in a program of the user's as it is, and how that is known.
     pub served: Option<(&'a str, &'a str)>,
+    /// Finished trials of a program of the user's.
+    pub of_program: u64,
+    /// Those whose heaps were looked at.
+    pub heaps_seen: u64,
+    /// Those whose heaps were left alone, as a look would have cost too much.
+    pub heaps_left: u64,
+    /// What of the heaps could not be seen, with counts.
+    pub heaps_unseen: BTreeMap<&'a str, u64>,
     psi: Vec<f64>,
     steal: Vec<f64>,
     foreign: Vec<f64>,
@@ -50,6 +58,7 @@ impl<'a> Evidence<'a> {
             if let Some(served) = trial.allocator.as_ref().filter(|_| trial.program.is_some() && trial.twin) {
                 self.served = Some((&served.name, &served.how));
             }
+            self.add_heaps(trial);
             if trial.effect.verified {
                 self.verified += 1;
             } else {
@@ -63,6 +72,20 @@ impl<'a> Evidence<'a> {
         } else {
             let key = (words::status(trial.status), trial.candidate.as_str(), reason);
             self.unfinished.entry(key).or_insert((0, line)).0 += 1;
+        }
+    }
+
+    fn add_heaps(&mut self, trial: &'a TrialRecord) {
+        let Some(program) = &trial.program else { return };
+        self.of_program += 1;
+        let Some(heaps) = &program.heaps else { return };
+        if heaps.processes == 0 && heaps.at_s.is_none() {
+            self.heaps_left += 1;
+            return;
+        }
+        self.heaps_seen += u64::from(heaps.processes > 0);
+        for why in &heaps.not_seen {
+            *self.heaps_unseen.entry(why).or_default() += 1;
         }
     }
 

@@ -255,6 +255,9 @@ fn evidence(out: &mut String, chapter: &Chapter, level: usize) {
     if !chapter.program.is_empty() {
         let _ = writeln!(out, "{}.\n", text(&chapter.program));
     }
+    if !chapter.heaps.is_empty() {
+        let _ = writeln!(out, "{}\n", text(&chapter.heaps));
+    }
     let cell = |text_: &str, verdict: Option<&str>| match verdict {
         Some(verdict) => format!("{} **{verdict}**", text(text_)),
         None => text(text_),

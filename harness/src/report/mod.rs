@@ -11,6 +11,7 @@ pub mod export;
 mod growths;
 mod histories;
 mod html;
+pub mod inspection;
 mod markdown;
 pub mod method;
 mod page;

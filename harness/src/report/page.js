@@ -99,7 +99,7 @@ function filterable(table) {
   const count = document.createElement("span");
   count.className = "count";
   count.setAttribute("role", "status");
-  label.append("Show only candidates with ", input, count);
+  label.append(`Show only ${table.dataset.of || "candidates"} with `, input, count);
   table.parentElement.before(label);
   input.addEventListener("input", () => {
     const wanted = input.value.toLowerCase();

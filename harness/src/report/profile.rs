@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::evidence::Key;
+use crate::format::heaps::{HeapRow, Heaps};
 use crate::format::trial::{Quantiles, Status, TrialRecord};
 
 /// A figure over trials.
@@ -35,8 +36,21 @@ pub struct Profile {
     pub metadata: Option<Spread>,
     /// Given back with `MADV_FREE` but still counted in RSS after the drain, bytes.
     pub lazy: Option<Spread>,
+    /// What was read from outside of a program of the user's that glibc serves.
+    pub outside: Option<Outside>,
     /// Nanoseconds of allocating calls, in the order of [`QUANTILES`].
     pub malloc: [Option<Spread>; 4],
+}
+
+/// Resident memory of a program of the user's as its heaps were read, bytes. What is not malloc's is left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outside {
+    /// All.
+    pub rss: Spread,
+    /// In use in arenas, and blocks with a mapping of their own.
+    pub in_use: Spread,
+    /// Free chunks and tops.
+    pub kept: Spread,
 }
 
 /// Scenario and candidate.
@@ -67,8 +81,29 @@ fn profile(trials: &[&TrialRecord]) -> Profile {
         free: over(|t| t.anatomy.as_ref()?.free),
         metadata: over(|t| t.anatomy.as_ref()?.metadata),
         lazy: over(|t| t.rss.as_ref()?.lazy_free),
+        outside: outside(trials),
         malloc: [malloc(|q| q.p50), malloc(|q| q.p90), malloc(|q| q.p99), malloc(|q| q.p999)],
     }
+}
+
+fn outside(trials: &[&TrialRecord]) -> Option<Outside> {
+    let seen = trials.iter().filter_map(|trial| parts(trial.program.as_ref()?.heaps.as_ref()?));
+    let seen: Vec<[f64; 3]> = seen.collect();
+    let over = |part: usize| spread(seen.iter().map(|parts| parts[part]).collect());
+    Some(Outside { rss: over(0)?, in_use: over(1)?, kept: over(2)? })
+}
+
+/// Resident bytes of one look: all, in use, free; `None` where glibc serves none of it, or it is not known. Of several
+/// processes pages that they share count once, and as much of what is free as of their heaps is shared.
+fn parts(heaps: &Heaps) -> Option<[f64; 3]> {
+    let once = |row: &HeapRow| if heaps.processes == 1 { row.rss } else { row.pss } as f64;
+    let is_arena = |row: &&HeapRow| matches!(row.kind.as_str(), "main heap" | "thread arenas");
+    let arenas: f64 = heaps.rows.iter().filter(is_arena).map(once).sum();
+    let by_rss: f64 = heaps.rows.iter().filter(is_arena).map(|row| row.rss as f64).sum();
+    let mapped: f64 = heaps.rows.iter().filter(|row| row.kind == "mapped blocks").map(once).sum();
+    let free = (heaps.free_resident? + heaps.top_resident?) as f64;
+    let kept = (free * if by_rss > 0.0 { arenas / by_rss } else { 1.0 }).min(arenas);
+    Some([heaps.rows.iter().map(once).sum(), arenas - kept + mapped, kept])
 }
 
 /// Median and quartiles, by linear interpolation between neighbours.
@@ -86,6 +121,17 @@ fn spread(mut values: Vec<f64>) -> Option<Spread> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_look_adds_up_and_shared_pages_count_once() {
+        let row = |kind: &str, rss, pss| HeapRow { kind: kind.to_owned(), rss, pss };
+        let rows = vec![row("main heap", 100, 60), row("mapped blocks", 50, 50), row("files", 30, 3)];
+        let one =
+            Heaps { processes: 1, free_resident: Some(10), top_resident: Some(10), rows, ..Heaps::default() };
+        assert_eq!(parts(&one), Some([180.0, 130.0, 20.0]));
+        assert_eq!(parts(&Heaps { processes: 2, ..one.clone() }), Some([113.0, 98.0, 12.0]));
+        assert_eq!(parts(&Heaps { top_resident: None, ..one }), None);
+    }
 
     #[test]
     fn quartiles_are_those_of_numpy() {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::charts::anatomy::{Anatomy, Bar};
+use super::charts::anatomy::{Anatomy, Bar, Of};
 use super::charts::latency::{Curve, Latency};
 use super::pictures::{MOST_TRACKS, by_weight};
 use super::profile::{Profile, Whose};
@@ -30,7 +30,24 @@ fn subtitle(scenario: &ScenarioDecision) -> String {
     format!("{name}; medians over trials, with quartiles")
 }
 
-/// Where the memory is; none where live bytes are not known.
+/// Resident memory, of it live or in use, and what is neither the program's data nor the allocator's: a workload's engine,
+/// a program's files, stacks and other memory.
+fn parts(profile: &Profile) -> Option<(super::profile::Spread, f64, f64)> {
+    match (profile.live, profile.outside) {
+        (Some(live), _) => Some((profile.rss?, live.median, profile.engine.map_or(0.0, |s| s.median))),
+        (None, Some(seen)) => {
+            let other = seen.rss.median - seen.in_use.median - seen.kept.median;
+            Some((seen.rss, seen.in_use.median, other.max(0.0)))
+        }
+        (None, None) => None,
+    }
+}
+
+fn is_program(profile: Option<&Profile>) -> bool {
+    profile.is_some_and(|profile| profile.live.is_none() && profile.outside.is_some())
+}
+
+/// Where the memory is; none where neither live bytes are known nor what is in use.
 pub fn anatomy(
     decision: &Decision,
     scenario: &ScenarioDecision,
@@ -39,38 +56,45 @@ pub fn anatomy(
     let bar = |name: &str| {
         let profile = of(scenario, name, profiles)?;
         let median = |spread: Option<super::profile::Spread>| spread.map(|s| s.median);
+        let (rss, live, other) = parts(profile)?;
         Some(Bar {
             name: name.to_owned(),
             strong: strong(decision, name),
-            rss: profile.rss?,
-            live: profile.live?.median,
-            engine: profile.engine.map_or(0.0, |s| s.median),
+            rss,
+            live,
+            other,
             free: median(profile.free),
             metadata: median(profile.metadata),
             lazy: median(profile.lazy),
         })
     };
     let bars: Vec<Bar> = by_weight(decision, scenario).into_iter().filter_map(bar).take(MOST_BARS).collect();
+    let of = if by_weight(decision, scenario).iter().any(|name| is_program(of(scenario, name, profiles))) {
+        Of::Program
+    } else {
+        Of::Workload
+    };
     let kept = |name: &str| {
         let bar = bars.iter().find(|b| b.name == name)?;
-        Some(units::format_bytes((bar.rss.median - bar.live - bar.engine).max(0.0)))
+        Some(units::format_bytes((bar.rss.median - bar.live - bar.other).max(0.0)))
     };
     let baseline = kept(&decision.baseline);
     let choice = decision.choice.as_deref().filter(|c| *c != decision.baseline);
     let title = match (baseline, choice.and_then(|c| Some((c, kept(c)?)))) {
         (Some(baseline), Some((name, kept))) => {
             format!(
-                "Beyond live data: {} {kept}, {} {baseline}",
+                "{}: {} {kept}, {} {baseline}",
+                of.kept(),
                 words::titled(name),
                 words::titled(&decision.baseline)
             )
         }
         (Some(baseline), None) => {
-            format!("Beyond live data: {} {baseline}", words::titled(&decision.baseline))
+            format!("{}: {} {baseline}", of.kept(), words::titled(&decision.baseline))
         }
         _ => "Where the memory is".to_owned(),
     };
-    (!bars.is_empty()).then(|| Anatomy { title, subtitle: subtitle(scenario), bars })
+    (!bars.is_empty()).then(|| Anatomy { title, subtitle: subtitle(scenario), of, bars })
 }
 
 /// How long allocating calls take; none where it was not measured.

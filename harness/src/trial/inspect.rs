@@ -1,10 +1,13 @@
 //! A look at a live process that is no trial: what serves malloc in it, and what its heap holds. It is neither
 //! stopped nor changed.
 
+pub mod core;
+mod refused;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arenalab_inspect::glibc::{How, Locks, Malloc, NotFound, Sampled, Walk};
@@ -19,9 +22,12 @@ use crate::format::inspect::{
 };
 use crate::knowledge::arena_limit::{Asked, Cpus, limit};
 use crate::knowledge::libraries;
+use crate::units::format_bytes;
 
 /// The largest blocks that are listed.
 const LISTED: usize = 10;
+/// A standard error of free bytes, as a part of them, up to which advice can rest on them.
+const CERTAIN: f64 = 0.05;
 /// Variables that steer an allocator, or were meant to: misspelt ones too.
 const STEERING: [&str; 5] = ["MALLOC", "GLIBC_TUN", "LD_PRELOAD=", "MIMALLOC_", "TCMALLOC_"];
 
@@ -70,7 +76,7 @@ pub fn look(pid: u32, how: Look) -> Option<Inspected> {
     "unknown".clone_into(&mut seen.allocator.name);
     match Live::open(pid) {
         Ok(live) => inside(&live, how, &mut seen),
-        Err(error) => refused(&error, &status, &mut seen),
+        Err(error) => refused::tell(&error, &status, &mut seen),
     }
     // It may have ended meanwhile.
     Path::new(&format!("/proc/{pid}")).exists().then_some(seen)
@@ -84,25 +90,6 @@ fn number(status: &str, field: &str) -> Option<u64> {
 
 fn not_seen(seen: &mut Inspected, what: &str, why: &str) {
     seen.not_seen.push(NotSeen { what: what.to_owned(), why: why.to_owned() });
-}
-
-fn refused(error: &std::io::Error, status: &str, seen: &mut Inspected) {
-    let state = status.lines().find_map(|line| line.strip_prefix("State:")).unwrap_or_default();
-    let (how, why) = match error.kind() {
-        ErrorKind::PermissionDenied => (
-            "its memory may not be read",
-            "this needs the same user and a process that may be traced, or CAP_SYS_PTRACE: run it as root",
-        ),
-        ErrorKind::Unsupported if state.trim_start().starts_with('Z') => {
-            ("it has ended, and waits for its parent", "a process that has ended has no memory")
-        }
-        ErrorKind::Unsupported => {
-            ("it is a thread of the kernel", "a kernel thread has no memory of its own")
-        }
-        _ => ("it ended while it was looked at", "a process that has ended has no memory"),
-    };
-    how.clone_into(&mut seen.allocator.how);
-    not_seen(seen, "memory", why);
 }
 
 fn inside(live: &Live, how: Look, seen: &mut Inspected) {
@@ -155,7 +142,7 @@ fn contention(live: &Live, malloc: &Malloc, time: Duration, seen: &mut Inspected
     }
 }
 
-fn row(row: &arenalab_inspect::rows::Row) -> Row {
+pub(super) fn row(row: &arenalab_inspect::rows::Row) -> Row {
     let kind = match row.kind {
         Kind::MainHeap => "main heap",
         Kind::ThreadArenas => "thread arenas",
@@ -166,7 +153,7 @@ fn row(row: &arenalab_inspect::rows::Row) -> Row {
         Kind::Anonymous => "other anonymous",
     };
     let (anon_huge, lazy_free) = (row.anon_huge, row.lazy_free);
-    Row { kind: kind.to_owned(), rss: row.rss, anon_huge, lazy_free, swap: row.swap }
+    Row { kind: kind.to_owned(), rss: row.rss, pss: Some(row.pss), anon_huge, lazy_free, swap: row.swap }
 }
 
 fn environment(pid: u32) -> Vec<String> {
@@ -176,7 +163,7 @@ fn environment(pid: u32) -> Vec<String> {
 }
 
 /// What serves malloc: glibc where its malloc holds memory, else what the mapped files and the program tell.
-fn allocator(pid: u32, regions: &[Region], found: &Result<Malloc, NotFound>) -> Allocator {
+pub(super) fn allocator(pid: u32, regions: &[Region], found: &Result<Malloc, NotFound>) -> Allocator {
     let say = |name: &str, how: String| Allocator { name: name.to_owned(), version: None, how };
     let library = regions.iter().find_map(|region| {
         let file = region.name.rsplit('/').next()?;
@@ -214,8 +201,16 @@ fn allocator(pid: u32, regions: &[Region], found: &Result<Malloc, NotFound>) -> 
 
 /// The version of the glibc that the main arena lies in, read through the process's own root.
 fn version(pid: u32, place: &Region) -> Option<String> {
+    /// The last one that was read: a process that is looked at every second has its library read once.
+    static LAST: Mutex<Option<(u32, Region, Option<String>)>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, _, version)) = last.as_ref().filter(|(of, at, _)| (*of, at) == (pid, place)) {
+        return version.clone();
+    }
     let path = place.name.trim_end_matches(" (deleted)");
-    banner::of_file(Path::new(&format!("/proc/{pid}/root{path}")))
+    let version = banner::of_file(Path::new(&format!("/proc/{pid}/root{path}")));
+    *last = Some((pid, place.clone(), version.clone()));
+    version
 }
 
 fn heaps(malloc: &Malloc, walk: &Walk, mapped: &[glibc::Mapped], seen: &mut Inspected) {
@@ -227,7 +222,7 @@ fn heaps(malloc: &Malloc, walk: &Walk, mapped: &[glibc::Mapped], seen: &mut Insp
             main: arena.main,
             threads: arena.attached_threads,
             heaps: contents.heaps.len() as u64,
-            system: arena.system,
+            system: contents.system,
             max_system: arena.max_system,
             in_use: contents.in_use,
             free: contents.free,
@@ -241,6 +236,8 @@ fn heaps(malloc: &Malloc, walk: &Walk, mapped: &[glibc::Mapped], seen: &mut Insp
             rss: contents.resident,
             swapped: contents.swapped,
             trim_gives: contents.trim_gives,
+            moved: contents.moved,
+            free_error: contents.free_error,
             contention: None,
         })
         .collect();
@@ -257,15 +254,16 @@ fn heaps(malloc: &Malloc, walk: &Walk, mapped: &[glibc::Mapped], seen: &mut Insp
         );
         not_seen(seen, "all free chunks", &why);
     }
-    if walk.arenas.iter().any(|one| one.cut) {
-        let read: u64 = walk.arenas.iter().map(|one| one.free_chunks).sum();
+    let moved = walk.arenas.iter().filter(|one| one.moved).count();
+    if moved > 0 {
         let why = format!(
-            "there are more than the {read} that a quick look reads; free bytes, and what trimming gives, are at least what \
-             is said; --deep reads all"
+            "{moved} of {} changed each time that they were read; their figures are of several moments, some milliseconds \
+             apart",
+            walk.arenas.len()
         );
-        seen.free_is_whole = false;
-        not_seen(seen, "all free chunks", &why);
+        not_seen(seen, "all arenas at one moment", &why);
     }
+    sampled(walk, seen);
     if walk.arenas.iter().zip(&malloc.arenas).any(|(one, arena)| one.heaps.is_empty() && arena.system > 0) {
         let why = "an arena is not in one piece, or changed each time that it was read; its rss is unknown";
         not_seen(seen, "the heaps of all arenas", why);
@@ -303,6 +301,36 @@ fn heaps(malloc: &Malloc, walk: &Walk, mapped: &[glibc::Mapped], seen: &mut Insp
         thp_pagesize: settings.thp_pagesize,
         hp_pagesize: settings.hp_pagesize,
     });
+}
+
+/// Says of arenas that were not read whole how far their figures can be trusted.
+fn sampled(walk: &Walk, seen: &mut Inspected) {
+    let errors: Vec<f64> =
+        walk.arenas.iter().filter_map(|one| one.free_error).map(|error| error as f64).collect();
+    if !errors.is_empty() {
+        let error = errors.iter().map(|error| error * error).sum::<f64>().sqrt();
+        let free = walk.arenas.iter().map(|one| one.free as f64).sum::<f64>();
+        let share = if free > 0.0 { error / free } else { f64::INFINITY };
+        let why = format!(
+            "{} of {} arenas have more than a quick look reads: places in them were chosen by chance, and free bytes of all \
+             arenas are within {:.1} % (the standard error, {}); --deep reads all",
+            errors.len(),
+            walk.arenas.len(),
+            share * 100.0,
+            format_bytes(error)
+        );
+        seen.free_is_whole &= share <= CERTAIN;
+        not_seen(seen, "all free chunks", &why);
+    }
+    if walk.arenas.iter().any(|one| one.cut) {
+        let read: u64 = walk.arenas.iter().map(|one| one.free_chunks).sum();
+        let why = format!(
+            "there are more than the {read} that a quick look reads; free bytes, and what trimming gives, are at least what \
+             is said; --deep reads all"
+        );
+        seen.free_is_whole = false;
+        not_seen(seen, "all free chunks", &why);
+    }
 }
 
 fn class(one: &glibc::InUse) -> InUse {

@@ -81,7 +81,8 @@ fn counts_no_threads(memory: &dyn Memory, at: u64, layout: Layout) -> bool {
     pages && words[1] > words[2]
 }
 
-fn arena(memory: &dyn Memory, at: u64, main: bool, layout: Layout) -> Option<Arena> {
+/// Reads an arena; `None` where it makes no sense.
+pub fn arena(memory: &dyn Memory, at: u64, main: bool, layout: Layout) -> Option<Arena> {
     let flags = word(memory, at).ok()? >> 32;
     let bins = at.checked_add(layout.bins)?;
     let top = word(memory, bins.checked_sub(16)?).ok()?;

@@ -1,6 +1,8 @@
 //! Programs in C that tell the truth about themselves.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod image;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -92,6 +94,12 @@ impl Waiting {
     pub fn go_on(&mut self) {
         self.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
         self.wait();
+    }
+
+    /// Waits until it has ended; what it said stays.
+    pub fn ended(mut self) -> Self {
+        let _ = self.child.wait();
+        self
     }
 
     /// What its arenas hold.

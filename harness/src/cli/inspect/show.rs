@@ -250,7 +250,8 @@ fn advice(seen: &Inspected, out: &mut String) -> Result {
         writeln!(out, "  next: {}", advice.next)?;
         writeln!(out, "  source: {}", advice.source)?;
     }
-    if seen.advice.is_empty() && !seen.rows.is_empty() {
+    let blind = seen.not_seen.iter().any(|one| one.what == "memory");
+    if seen.advice.is_empty() && !seen.rows.is_empty() && !blind {
         writeln!(out, "\nAdvice: nothing to say.")?;
     }
     Ok(())

@@ -1,11 +1,12 @@
 //! Several looks, and what became of the process.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{look, show};
+use super::{look, page, show};
 use crate::cli::exit::CliError;
 use crate::cli::say;
 use crate::cli::signals::Stop;
@@ -27,7 +28,7 @@ pub struct Watch {
 }
 
 /// Looks again and again, then gives the verdict.
-pub fn run(pids: &[u32], how: Look, watch: Watch, json: bool) -> Result<bool, CliError> {
+pub fn run(pids: &[u32], how: Look, watch: Watch, json: bool, out: Option<&Path>) -> Result<bool, CliError> {
     let stop = Stop::install().map_err(|e| CliError::Failed(format!("failed to watch for signals: {e}")))?;
     let begun = Instant::now();
     let mut all: Vec<Vec<growth::Look>> = pids.iter().map(|_| Vec::new()).collect();
@@ -50,6 +51,7 @@ pub fn run(pids: &[u32], how: Look, watch: Watch, json: bool) -> Result<bool, Cl
     for looks in &all {
         verdict(looks, json)?;
     }
+    page::write(&all, true, out)?;
     Ok(all.iter().any(|looks| !looks.is_empty()))
 }
 

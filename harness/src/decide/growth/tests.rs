@@ -21,6 +21,8 @@ fn arena(main: bool, in_use: u64, free: u64) -> Arena {
         rss: None,
         swapped: None,
         trim_gives: None,
+        moved: false,
+        free_error: None,
         contention: None,
     }
 }

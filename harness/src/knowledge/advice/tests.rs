@@ -22,6 +22,8 @@ fn arena(system: u64, in_use: u64, free: u64) -> Arena {
         rss: Some(system),
         swapped: Some(0),
         trim_gives: Some(0),
+        moved: false,
+        free_error: None,
         contention: None,
     }
 }
@@ -29,7 +31,14 @@ fn arena(system: u64, in_use: u64, free: u64) -> Arena {
 /// A process of 100 MiB under glibc, with these arenas, the first of them the main one.
 fn process(mut arenas: Vec<Arena>) -> Inspected {
     arenas[0].main = true;
-    let row = |kind: &str, rss| Row { kind: kind.to_owned(), rss, anon_huge: 0, lazy_free: 0, swap: 0 };
+    let row = |kind: &str, rss| Row {
+        kind: kind.to_owned(),
+        rss,
+        pss: Some(rss),
+        anon_huge: 0,
+        lazy_free: 0,
+        swap: 0,
+    };
     let mut seen = Inspected { rss: Some(100 * MIB), arenas, ..Inspected::default() };
     seen.rows = vec![row("main heap", 90 * MIB), row("other anonymous", 4 * MIB), row("mapped blocks", 0)];
     "glibc".clone_into(&mut seen.allocator.name);

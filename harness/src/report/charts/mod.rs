@@ -11,10 +11,13 @@ pub mod history;
 pub mod labels;
 pub mod ladder;
 pub mod latency;
+pub mod occupancy;
 pub mod paired;
 pub mod svg;
 pub mod theme;
 pub mod timeline;
+pub mod watched;
+pub mod whole;
 
 use std::path::Path;
 
@@ -44,6 +47,12 @@ pub enum Drawing<'a> {
     Growth(growth::Growth),
     /// RSS and throughput over campaigns.
     History(history::History),
+    /// Where a process's resident memory is.
+    Whole(whole::Whole),
+    /// How much of each arena of a process is in use.
+    Occupancy(occupancy::Occupancy),
+    /// Memory of a process over time.
+    Watched(watched::Watched),
 }
 
 impl Drawing<'_> {
@@ -58,6 +67,9 @@ impl Drawing<'_> {
             Self::Latency(_) => latency::SIZE,
             Self::Growth(_) => growth::SIZE,
             Self::History(_) => history::SIZE,
+            Self::Whole(chart) => chart.size(),
+            Self::Occupancy(chart) => chart.size(),
+            Self::Watched(_) => watched::SIZE,
         }
     }
 
@@ -72,6 +84,9 @@ impl Drawing<'_> {
             Self::Latency(chart) => (&chart.title, &chart.subtitle),
             Self::Growth(chart) => (&chart.title, &chart.subtitle),
             Self::History(chart) => (&chart.title, &chart.subtitle),
+            Self::Whole(chart) => (&chart.title, &chart.subtitle),
+            Self::Occupancy(chart) => (&chart.title, &chart.subtitle),
+            Self::Watched(chart) => (&chart.title, &chart.subtitle),
         }
     }
 
@@ -86,6 +101,9 @@ impl Drawing<'_> {
             Self::Latency(chart) => chart.draw(&mut canvas),
             Self::Growth(chart) => chart.draw(&mut canvas),
             Self::History(chart) => chart.draw(&mut canvas),
+            Self::Whole(chart) => chart.draw(&mut canvas),
+            Self::Occupancy(chart) => chart.draw(&mut canvas),
+            Self::Watched(chart) => chart.draw(&mut canvas),
         }
         canvas.finish()
     }

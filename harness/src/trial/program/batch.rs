@@ -12,13 +12,14 @@ const SETTLED: Duration = Duration::from_millis(500);
 
 impl Playing<'_> {
     /// A batch job: its end is the end of the work.
-    pub(super) fn run(&self, leash: &Leash, begin: Instant) -> Result<(), Broken> {
+    pub(super) fn run(&mut self, leash: &Leash, begin: Instant) -> Result<(), Broken> {
         let mut next = Instant::now() + SETTLED;
         while !leash.has_ended(GLANCE) {
             if Instant::now() >= next {
                 self.refuse()?;
                 next = Instant::now() + next.duration_since(begin);
             }
+            self.look_at_heaps_if_due(leash.launcher(), begin.elapsed());
             self.go_on()?;
             if Instant::now() >= self.deadline {
                 return Err(Broken::Late(self.too_late("it was still running")));

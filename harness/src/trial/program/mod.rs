@@ -7,6 +7,7 @@
 //! * [`watch`] and [`watcher`], [`look`], [`exits`]: what is seen of its processes, within a [`budget`].
 //! * [`tally`], [`bounds`], [`mapped`], [`counted`], [`memory`]: memory from what was seen; [`figures`]: throughput and latency from what was
 //!   printed; [`record`]: the line for the journal.
+//! * [`anatomy`]: their heaps, read from outside.
 //! * [`images`], [`image`]: who did the work; [`sighting`], [`sight`], [`served`]: what a look at one shows; [`judge`]: what that says of
 //!   the candidate; [`complaints`]: what its output says; [`weigh`]: whether it was in force where the work was done.
 
@@ -30,6 +31,7 @@ use place::Place;
 use served::{Behind, Elves};
 use watch::{Seen, Watch};
 
+pub mod anatomy;
 pub mod batch;
 pub mod bounds;
 pub mod budget;
@@ -111,6 +113,8 @@ pub struct Story {
     pub end: Option<Look>,
     /// Exact look after the idle wait.
     pub drained: Option<Look>,
+    /// What was read of their heaps.
+    pub anatomy: anatomy::Seen,
     /// What is proven of its processes.
     pub images: Images,
     /// What was seen throughout.

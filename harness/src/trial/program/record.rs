@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::image::Image;
-use super::{Broken, Story, judge, memory, sight, weigh};
+use super::{Broken, Story, anatomy, judge, memory, sight, weigh};
 use crate::format::series::{MAX_POINTS, Series};
 use crate::format::trial::{
     Arenas, Cpu, Effect, Faults, Looking, Noise, OwnProgram, Printed, ProcessRow, Served, Status, Switches,
@@ -56,6 +56,7 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
     }
     let usage = story.usage.as_ref();
     let ok = status == Status::Ok;
+    let heaps = story.anatomy.record(story.work);
     TrialRecord {
         libc_version: served.and_then(|served| libc_version(spec, served)),
         status,
@@ -66,14 +67,18 @@ pub fn record(empty: TrialRecord, spec: &TrialSpec, story: &Story, besides: &Bes
         faults: usage.map(|used| Faults { minor: used.minor_faults, major: used.major_faults }),
         switches: usage.map(|used| Switches { voluntary: used.voluntary, involuntary: used.involuntary }),
         rss: memory::rss(story),
-        arenas: weigh::arenas(images).map(|observed| Arenas { limit: spec.asked.arena_limit(), observed }),
+        anatomy: heaps.as_ref().and_then(|heaps| story.anatomy.anatomy(heaps)),
+        arenas: weigh::arenas(images).map(|observed| Arenas {
+            limit: spec.asked.arena_limit(),
+            observed: observed.max(heaps.as_ref().and_then(anatomy::arenas)),
+        }),
         allocator: served.map(|served| Served {
             name: served.by.clone(),
             version: library_version(served),
             how: served.how.clone(),
         }),
         effect,
-        program: Some(own(story)),
+        program: Some(OwnProgram { heaps, ..own(story) }),
         noise: noise_of(story),
         strays: story.ending.strays,
         ..empty
@@ -169,6 +174,7 @@ fn own(story: &Story) -> OwnProgram {
         latency: story.latency.clone().map(|(value, unit)| Printed { value, unit }),
         stopped: story.stopped.clone(),
         looking: Some(looking(story)),
+        heaps: None,
         output: kept.collect(),
         host_libc: story.images.strangers().into_iter().take(KEPT).collect(),
     }

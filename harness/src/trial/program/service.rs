@@ -23,8 +23,11 @@ impl Playing<'_> {
         self.drive(leash, watch)?;
         self.story.end = watch.look();
         self.look_aside(Images::look);
+        let (from, to) = self.story.work.unwrap_or_default();
+        self.look_at_heaps(leash.launcher(), Duration::from_secs_f64((to - from).max(0.0)));
         self.stand_idle(leash, watch)?;
         self.story.drained = watch.look();
+        self.look_at_drained_heaps(leash.launcher(), Duration::from_secs_f64((self.now_s() - from).max(0.0)));
         self.stop(leash, watch)
     }
 

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use crate::Memory;
-use crate::glibc::{Arena, Layout, bins};
-use crate::memory::{word, words};
+use crate::glibc::{Arena, Layout};
+use crate::memory::{word, words, words_of_many};
 
 /// How often a list is read again.
 const MOST_RETRIES: u32 = 30;
@@ -31,7 +31,7 @@ pub struct Free {
 }
 
 /// A list that was not read to its end, with what was read of it.
-enum Broken {
+pub enum Broken {
     /// It did not hold together.
     Torn(Vec<(u64, u64)>),
     /// It is longer than was to be read.
@@ -41,37 +41,22 @@ enum Broken {
 use Broken::{Cut, Torn};
 
 impl Free {
-    /// At most so many chunks in lists, and those in fast bins.
-    pub fn of(memory: &dyn Memory, arena: &Arena, layout: Layout, most: usize) -> Self {
-        let most = most.min(MOST_CHUNKS);
-        let mut found = Self::default();
-        let Some(bins) = arena.address.checked_add(layout.bins) else { return found };
-        for number in 1..=bins::COUNT as u64 {
-            let left = most.saturating_sub(found.chunks.len());
-            let list = || list(memory, arena, bins + 16 * (number - 1) - 16, number, left);
-            let chunks = found.settle(list);
-            found.chunks.extend(chunks);
-            if found.cut {
-                return found;
-            }
-        }
-        let fast = Self::fast_of(memory, arena, layout);
-        found.torn += fast.torn;
-        found.retries += fast.retries;
-        Self { fast: fast.fast, ..found }
+    /// Reads one list anew, at most so many chunks of it.
+    pub fn again(&mut self, memory: &dyn Memory, arena: &Arena, head: u64, number: u64, left: usize) {
+        self.retries += 1;
+        let chunks = self.settle(|| list(memory, arena, head, number, left));
+        self.chunks.extend(chunks);
     }
 
-    /// Only those in fast bins.
-    pub fn fast_of(memory: &dyn Memory, arena: &Arena, layout: Layout) -> Self {
-        let mut found = Self::default();
-        let Some(bins) = arena.address.checked_add(layout.bins) else { return found };
+    /// Reads those in fast bins.
+    pub fn add_fast(&mut self, memory: &dyn Memory, arena: &Arena, layout: Layout) {
+        let Some(bins) = arena.address.checked_add(layout.bins) else { return };
         for number in (0..FAST_BINS).take_while(|_| layout.has_fast_bins()) {
             let list =
                 || fast_list(memory, arena, bins - 96 + 8 * number as u64, MIN_SIZE + 16 * number as u64);
-            let chunks = found.settle(list);
-            found.fast.extend(chunks);
+            let chunks = self.settle(list);
+            self.fast.extend(chunks);
         }
-        found
     }
 
     /// Reads a list until it holds together; otherwise takes the longest part of it that did.
@@ -94,6 +79,22 @@ impl Free {
     }
 }
 
+/// A free chunk of a list, by its four words: its size, and the next one. `None` where it is none of this list's.
+pub fn link(arena: &Arena, number: u64, at: u64, before: u64, chunk: &[u64; 4]) -> Option<(u64, u64)> {
+    let [_, header, fd, bk] = *chunk;
+    let size = header & !7;
+    // NON_MAIN_ARENA aside, a free chunk has neither IS_MMAPPED nor bit 3.
+    let small = (2..=LAST_SMALL).contains(&number);
+    let size_right = header & 0b1010 == 0 && size >= MIN_SIZE && size <= arena.system;
+    let right = size_right && bk == before && at.is_multiple_of(16) && (!small || size == 16 * number);
+    right.then_some((size, fd))
+}
+
+/// No list of an arena has more chunks.
+pub fn most_chunks(arena: &Arena) -> usize {
+    usize::try_from(arena.system / MIN_SIZE).unwrap_or(MOST_CHUNKS).min(MOST_CHUNKS)
+}
+
 /// Follows a list in both directions at once: each chunk's `bk` must be where it was come from.
 fn list(
     memory: &dyn Memory,
@@ -104,21 +105,16 @@ fn list(
 ) -> Result<Vec<(u64, u64)>, Broken> {
     let mut chunks = Vec::new();
     let Some(Ok(mut at)) = head.checked_add(16).map(|fd| word(memory, fd)) else { return Err(Torn(chunks)) };
-    let most = (arena.system / MIN_SIZE).min(MOST_CHUNKS as u64);
     let mut before = head;
     while at != head {
         if chunks.len() >= left {
             return Err(Cut(chunks));
         }
-        let Ok(chunk) = words(memory, at, 4) else { return Err(Torn(chunks)) };
-        let (size, fd, bk) = (chunk[1] & !7, chunk[2], chunk[3]);
-        // NON_MAIN_ARENA aside, a free chunk has neither IS_MMAPPED nor bit 3.
-        let small = (2..=LAST_SMALL).contains(&number);
-        let size_right = chunk[1] & 0b1010 == 0 && size >= MIN_SIZE && size <= arena.system;
-        let right = size_right && bk == before && at.is_multiple_of(16) && (!small || size == 16 * number);
-        if !right || chunks.len() as u64 >= most {
+        let words = words_of_many(memory, &[at])[0];
+        let linked = words.and_then(|words| link(arena, number, at, before, &words));
+        let Some((size, fd)) = linked.filter(|_| chunks.len() < most_chunks(arena)) else {
             return Err(Torn(chunks));
-        }
+        };
         chunks.push((at, size));
         (before, at) = (at, fd);
     }

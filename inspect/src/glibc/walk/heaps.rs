@@ -2,8 +2,8 @@
 
 use super::size_of_arena;
 use crate::Memory;
-use crate::glibc::{Arena, Layout, Malloc};
-use crate::memory::words;
+use crate::glibc::{Arena, Layout, Malloc, ring};
+use crate::memory::{word, words};
 
 /// More heaps than an arena has: 4 TiB in heaps of 64 MiB.
 const MOST_HEAPS: usize = 1 << 16;
@@ -32,8 +32,33 @@ impl Heap {
     }
 }
 
+/// An arena as it is at a moment: where its memory and its top are.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub arena: Arena,
+    pub heaps: Vec<Heap>,
+    /// The bytes of its top, the chunk at its end.
+    pub top: u64,
+    /// Whether top ends where the newest heap ends.
+    pub holds: bool,
+}
+
+impl Place {
+    /// Reads an arena again, which has moved since it was found; what no longer makes sense stays as it was found.
+    pub fn of(malloc: &Malloc, memory: &dyn Memory, found: &Arena) -> Self {
+        let arena = ring::arena(memory, found.address, found.main, malloc.layout);
+        let arena = arena.unwrap_or_else(|| found.clone());
+        let size = arena.top.checked_add(8).and_then(|at| word(memory, at).ok());
+        let top = size.map_or(0, |size| (size & !7).min(arena.system));
+        let heaps = of(malloc, memory, &arena, top);
+        let end = arena.top.checked_add(top);
+        let holds = heaps.first().is_none_or(|heap| Some(heap.end()) == end);
+        Self { arena, heaps, top, holds }
+    }
+}
+
 /// The heaps of an arena, the newest first; none where they do not add up.
-pub fn of(malloc: &Malloc, memory: &dyn Memory, arena: &Arena, top: u64) -> Vec<Heap> {
+fn of(malloc: &Malloc, memory: &dyn Memory, arena: &Arena, top: u64) -> Vec<Heap> {
     if arena.main {
         let start = malloc.settings.as_ref().map_or(0, |settings| settings.sbrk_base);
         let end = arena.top.saturating_add(top);

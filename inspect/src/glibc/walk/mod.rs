@@ -1,32 +1,45 @@
 //! What the arenas hold: free chunks by their lists, heaps, and how much of it is resident.
 //!
-//! Each list is read by itself, and read again by itself where the process changed it meanwhile: on a busy arena a
-//! walk of everything tears nearly always, a single list nearly never (measured: 15 of 15 against 0 of 15).
+//! The lists of all arenas are followed at once, which takes few calls of the kernel. Where an arena changed meanwhile,
+//! lists deceive, and its heaps are gone through instead ([`hot`]). Where it has more free chunks than may be read, a
+//! sample tells about how many ([`sample`]).
 
+mod blocks;
+mod contents;
 mod deep;
 mod free;
 mod heaps;
+mod hot;
+mod lists;
 mod runs;
+mod sample;
+mod scan;
 
+pub use contents::Contents;
 pub use deep::{Deep, InUse};
 pub use heaps::Heap;
+use heaps::Place;
 
-use super::{Arena, Malloc, bins};
+use super::{Malloc, bins};
 use crate::Memory;
-use crate::memory::word;
 use crate::pages::Pages;
 use crate::regions::Region;
-use free::Free;
-use runs::Runs;
+use hot::{Gone, State};
+use lists::Listed;
 
-/// Free chunks that are read at most, of all arenas together, unless more are asked for: some seconds of reading.
-pub const MOST_FREE: usize = 1 << 21;
+/// Free chunks that a quick look reads at most, of all arenas together: less than a second of reading.
+const MOST_FREE: usize = 1 << 20;
+/// Bytes of arenas that it goes through from chunk to chunk: less than a second, too.
+const MOST_BYTES: u64 = 512 << 20;
 
 /// What a walk may do and needs to know.
 #[derive(Debug, Clone, Copy)]
 pub struct How {
     /// Free chunks that are read at most, of all arenas together. Each arena has an even share of what is left.
     pub most_free: usize,
+    /// Bytes of arenas that are gone through from chunk to chunk at most, where lists moved while they were read, and as
+    /// many again where they are longer than may be read. Of an arena that is larger some places are read.
+    pub most_bytes: u64,
     /// Whether every chunk is looked at, in use or not: the sizes in use, and what the threads' caches hold.
     pub deep: bool,
 }
@@ -40,118 +53,74 @@ pub struct Walk {
     pub deep: Option<Deep>,
 }
 
-/// What an arena holds, in bytes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Contents {
-    /// Its pieces of memory, the newest first; the main arena's is what `brk` gave. Empty where they did not hold
-    /// together.
-    pub heaps: Vec<Heap>,
-    /// In use by the program, the threads' caches included: what is left of its bytes when all free ones are taken
-    /// off. In the main arena also what others got from `sbrk`.
-    pub in_use: u64,
-    /// Free chunks in lists, without the fast ones and without top.
-    pub free: u64,
-    /// Their number.
-    pub free_chunks: u64,
-    /// The largest of them.
-    pub largest_free: u64,
-    /// Bytes between the end of the largest of them and top, in use or in smaller pieces: what keeps it from being top.
-    /// `None` where there is none, or the arena is not in one piece.
-    pub above_largest: Option<u64>,
-    /// Free chunks in lists by powers of two of their sizes, the smallest first.
-    pub free_by_size: Vec<InUse>,
-    /// Free chunks in fast bins.
-    pub fast: u64,
-    /// Their number.
-    pub fast_chunks: u64,
-    /// The free chunk at its end.
-    pub top: u64,
-    /// How much of its heaps is in memory, in whole pages.
-    pub resident: Option<u64>,
-    /// How much of them is in swap.
-    pub swapped: Option<u64>,
-    /// How much of the free chunks (fast ones, not top) is in memory.
-    pub free_resident: Option<u64>,
-    /// How much of top is in memory.
-    pub top_resident: Option<u64>,
-    /// What `malloc_trim(0)` would give back of it now: whole pages of merged free chunks, and the main arena's top.
-    /// A thread's arena keeps its top.
-    pub trim_gives: Option<u64>,
-    /// Lists that changed each time that they were read; what is free is then at least what is said.
-    pub torn_bins: u32,
-    /// How often a list was read again.
-    pub retries: u32,
-    /// Whether there are more free chunks than were to be read; what is free is then at least what is said.
-    pub cut: bool,
-}
-
 impl How {
-    /// The quick look: no chunks in use, and not more free ones than can be read in some seconds.
-    pub const QUICK: Self = Self { most_free: MOST_FREE, deep: false };
+    /// The quick look: some seconds at most; where there is more, places are chosen by chance.
+    pub const QUICK: Self = Self { most_free: MOST_FREE, most_bytes: MOST_BYTES, deep: false };
     /// Every chunk, however long it takes.
-    pub const DEEP: Self = Self { most_free: usize::MAX, deep: true };
+    pub const DEEP: Self = Self { most_bytes: u64::MAX, deep: true, ..Self::QUICK };
 }
 
 impl Malloc {
     /// Walks the lists of all arenas.
     pub fn walk(&self, memory: &dyn Memory, regions: &[Region], pages: &dyn Pages, how: How) -> Walk {
-        let mut left = how.most_free;
-        let mut arenas: Vec<Contents> = Vec::with_capacity(self.arenas.len());
-        for (number, arena) in self.arenas.iter().enumerate() {
-            let share = left / (self.arenas.len() - number);
-            let contents = self.contents(memory, regions, pages, arena, share);
-            left = left.saturating_sub(usize::try_from(contents.free_chunks).unwrap_or(usize::MAX));
-            arenas.push(contents);
-        }
+        let state = || State::of_all(memory, &self.arenas, self.layout);
+        let before = state();
+        let now: Vec<Place> = self.arenas.iter().map(|arena| Place::of(self, memory, arena)).collect();
+        let listed = lists::of_all(memory, &now, self.layout, how.most_free);
+        let after = state();
+        let moved = |number: usize, place: &Place, listed: &Listed| {
+            listed.is_torn() || !place.holds || !before[number].is_still(&after[number])
+        };
+        let large = now.iter().zip(&listed).filter(|(_, listed)| listed.free.cut);
+        let large = large.fold(0_u64, |sum, (place, _)| sum.saturating_add(place.arena.system));
+        let mut walker =
+            Walker { malloc: self, memory, pages, left: how.most_bytes, most: how.most_bytes, large };
+        let each = now.into_iter().zip(listed).enumerate().map(|(number, (place, listed))| {
+            if place.arena.system == 0 {
+                return Contents::default();
+            }
+            let moved = moved(number, &place, &listed);
+            Contents::of(self, regions, pages, walker.look(place, listed, moved))
+        });
+        let arenas: Vec<Contents> = each.collect();
         let deep = how.deep.then(|| Deep::look(self, &arenas, memory, pages));
         Walk { arenas, deep }
     }
+}
 
-    fn contents(
-        &self,
-        memory: &dyn Memory,
-        regions: &[Region],
-        pages: &dyn Pages,
-        arena: &Arena,
-        most_free: usize,
-    ) -> Contents {
-        if arena.system == 0 {
-            return Contents::default();
+/// Chooses how each arena is read.
+struct Walker<'a> {
+    malloc: &'a Malloc,
+    memory: &'a dyn Memory,
+    pages: &'a dyn Pages,
+    /// Bytes of arenas that moved which may still be gone through.
+    left: u64,
+    /// Bytes that may be gone through of those with too many free chunks.
+    most: u64,
+    /// The bytes of these.
+    large: u64,
+}
+
+impl Walker<'_> {
+    /// What an arena has by its lists; where these moved, or are too long, by going through its heaps, or parts of them.
+    fn look(&mut self, place: Place, listed: Listed, moved: bool) -> Gone {
+        let size = place.arena.system;
+        let share = u128::from(self.most) * u128::from(size) / u128::from(self.large.max(1));
+        let share = u64::try_from(share).unwrap_or(u64::MAX);
+        let whole = if listed.free.cut { share >= size } else { moved && self.left >= size };
+        if whole {
+            self.left = self.left.saturating_sub(size);
+            if let Some(gone) = hot::through(self.malloc, self.memory, self.pages, &place.arena) {
+                return gone;
+            }
         }
-        let free = Free::of(memory, arena, self.layout, most_free);
-        let top_size = |at: u64| word(memory, at.checked_add(8)?).ok();
-        let top = top_size(arena.top).map_or(0, |size| (size & !7).min(arena.system));
-        let heaps = heaps::of(self, memory, arena, top);
-        let sum =
-            |chunks: &[(u64, u64)]| chunks.iter().fold(0_u64, |sum, (_, size)| sum.saturating_add(*size));
-        let (listed, fast) = (sum(&free.chunks), sum(&free.fast));
-        let largest = free.chunks.iter().copied().max_by_key(|(_, size)| *size);
-        let one_piece = heaps.len() == 1;
-        let above = largest.and_then(|(at, size)| arena.top.checked_sub(at.checked_add(size)?));
-        let mut contents = Contents {
-            in_use: arena
-                .system
-                .saturating_sub(listed)
-                .saturating_sub(fast)
-                .saturating_sub(top)
-                .saturating_sub(heaps::overhead(self.layout, arena, heaps.len())),
-            free: listed,
-            free_chunks: free.chunks.len() as u64,
-            largest_free: largest.map_or(0, |(_, size)| size),
-            above_largest: above.filter(|_| one_piece),
-            free_by_size: deep::by_size(free.chunks.iter().map(|(_, size)| *size)),
-            fast,
-            fast_chunks: free.fast.len() as u64,
-            top,
-            torn_bins: free.torn,
-            retries: free.retries,
-            cut: free.cut,
-            heaps,
-            ..Contents::default()
-        };
-        let runs = Runs::of(&free, (arena.top, top));
-        runs.reside(self, arena, regions, pages, &mut contents);
-        contents
+        let mut free = listed.settle(self.memory, &place.arena);
+        let sample = free
+            .cut
+            .then(|| sample::of(self.malloc, self.memory, self.pages, &place, &free.chunks, share))
+            .flatten();
+        free.cut &= sample.is_none();
+        Gone { free, place, still: !moved, sample }
     }
 }
 

@@ -1,7 +1,6 @@
 //! What is free side by side, and what of it `malloc_trim(0)` would give back.
 
-use super::free::Free;
-use super::{Contents, Heap};
+use super::Heap;
 use crate::glibc::{Arena, Malloc};
 use crate::pages::{PAGE, Page, Pages};
 use crate::regions::{self, Region};
@@ -13,6 +12,16 @@ const KEPT_OF_TOP: u64 = 33;
 /// Pages whose state is read at once.
 const PAGES_AT_ONCE: usize = 1 << 16;
 
+/// What of free memory is in memory; `None` where that cannot be told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Resident {
+    pub free: Option<u64>,
+    pub top: Option<u64>,
+    /// What trimming gives back of free chunks, and of the main arena's top.
+    pub given: Option<u64>,
+    pub given_of_top: Option<u64>,
+}
+
 /// Free memory by address, as `malloc_consolidate` would leave it, and top.
 pub struct Runs {
     /// From where to where, by address.
@@ -23,9 +32,9 @@ pub struct Runs {
 }
 
 impl Runs {
-    pub fn of(free: &Free, (top, top_size): (u64, u64)) -> Self {
+    pub fn of<'a>(free: impl Iterator<Item = &'a (u64, u64)>, (top, top_size): (u64, u64)) -> Self {
         let end = |(at, size): &(u64, u64)| (*at, at.saturating_add(*size));
-        let mut chunks: Vec<(u64, u64)> = free.chunks.iter().chain(&free.fast).map(end).collect();
+        let mut chunks: Vec<(u64, u64)> = free.map(end).collect();
         chunks.sort_unstable();
         let mut runs: Vec<(u64, u64)> = Vec::with_capacity(chunks.len());
         for (start, end) in chunks {
@@ -44,39 +53,39 @@ impl Runs {
         Self { free: runs, top, merged_top }
     }
 
-    /// Adds to an arena's contents what of it is in memory.
-    pub fn reside(
-        &self,
-        malloc: &Malloc,
-        arena: &Arena,
-        regions: &[Region],
-        pages: &dyn Pages,
-        contents: &mut Contents,
-    ) {
-        // A main arena in several pieces has no heap of its own here: only its free memory can be looked at.
-        let whole = !contents.heaps.is_empty();
-        let mut resident = contents.heaps.iter().map(|heap| of_heap(pages, heap));
-        let resident = resident.try_fold((0, 0), |sum, one| one.map(|one| (sum.0 + one.0, sum.1 + one.1)));
-        contents.resident = resident.filter(|_| whole).map(|(present, _)| present);
-        contents.swapped = resident.filter(|_| whole).map(|(_, swapped)| swapped);
-        let mut state = States { pages, start: 0, known: Vec::new() };
+    /// How much of it is in memory.
+    pub fn reside(&self, malloc: &Malloc, arena: &Arena, regions: &[Region], pages: &dyn Pages) -> Resident {
+        let mut states = States { pages, start: 0, known: Vec::new() };
         let merged = (self.merged_top.0, self.top.0);
-        let free = self.free.iter().chain((merged.0 < merged.1).then_some(&merged));
-        let present = |sum: u64, run: &(u64, u64)| Some(sum + state.present(*run)?);
-        contents.free_resident = free.copied().collect::<Vec<_>>().iter().try_fold(0, present);
-        contents.top_resident = state.present(self.top);
-        contents.trim_gives = self.trim(malloc, arena, regions, &mut state);
+        let runs = self.free.iter().chain((merged.0 < merged.1).then_some(&merged));
+        let present = |sum: u64, run: &(u64, u64)| Some(sum + states.present(*run)?);
+        let free = runs.copied().collect::<Vec<_>>().iter().try_fold(0, present);
+        Resident {
+            free,
+            top: states.present(self.top),
+            given: self.given(&mut states),
+            given_of_top: self.given_of_top(malloc, arena, regions, &mut states),
+        }
     }
 
-    /// What `malloc_trim(0)` does (malloc/malloc.c: `mtrim`, `systrim`).
-    fn trim(&self, malloc: &Malloc, arena: &Arena, regions: &[Region], states: &mut States) -> Option<u64> {
+    /// What `malloc_trim(0)` gives back of free chunks (malloc/malloc.c: `mtrim`).
+    fn given(&self, states: &mut States) -> Option<u64> {
         let whole_pages = |(start, end): &(u64, u64)| {
             let start = start.saturating_add(CHUNK_FIELDS).checked_next_multiple_of(PAGE)?;
             Some((start, end / PAGE * PAGE)).filter(|(start, end)| start < end)
         };
-        let runs = self.free.iter().filter_map(whole_pages);
-        let of_runs = runs.collect::<Vec<_>>().into_iter();
-        let given = of_runs.map(|run| states.present(run)).try_fold(0_u64, |sum, one| Some(sum + one?))?;
+        let mut runs = self.free.iter().filter_map(whole_pages);
+        runs.try_fold(0_u64, |sum, run| Some(sum + states.present(run)?))
+    }
+
+    /// What it gives back of the main arena's top (`systrim`).
+    fn given_of_top(
+        &self,
+        malloc: &Malloc,
+        arena: &Arena,
+        regions: &[Region],
+        states: &mut States,
+    ) -> Option<u64> {
         let (start, end) = self.merged_top;
         // The kernel's break has to be where top ends; otherwise somebody else moved it.
         let heap_end = end.checked_sub(1).and_then(|last| regions::at(regions, last));
@@ -84,13 +93,21 @@ impl Runs {
             && !arena.non_contiguous
             && heap_end.is_some_and(|heap| heap.name == "[heap]" && heap.end == end);
         if !shrinks {
-            return Some(given);
+            return Some(0);
         }
         let thp = malloc.settings.as_ref().and_then(|settings| settings.thp_pagesize).unwrap_or(0);
         let step = if thp.is_power_of_two() { thp.max(PAGE) } else { PAGE };
         let extra = (end - start).saturating_sub(KEPT_OF_TOP) / step * step;
-        Some(given + states.present((end - extra, end))?)
+        states.present((end - extra, end))
     }
+}
+
+/// What of heaps is in memory, and what in swap; `None` where that cannot be told, or there is no heap.
+pub fn of_heaps(pages: &dyn Pages, heaps: &[Heap]) -> Option<(u64, u64)> {
+    let mut each = heaps.iter().map(|heap| of_heap(pages, heap));
+    let sum = each.try_fold((0, 0), |sum, one| one.map(|one| (sum.0 + one.0, sum.1 + one.1)));
+    // A main arena in several pieces has no heap of its own here: only its free memory can be looked at.
+    sum.filter(|_| !heaps.is_empty())
 }
 
 /// How much of a heap is in memory and in swap, in whole pages.
