@@ -151,7 +151,7 @@ fn a_process_that_has_ended_and_waits_for_its_parent_is_said_to() {
 
 #[test]
 fn a_thread_of_the_kernel_has_no_memory() {
-    /// PF_KTHREAD of the kernel's include/linux/sched.h.
+    /// `PF_KTHREAD` of the kernel's include/linux/sched.h.
     const OF_THE_KERNEL: u64 = 0x0020_0000;
     let is_one = |pid: &u32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -108,7 +108,7 @@ impl Seen {
         if all.processes > 0 && unpaid > 0 {
             let others = if unpaid == 1 { "process" } else { "processes" };
             all.not_seen.push(format!(
-                "{unpaid} smaller {others}: at most {MOST} are looked at, in at most 1 % of the time of the work"
+                "{unpaid} smaller {others}: at most {MOST} are looked at, in at most 0.5 % of the time of the work"
             ));
         }
         all.left_out += unpaid;
@@ -119,6 +119,11 @@ impl Seen {
         }
     }
 
+    /// CPU seconds that looks have taken.
+    pub const fn cpu_s(&self) -> f64 {
+        self.price.spent().as_secs_f64()
+    }
+
     /// For the journal. `work` is when the counted work began and ended, seconds since the start.
     pub fn record(&self, work: Option<(f64, f64)>) -> Option<Heaps> {
         let none = |(price, work)| Heaps { not_seen: vec![declined(price, work)], ..Heaps::default() };
@@ -127,7 +132,7 @@ impl Seen {
             let (from, to) = work?;
             Some(((at_s - from) / (to - from).max(1e-9)).clamp(0.0, 1.0))
         };
-        let cpu_s = self.price.spent().as_secs_f64();
+        let cpu_s = self.cpu_s();
         Some(Heaps { passed: seen.at_s.and_then(passed), cpu_s, ..seen })
     }
 }
@@ -158,7 +163,7 @@ pub fn arenas(heaps: &Heaps) -> Option<u32> {
 fn declined(price: Duration, work: Duration) -> String {
     let seconds = |time: Duration| format_seconds(time.as_secs_f64());
     format!(
-        "its heaps were left alone: a look would have taken some {} of CPU time, over 1 % of the {} of work",
+        "its heaps were left alone: a look would have taken some {} of CPU time, over 0.5 % of the {} of work",
         seconds(price),
         seconds(work)
     )
@@ -258,6 +263,6 @@ mod tests {
         seen.look(rustix::process::getppid().unwrap().as_raw_nonzero().get(), 1.0, Duration::from_millis(1));
         let said = seen.record(Some((0.0, 2.0))).unwrap();
         assert_eq!((said.processes, said.in_use, said.at_s, said.passed), (0, None, None, None));
-        assert!(said.not_seen[0].contains("over 1 % of the 1.00 ms of work"), "{:?}", said.not_seen);
+        assert!(said.not_seen[0].contains("over 0.5 % of the 1.00 ms of work"), "{:?}", said.not_seen);
     }
 }

@@ -182,7 +182,8 @@ fn own(story: &Story) -> OwnProgram {
 
 fn looking(story: &Story) -> Looking {
     let used = &story.ending.usage;
-    let (cpu_s, trial_s) = (story.seen.cpu_s + story.looking_aside_s, used.user_s + used.system_s);
+    let cpu_s = story.seen.cpu_s + story.looking_aside_s + story.anatomy.cpu_s();
+    let trial_s = used.user_s + used.system_s;
     Looking { cpu_s, share: (trial_s > 0.0).then(|| cpu_s / trial_s) }
 }
 
