@@ -325,8 +325,8 @@ fn sampled(walk: &Walk, seen: &mut Inspected) {
     if walk.arenas.iter().any(|one| one.cut) {
         let read: u64 = walk.arenas.iter().map(|one| one.free_chunks).sum();
         let why = format!(
-            "there are more than the {read} that a quick look reads; free bytes, and what trimming gives, are at least what \
-             is said; --deep reads all"
+            "there are more than the {read} that were read, or more in a fast bin than are ever read; free bytes, and what trimming \
+             gives, are at least what is said; --deep reads all other lists"
         );
         seen.free_is_whole = false;
         not_seen(seen, "all free chunks", &why);

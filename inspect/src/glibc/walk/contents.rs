@@ -102,7 +102,7 @@ impl Contents {
             torn_bins: free.torn,
             retries: free.retries,
             moved: !still,
-            cut: free.cut,
+            cut: free.cut || free.fast_cut,
             heaps: place.heaps,
         }
     }

@@ -10,6 +10,8 @@ use crate::memory::{word, words, words_of_many};
 const MOST_RETRIES: u32 = 30;
 /// Chunks of all lists of an arena that are read.
 const MOST_CHUNKS: usize = 1 << 24;
+/// Chunks of one fast bin that are read: several calls of the kernel each.
+const MOST_FAST: usize = 1 << 14;
 /// The smallest chunk.
 const MIN_SIZE: u64 = 32;
 /// Fast bins hold chunks of 32 to 176 bytes.
@@ -28,6 +30,8 @@ pub struct Free {
     pub retries: u32,
     /// Whether there were more than were to be read.
     pub cut: bool,
+    /// Whether there were more in fast bins.
+    pub fast_cut: bool,
 }
 
 /// A list that was not read to its end, with what was read of it.
@@ -54,7 +58,9 @@ impl Free {
         for number in (0..FAST_BINS).take_while(|_| layout.has_fast_bins()) {
             let list =
                 || fast_list(memory, arena, bins - 96 + 8 * number as u64, MIN_SIZE + 16 * number as u64);
+            let cut = std::mem::take(&mut self.cut);
             let chunks = self.settle(list);
+            self.fast_cut |= std::mem::replace(&mut self.cut, cut);
             self.fast.extend(chunks);
         }
     }
@@ -126,9 +132,11 @@ fn fast_list(memory: &dyn Memory, arena: &Arena, head: u64, size: u64) -> Result
     let mut chunks = Vec::new();
     let mut seen = HashSet::new();
     let Ok(mut at) = word(memory, head) else { return Err(Torn(chunks)) };
-    let most = (arena.system / MIN_SIZE).min(MOST_CHUNKS as u64);
     while at != 0 {
-        let right = at.is_multiple_of(16) && seen.insert(at) && (chunks.len() as u64) < most;
+        if chunks.len() >= MOST_FAST {
+            return Err(Cut(chunks));
+        }
+        let right = at.is_multiple_of(16) && seen.insert(at) && chunks.len() < most_chunks(arena);
         let Some(fd) = of_size(memory, at, size).filter(|_| right) else { return Err(Torn(chunks)) };
         chunks.push((at, size));
         let mangled = fd ^ (at.wrapping_add(16) >> 12);
