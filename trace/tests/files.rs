@@ -67,6 +67,40 @@ fn a_free_by_another_thread_comes_between_the_two_lives_of_its_address() {
     assert_eq!(order.contradictions, 0);
 }
 
+/// A thread was killed at each moment of the moving of its second chunk from its window to its place.
+#[test]
+fn a_window_is_read_in_one_place_whenever_its_thread_was_killed() {
+    let pair = |pointer| [Event::Malloc { pointer, size: 9 }, Event::Free { pointer }];
+    let closed = |pointer| [&pair(pointer)[..], &[Event::Close]].concat();
+    let (length, place) = (4096usize, 4096 + 4096);
+    let second = common::chunk(0, 1, 2, 60, &closed(0x2000), length - 64);
+    let third = common::chunk(0, 2, 4, 70, &pair(0x3000), length - 64);
+    let first = common::chunk(0, 0, 0, 50, &closed(0x1000), 4096);
+    let before = [&second[..], &[0; 64]].concat();
+    let mut torn = before.clone();
+    torn[200..4096 - 64].fill(0xee);
+    let at = place as u64 + 4096;
+    let (full, moving, moved) =
+        (common::window(length, 0, 0), common::window(length, 0, at), common::window(length, 1, at));
+    let half: Vec<u8> = third.iter().map(|byte| byte ^ 0x55).collect();
+    let empty = vec![0; 4096];
+    let moments = [
+        ("not moved", &full, &second, &empty, 2),
+        ("reserved", &moving, &second, &empty, 2),
+        ("being moved", &moving, &second, &torn, 2),
+        ("written", &moving, &second, &before, 2),
+        ("being emptied", &moved, &half, &before, 2),
+        ("used again", &full, &third, &before, 3),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    for (what, window, body, there, chunks) in moments {
+        let bytes = [&common::page()[..], &first, window, body, there].concat();
+        let file = TraceFile::open(&written(directory.path(), "7-1.trace", &bytes)).unwrap();
+        assert_eq!((file.check().unwrap(), file.chunks.len()), (vec![], chunks), "{what}");
+        assert_eq!(merged(&file).0.len(), 2 * chunks, "{what}");
+    }
+}
+
 #[test]
 fn what_cannot_be_is_counted() {
     let (p, size) = (0x7f00_0000_1000, 10);

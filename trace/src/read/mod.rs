@@ -14,6 +14,7 @@ mod recording;
 mod repair;
 mod stream;
 mod summary;
+mod walk;
 
 pub use events::{Events, Unread};
 pub use file::{ChunkFacts, Facts, TraceFile};
