@@ -225,6 +225,9 @@ fn a_directory_says_what_it_holds() {
     assert!(Recording::open(directory.path()).unwrap_err().to_string().contains("holds no recording"));
     written(directory.path(), "7-1.trace", &common::file(&common::history(1, 10, 1), 1));
     written(directory.path(), "8-1.trace", b"something");
+    // Killed in the moment in which their files were made.
+    written(directory.path(), "9-1.trace", b"");
+    written(directory.path(), "10-1.trace", &[0; 4096]);
     let recording = Recording::open(directory.path()).unwrap();
     assert_eq!((recording.files.len(), recording.refused.len()), (1, 1));
     assert!(recording.refused[0].to_string().ends_with("is not a recording of a process"));

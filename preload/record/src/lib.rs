@@ -28,21 +28,25 @@ use core::sync::atomic::{Ordering, compiler_fence};
 use arenalab_trace::write::{Encoder, Gained, Near, Packed, Pointed};
 use libc::{c_int, c_void, size_t};
 
-use slot::{Slot, slot};
+use slot::{AT_WORK, Slot, WITHIN, slot};
 
 /// Records a call that has to do with an address on the quick way; `false` where it has to take the slow one.
 #[inline(always)]
 fn record_quickly(slot: &Slot, what: Near, address: *mut c_void) -> bool {
-    let cursor = slot.cursor.get();
-    if cursor.is_null() {
+    if slot.cursor.get().is_null() {
         return is_left_out(slot, address);
     }
-    let Some(thread) = slot.thread().filter(|thread| thread.is_ready()) else { return false };
-    slot.cursor.set(core::ptr::null_mut());
+    let Some(thread) = slot.thread().filter(|_| slot.busy.get() == 0) else { return false };
+    slot.busy.set(AT_WORK);
     compiler_fence(Ordering::SeqCst);
-    let after = thread.call_near(cursor, what, address as u64);
+    let cursor = slot.cursor.get();
+    let after = if thread.is_ready() { thread.call_near(cursor, what, address as u64) } else { None };
+    if let Some(after) = after {
+        compiler_fence(Ordering::SeqCst);
+        slot.cursor.set(after);
+    }
     compiler_fence(Ordering::SeqCst);
-    slot.cursor.set(after.unwrap_or(cursor));
+    slot.busy.set(0);
     after.is_some()
 }
 
@@ -50,15 +54,13 @@ fn record_quickly(slot: &Slot, what: Near, address: *mut c_void) -> bool {
 #[inline(always)]
 fn is_left_out(slot: &Slot, address: *mut c_void) -> bool {
     process::OFF.load(Ordering::Relaxed) != 0
-        || (slot.parked.get() != 0
-            && !address.is_null()
-            && slot.thread().is_some_and(|thread| !thread.is_chosen(address as u64)))
+        || (!address.is_null() && slot.thread().is_some_and(|thread| !thread.is_chosen(address as u64)))
 }
 
 /// Records a call where there is no memory yet, or no room, or a stamp is due, or the pointer is odd; unless nothing is recorded,
 /// or the recorder is at work already.
 fn record_slowly(slot: &Slot, address: *mut c_void, encode: impl FnOnce(&mut Encoder) -> Pointed) {
-    if process::OFF.load(Ordering::Relaxed) != 0 || slot.within.get() != 0 {
+    if process::OFF.load(Ordering::Relaxed) != 0 || slot.busy.get() == WITHIN {
         return;
     }
     if !slot.enter() {
@@ -84,11 +86,9 @@ fn samples() -> bool {
 #[inline]
 fn alone<T>(real: impl FnOnce() -> T) -> T {
     let slot = slot();
-    let cursor = slot.cursor.replace(core::ptr::null_mut());
-    slot.within.set(slot.within.get() + 1);
+    let before = slot.busy.replace(WITHIN);
     let result = real();
-    slot.within.set(slot.within.get() - 1);
-    slot.cursor.set(cursor);
+    slot.busy.set(before);
     result
 }
 

@@ -10,20 +10,21 @@ use core::sync::atomic::{Ordering, compiler_fence};
 
 use crate::thread::Thread;
 
+/// The recorder is at work in this thread.
+pub const AT_WORK: u32 = 1;
+/// The real allocator is at work, in a function that may call others.
+pub const WITHIN: u32 = 2;
+
 /// What a thread has. All zero when it begins.
 #[repr(C)]
 pub struct Slot {
-    /// Where the next event goes. Null while the recorder is at work in this thread, and where calls cannot be written as they
-    /// come ([`Slot::parked`]): one look tells a call whether it can be.
+    /// Where the next event goes. Null where calls cannot be written as they come; the thread's memory knows then. To be read
+    /// once the recorder is at work only: a signal handler may move it before.
     pub cursor: Cell<*mut u8>,
     /// Its recorder's memory; null before the first call.
     pub thread: Cell<*mut Thread>,
-    /// 1: nothing is at work though the cursor is null. It is in the thread's memory, if there is one.
-    pub parked: Cell<u32>,
-    /// 1: the recorder's slow way is at work.
-    slow: Cell<u32>,
-    /// How deep in functions that may call others the real allocator is at work.
-    pub within: Cell<u32>,
+    /// 0, [`AT_WORK`], [`WITHIN`].
+    pub busy: Cell<u32>,
     /// Calls that came while the recorder was at work: from a signal handler, or from the system's own work for us.
     pub missed: Cell<u32>,
     /// The real functions are being looked for.
@@ -32,7 +33,7 @@ pub struct Slot {
     pub reserved: Cell<u32>,
 }
 
-const _: () = assert!(size_of::<Slot>() == 40);
+const _: () = assert!(size_of::<Slot>() == 32);
 
 impl Slot {
     /// This thread's memory, where it has any.
@@ -44,27 +45,24 @@ impl Slot {
 
     /// Begins something on the slow way; `false` where the recorder is at work already.
     pub fn enter(&self) -> bool {
-        let cursor = self.cursor.get();
-        let begins = self.thread.get().is_null() || self.parked.get() != 0 || !cursor.is_null();
-        if self.slow.get() != 0 || !begins {
+        if self.busy.get() != 0 {
             return false;
         }
-        self.slow.set(1);
+        self.busy.set(AT_WORK);
+        compiler_fence(Ordering::SeqCst);
+        let cursor = self.cursor.replace(core::ptr::null_mut());
         if let Some(thread) = self.thread().filter(|_| !cursor.is_null()) {
             thread.cursor.set(cursor);
         }
-        self.cursor.set(core::ptr::null_mut());
-        compiler_fence(Ordering::SeqCst);
         true
     }
 
     /// Ends it.
     pub fn leave(&self) {
-        compiler_fence(Ordering::SeqCst);
         let quick = self.thread().filter(|thread| thread.is_quick());
-        self.parked.set(u32::from(quick.is_none()));
         self.cursor.set(quick.map_or(core::ptr::null_mut(), |thread| thread.cursor.get()));
-        self.slow.set(0);
+        compiler_fence(Ordering::SeqCst);
+        self.busy.set(0);
     }
 }
 
@@ -73,10 +71,10 @@ core::arch::global_asm!(
     ".globl arenalab_record_slot",
     ".hidden arenalab_record_slot",
     ".type arenalab_record_slot, @object",
-    ".size arenalab_record_slot, 40",
+    ".size arenalab_record_slot, 32",
     ".p2align 3",
     "arenalab_record_slot:",
-    ".zero 40",
+    ".zero 32",
     ".popsection",
 );
 
@@ -108,7 +106,7 @@ pub fn slot() -> &'static Slot {
             options(nostack, pure, readonly),
         );
     }
-    // SAFETY: the variable is 40 bytes of zeros at its start, aligned to 8, only ever used by this thread, and there as long as
+    // SAFETY: the variable is 32 bytes of zeros at its start, aligned to 8, only ever used by this thread, and there as long as
     // it is; nothing but `Cell`s is in it.
     unsafe { &*slot }
 }

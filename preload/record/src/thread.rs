@@ -27,7 +27,7 @@ pub struct Thread {
     pub tick: Cell<*const AtomicU64>,
     pub ticked: Cell<u64>,
     pub encoder: UnsafeCell<Encoder>,
-    /// Where the next event goes, while the slow way is at work or the slot is parked; else the slot knows.
+    /// Where the next event goes, while the slow way is at work, and where it is the only one; else the slot knows.
     pub cursor: Cell<*mut u8>,
     pub salt: Cell<u64>,
     /// From here on there is no room for the calls between two stamps.
@@ -104,7 +104,7 @@ unsafe fn write(cursor: *mut u8, packed: Packed) -> *mut u8 {
 }
 
 impl Thread {
-    /// Whether what happens to an object at this address is recorded. In a child by fork that has not begun yet, all is.
+    /// Whether what happens to an object at this address is recorded. As long as that is not known, all is.
     #[inline(always)]
     pub fn is_chosen(&self, address: u64) -> bool {
         self.sample.get() == 1 || sampled(address, self.salt.get(), self.sample.get())
