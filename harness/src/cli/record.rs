@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use arenalab_trace::layout::CONTROL_NAME;
+use arenalab_trace::layout::{CONTROL_NAME, Stop as Stopped};
 use arenalab_trace::read::Recording;
 
 use super::args::RecordArgs;
@@ -17,7 +17,7 @@ use crate::knowledge::nearest::quote;
 use crate::knowledge::preload;
 use crate::trial::recording::{self, Asked};
 use crate::trial::{companions, host};
-use crate::units::{format_bytes, parse_bytes, parse_duration};
+use crate::units::{format_bytes, format_seconds, parse_bytes, parse_duration};
 
 mod instructions;
 
@@ -65,8 +65,12 @@ fn record(
         let signal = if stop.exit_code() == exit::INTERRUPTED { libc::SIGINT } else { libc::SIGTERM };
         (!has_it_already()).then_some(signal)
     };
-    let status = recording::run(asked, command, &variables, &stop.flag, signal).map_err(CliError::Failed)?;
-    let ending = recording::ending(status);
+    let ran = recording::run(asked, command, &variables, &stop.flag, signal).map_err(CliError::Failed)?;
+    let ending = recording::ending(ran.status);
+    if let Some(time) = asked.time.filter(|_| ran.time_over) {
+        let time = format_seconds(time.as_secs_f64());
+        say::err(&format!("recording ended after {time} as asked (--for); the program ran on"));
+    }
     let recorded = last_word(&asked.directory)?;
     if stop.flag.load(std::sync::atomic::Ordering::Relaxed) {
         return Ok(stop.exit_code());
@@ -86,7 +90,9 @@ fn last_word(directory: &Path) -> Result<bool, CliError> {
     let recording = Recording::open(directory).map_err(|error| CliError::Failed(error.to_string()))?;
     let bytes: u64 = recording.files.iter().map(|file| file.length).sum();
     for file in &recording.files {
-        if let Some(why) = super::trace::stopped(&file.facts) {
+        // That the time is over is told for all.
+        let of_time = matches!(file.facts.stop, Some(Stopped::TimeOver | Stopped::Told));
+        if let Some(why) = super::trace::stopped(&file.facts).filter(|_| !of_time) {
             say::err(&format!(
                 "process {} ({}): recording ended early: {why}",
                 file.facts.pid, file.facts.exe

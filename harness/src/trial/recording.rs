@@ -117,6 +117,15 @@ pub fn monotonic() -> u64 {
     now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 
+/// How it went.
+#[derive(Clone, Copy, Debug)]
+pub struct Ran {
+    /// The program's ending.
+    pub status: ExitStatus,
+    /// The time that was asked for was over before the program was.
+    pub time_over: bool,
+}
+
 /// Runs a program to its end with the recorder in it. The program has this process's terminal and streams. Once
 /// `stop` is set the program is told: by the signal that `signal` gives, unless that is `None` because it has it already.
 ///
@@ -128,7 +137,7 @@ pub fn run(
     variables: &[(String, OsString)],
     stop: &AtomicBool,
     signal: impl Fn() -> Option<i32>,
-) -> Result<ExitStatus, String> {
+) -> Result<Ran, String> {
     let directory = asked.directory.display();
     let shared = Shared::make(&asked.directory, asked.max_size)
         .map_err(|error| format!("failed to write in {directory}: {error}"))?;
@@ -141,17 +150,19 @@ pub fn run(
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .spawn()
         .map_err(|error| format!("failed to start {}: {error}", program.to_string_lossy()))?;
-    let (mut told, mut next) = (false, started + FIRST_LOOK);
+    let (mut told, mut time_over, mut next) = (false, false, started + FIRST_LOOK);
     loop {
         match child.try_wait() {
-            Ok(Some(status)) => return Ok(status),
+            Ok(Some(status)) => return Ok(Ran { status, time_over }),
             Ok(None) => {}
             Err(error) => return Err(format!("failed to wait for {}: {error}", program.to_string_lossy())),
         }
-        shared.tick();
-        if asked.time.is_some_and(|time| started.elapsed() >= time) {
+        if !time_over && asked.time.is_some_and(|time| started.elapsed() >= time) {
+            time_over = true;
             shared.stop();
         }
+        // Once it has moved, every thread looks whether it is to stop before its next call.
+        shared.tick();
         if stop.load(Ordering::Relaxed) && !told {
             told = true;
             let pid = rustix::process::Pid::from_child(&child);
