@@ -214,3 +214,50 @@ fn a_program_with_a_malloc_of_its_own_or_with_another_user_s_rights_is_told() {
     let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
     assert!(said.lines().count() == 1 && said.contains("setuid"), "{said}");
 }
+
+/// A service that says that it is ready, its driver and its stop.
+const PLAN: &str = r#"
+[[workload]]
+name = "service"
+command = ["bash", "-c", "i=0; while [ $i -lt 500 ]; do i=$((i+1)); x=$x$i; done; touch {dir}/ready; while :; do sleep 0.05; done"]
+ready = { file = "{dir}/ready" }
+driver = ["bash", "-c", "test -e {dir}/ready && echo 12 answers a second"]
+throughput = { from = "driver", regex = "([0-9]+) answers a second", unit = "answers/s" }
+stop = { signal = "TERM", grace = "5s" }
+
+[[workload]]
+name = "fails"
+command = ["bash", "-c", "exit 4"]
+driver = ["sleep", "30"]
+throughput = { from = "driver", regex = "([0-9]+)", unit = "answers/s" }
+
+[sweep]
+allocators = ["glibc"]
+"#;
+
+#[test]
+fn a_program_of_a_plan_is_made_ready_driven_stopped_and_recorded() {
+    let root = tempfile::tempdir().unwrap();
+    let (dir, plan) = (root.path().join("rec"), root.path().join("plan.toml"));
+    std::fs::write(&plan, PLAN).unwrap();
+    let record = |code, directory: &Path, workload: &[&str]| {
+        let arguments = [&["record", "--plan", text(&plan), "-o", text(directory)], workload].concat();
+        both(&run_expecting(code, &arguments))
+    };
+    let said = record(2, &dir, &[]);
+    assert!(said.contains("name one with --workload: service, fails"), "{said}");
+    assert!(record(2, &dir, &["--workload", "other"]).contains("the plan has no program"));
+    let said = record(0, &dir, &["--workload", "service"]);
+    assert!(said.contains("service was driven to its end: 12 answers/s while it was recorded"), "{said}");
+    let info = json(&run_expecting(0, &["trace", "info", text(&dir), "--json"]));
+    let processes = info["processes"].as_array().unwrap();
+    let is = |process: &Value, name: &str| process["exe"].as_str().unwrap().ends_with(name);
+    let service =
+        processes.iter().find(|process| is(process, "/bash") && process["forked"] == false).unwrap();
+    assert!(service["calls"].as_u64() > Some(500), "{info:#}");
+    let drivers = processes.iter().filter(|process| is(process, "/bash") && process["forked"] == false);
+    assert_eq!(drivers.count(), 1, "the driver is not recorded");
+    run_expecting(0, &["trace", "check", text(&dir)]);
+    let said = record(1, &root.path().join("failed"), &["--workload", "fails"]);
+    assert!(said.contains("fails: it ended before its work was done; what it printed is in"), "{said}");
+}
