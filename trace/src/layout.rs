@@ -10,6 +10,8 @@ pub const VERSION: u32 = 1;
 pub const PROCESS_MAGIC: [u8; 8] = *b"ARLTRACE";
 /// What a chunk begins with.
 pub const CHUNK_MAGIC: [u8; 8] = *b"ARLCHUNK";
+/// What a window that is used again begins with.
+pub const WINDOW_MAGIC: [u8; 8] = *b"ARLWINDW";
 /// What the control file begins with.
 pub const CONTROL_MAGIC: [u8; 8] = *b"ARLCNTRL";
 /// Bytes of the page of a process, and the grain of what is reserved in a file.
@@ -163,6 +165,25 @@ pub struct Chunk {
     pub reserved: u64,
 }
 
+/// The header of a window that is used again: chunks follow it, and are moved elsewhere in the file once it is full.
+#[repr(C)]
+pub struct Window {
+    /// [`WINDOW_MAGIC`], written last.
+    pub magic: AtomicU64,
+    /// Bytes from this header to the window's end.
+    pub length: u32,
+    /// [`VERSION`].
+    pub version: u32,
+    /// 1: what is in the window has been moved, and is not to be read here.
+    pub moved: AtomicU32,
+    /// Zero.
+    pub reserved: u32,
+    /// Where in the file what is in the window is being moved to, and is not to be read there; 0 for nowhere.
+    pub target: AtomicU64,
+    /// Zero.
+    pub reserved_too: [u64; 4],
+}
+
 /// What all recorders of a directory share.
 #[repr(C)]
 pub struct Control {
@@ -181,6 +202,7 @@ pub struct Control {
 }
 
 const _: () = assert!(size_of::<Chunk>() == CHUNK_HEADER);
+const _: () = assert!(size_of::<Window>() == CHUNK_HEADER);
 const _: () = assert!(size_of::<Process>() <= PAGE);
 const _: () = assert!(core::mem::offset_of!(Process, lost) == 64);
 const _: () = assert!(core::mem::offset_of!(Process, exe) == 120);

@@ -95,6 +95,15 @@ fn mutated_files_are_read_or_refused_within_bounds() {
     let mut draw = Draw(number("ARENALAB_FUZZ_SEED", 77));
     let mut seeds: Vec<Vec<u8>> =
         (1..6).map(|seed| common::file(&common::history(3, 200, seed * 31), 3)).collect();
+    // One with windows that are used again, of which one is being moved to the end.
+    let mut windows = common::page();
+    let events = [Event::Malloc { pointer: 0x1000, size: 9 }, Event::Close];
+    for (number, (moved, target)) in [(0, 0), (1, 0), (0, 4096 * 4)].into_iter().enumerate() {
+        windows.extend(common::window(4096, moved, target));
+        windows.extend(common::chunk(number as u32, 0, 0, 60, &events, 4096 - 64));
+    }
+    windows.extend(common::chunk(3, 0, 0, 60, &events, 4096));
+    seeds.push(windows);
     let (plain, packed) = (directory.path().join("a.trace"), directory.path().join("b.trace"));
     for seed in 0..2 {
         std::fs::write(&plain, &seeds[seed]).unwrap();
@@ -106,9 +115,10 @@ fn mutated_files_are_read_or_refused_within_bounds() {
     for _ in 0..number("ARENALAB_FUZZ_INPUTS", 1_000_000) / 500 {
         let mut bytes = seeds[draw.below(seeds.len() as u64) as usize].clone();
         // Headers are few bytes of many.
-        let begin = (draw.below(4) as usize * (16 << 10) + 4096) % bytes.len();
+        let grain = if bytes.len() < (32 << 10) { 4096 } else { 16 << 10 };
+        let begin = (draw.below(4) as usize * grain + 4096) % bytes.len();
         let mut part = bytes[begin..].to_vec();
-        part.truncate(128);
+        part.truncate(192);
         let length = part.len();
         mutate(&mut part, &mut draw);
         bytes.splice(begin..begin + length, part);

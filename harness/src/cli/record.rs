@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use arenalab_trace::layout::CONTROL_NAME;
+use arenalab_trace::layout::{CONTROL_NAME, Stop as Stopped};
 use arenalab_trace::read::Recording;
 
 use super::args::RecordArgs;
@@ -17,9 +17,10 @@ use crate::knowledge::nearest::quote;
 use crate::knowledge::preload;
 use crate::trial::recording::{self, Asked};
 use crate::trial::{companions, host};
-use crate::units::{format_bytes, parse_bytes, parse_duration};
+use crate::units::{format_bytes, format_seconds, parse_bytes, parse_duration};
 
 mod instructions;
+mod planned;
 
 /// The file that says how a recording was made.
 pub const FACTS: &str = "recording.json";
@@ -36,16 +37,26 @@ pub fn run(args: &RecordArgs, around: &Surroundings) -> Result<u8, CliError> {
         say::out(instructions::text(&asked, &library).trim_end());
         return Ok(exit::DONE);
     }
+    if let Some(plan) = &args.plan {
+        let planned = planned::read(plan, args.workload.as_deref(), &asked, &library, around)?;
+        write_facts(&asked, planned.program.command.clone())?;
+        return planned::record(&asked, &planned, around);
+    }
     let command = the_command(args, around)?;
+    write_facts(&asked, args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect())?;
+    record(&asked, &command, &library, around)
+}
+
+/// Makes the directory, and says in it how the recording is made.
+fn write_facts(asked: &Asked, command: Vec<String>) -> Result<(), CliError> {
     begin_directory(&asked.directory)?;
-    let facts = facts(args, &asked);
+    let facts = facts(command, asked);
     let failed = |what: &Path, error: &dyn std::fmt::Display| {
         CliError::Failed(format!("failed to write {}: {error}", what.display()))
     };
     let path = asked.directory.join(FACTS);
     let text = serde_json::to_string_pretty(&facts).map_err(|error| failed(&path, &error))?;
-    std::fs::write(&path, text + "\n").map_err(|error| failed(&path, &error))?;
-    record(&asked, &command, &library, around)
+    std::fs::write(&path, text + "\n").map_err(|error| failed(&path, &error))
 }
 
 fn record(
@@ -65,9 +76,9 @@ fn record(
         let signal = if stop.exit_code() == exit::INTERRUPTED { libc::SIGINT } else { libc::SIGTERM };
         (!has_it_already()).then_some(signal)
     };
-    let status = recording::run(asked, command, &variables, &stop.flag, signal).map_err(CliError::Failed)?;
-    let ending = recording::ending(status);
-    let recorded = last_word(&asked.directory)?;
+    let ran = recording::run(asked, command, &variables, &stop.flag, signal).map_err(CliError::Failed)?;
+    let ending = recording::ending(ran.status);
+    let recorded = last_word(asked, ran.time_over)?;
     if stop.flag.load(std::sync::atomic::Ordering::Relaxed) {
         return Ok(stop.exit_code());
     }
@@ -82,11 +93,18 @@ fn record(
 }
 
 /// Tells what there is; whether there is anything.
-fn last_word(directory: &Path) -> Result<bool, CliError> {
+fn last_word(asked: &Asked, time_over: bool) -> Result<bool, CliError> {
+    if let Some(time) = asked.time.filter(|_| time_over) {
+        let time = format_seconds(time.as_secs_f64());
+        say::err(&format!("recording ended after {time} as asked (--for); the program ran on"));
+    }
+    let directory = &asked.directory;
     let recording = Recording::open(directory).map_err(|error| CliError::Failed(error.to_string()))?;
     let bytes: u64 = recording.files.iter().map(|file| file.length).sum();
     for file in &recording.files {
-        if let Some(why) = super::trace::stopped(&file.facts) {
+        // That the time is over is told for all.
+        let of_time = matches!(file.facts.stop, Some(Stopped::TimeOver | Stopped::Told));
+        if let Some(why) = super::trace::stopped(&file.facts).filter(|_| !of_time) {
             say::err(&format!(
                 "process {} ({}): recording ended early: {why}",
                 file.facts.pid, file.facts.exe
@@ -164,8 +182,7 @@ fn begin_directory(directory: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-fn facts(args: &RecordArgs, asked: &Asked) -> RecordingFacts {
-    let command = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+fn facts(command: Vec<String>, asked: &Asked) -> RecordingFacts {
     RecordingFacts {
         format: FORMAT,
         arenalab: env!("CARGO_PKG_VERSION").to_owned(),

@@ -191,7 +191,7 @@ pub fn environment(around: &Surroundings) -> BTreeMap<String, String> {
 }
 
 /// The variables of that environment that are no text.
-fn odd(around: &Surroundings) -> Vec<(OsString, OsString)> {
+pub fn odd(around: &Surroundings) -> Vec<(OsString, OsString)> {
     let is_odd = |(name, value): &(OsString, OsString)| name.to_str().is_none() || value.to_str().is_none();
     around.scrubbed().into_iter().filter(is_odd).collect()
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use arenalab_trace::layout::{CONTROL_MAGIC, CONTROL_NAME, Control, PAGE, VERSION};
 
 mod outside;
+pub mod planned;
 
 use super::elf;
 pub use outside::Watch;
@@ -117,6 +118,50 @@ pub fn monotonic() -> u64 {
     now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 
+/// How it went.
+#[derive(Clone, Copy, Debug)]
+pub struct Ran {
+    /// The program's ending.
+    pub status: ExitStatus,
+    /// The time that was asked for was over before the program was.
+    pub time_over: bool,
+}
+
+/// What goes on beside a recording: the clock that all recorders look at, the end of the time, looks from outside.
+struct Beside<'a> {
+    asked: &'a Asked,
+    shared: Shared,
+    watch: Watch,
+    started: Instant,
+    next: Instant,
+    time_over: bool,
+}
+
+impl<'a> Beside<'a> {
+    fn begin(asked: &'a Asked) -> Result<Self, String> {
+        let failed =
+            |error: std::io::Error| format!("failed to write in {}: {error}", asked.directory.display());
+        let shared = Shared::make(&asked.directory, asked.max_size).map_err(failed)?;
+        let watch = Watch::begin(&asked.directory).map_err(failed)?;
+        let started = Instant::now();
+        Ok(Self { asked, shared, watch, started, next: started + FIRST_LOOK, time_over: false })
+    }
+
+    /// To be done every [`TICK`].
+    fn go_on(&mut self, look: impl FnOnce(&mut Watch)) {
+        if !self.time_over && self.asked.time.is_some_and(|time| self.started.elapsed() >= time) {
+            self.time_over = true;
+            self.shared.stop();
+        }
+        // Once it has moved, every thread looks whether it is to stop before its next call.
+        self.shared.tick();
+        if Instant::now() >= self.next {
+            self.next += LOOK;
+            look(&mut self.watch);
+        }
+    }
+}
+
 /// Runs a program to its end with the recorder in it. The program has this process's terminal and streams. Once
 /// `stop` is set the program is told: by the signal that `signal` gives, unless that is `None` because it has it already.
 ///
@@ -128,29 +173,20 @@ pub fn run(
     variables: &[(String, OsString)],
     stop: &AtomicBool,
     signal: impl Fn() -> Option<i32>,
-) -> Result<ExitStatus, String> {
-    let directory = asked.directory.display();
-    let shared = Shared::make(&asked.directory, asked.max_size)
-        .map_err(|error| format!("failed to write in {directory}: {error}"))?;
+) -> Result<Ran, String> {
+    let mut beside = Beside::begin(asked)?;
     let (program, arguments) = command.split_first().ok_or("no command")?;
-    let mut watch =
-        Watch::begin(&asked.directory).map_err(|error| format!("failed to write in {directory}: {error}"))?;
-    let started = Instant::now();
     let mut child = Command::new(program)
         .args(arguments)
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .spawn()
         .map_err(|error| format!("failed to start {}: {error}", program.to_string_lossy()))?;
-    let (mut told, mut next) = (false, started + FIRST_LOOK);
+    let mut told = false;
     loop {
         match child.try_wait() {
-            Ok(Some(status)) => return Ok(status),
+            Ok(Some(status)) => return Ok(Ran { status, time_over: beside.time_over }),
             Ok(None) => {}
             Err(error) => return Err(format!("failed to wait for {}: {error}", program.to_string_lossy())),
-        }
-        shared.tick();
-        if asked.time.is_some_and(|time| started.elapsed() >= time) {
-            shared.stop();
         }
         if stop.load(Ordering::Relaxed) && !told {
             told = true;
@@ -159,10 +195,7 @@ pub fn run(
                 let _ = rustix::process::kill_process(pid, signal);
             }
         }
-        if Instant::now() >= next {
-            next += LOOK;
-            watch.look(child.id().cast_signed());
-        }
+        beside.go_on(|watch| watch.look(child.id().cast_signed()));
         std::thread::sleep(TICK);
     }
 }

@@ -32,6 +32,10 @@ pub fn begin(process: &Process, forked: bool) -> Result<bool, Failure> {
         return Err(unreachable(libc::ENOENT as u32));
     }
     control(process, directory)?;
+    // The recording of this directory is over.
+    if process.control().stop.load(Ordering::Relaxed) != 0 {
+        return Ok(false);
+    }
     let mut path = Text::at(process.path.get().cast());
     path.add(directory.to_bytes())
         .add(b"/")

@@ -7,7 +7,6 @@ use libc::c_void;
 use crate::process;
 use crate::slot::slot;
 use crate::sys;
-use crate::thread::Thread;
 
 /// The C library calls destructors of a thread's data so many times, as long as they leave some
 /// (`PTHREAD_DESTRUCTOR_ITERATIONS`).
@@ -41,15 +40,15 @@ fn key() -> Option<libc::pthread_key_t> {
 /// Others' destructors may run after this one, and allocate: the thread is said to end in the last round only.
 unsafe extern "C" fn destructor(data: *mut c_void) {
     let slot = slot();
-    if slot.thread.get().cast() != data || slot.busy.replace(1) != 0 {
+    if slot.thread.get().cast() != data || !slot.enter() {
         return;
     }
-    // SAFETY: the page is this thread's.
-    let thread: &Thread = unsafe { &*slot.thread.get() };
-    let round = thread.ending.get() + 1;
-    thread.ending.set(round);
-    sys::keeping_errno(|| if round < ROUNDS { watch(data) } else { thread.end() });
-    slot.busy.set(0);
+    if let Some(thread) = slot.thread() {
+        let round = thread.ending.get() + 1;
+        thread.ending.set(round);
+        sys::keeping_errno(|| if round < ROUNDS { watch(data) } else { thread.end() });
+    }
+    slot.leave();
 }
 
 /// Runs when the process ends by `exit` or by returning from `main`.

@@ -5,12 +5,14 @@
 //! hold a lock while the real allocator works, or end a program that would have gone on. Where it cannot go on
 //! recording, it stops, and the calls are handed on all the same.
 //!
-//! [`slot`]: each thread's way to its memory · [`real`]: the functions handed on to · [`thread`]: events and where
-//! they go · [`process`], [`begin`]: the file · [`ending`]: ends of threads and of the process · [`sys`]: the kernel.
+//! [`slot`]: each thread's way to its memory · [`real`]: the functions handed on to · [`thread`]: events ·
+//! [`window`]: where they go · [`process`], [`begin`]: the file · [`ending`]: ends of threads and of the process · [`sys`]: the kernel.
 //! The variables it reads are set by `arenalab record`; `docs/recording.md` lists them.
 
 // What the kernel and the C library take are signed numbers and pointers to aligned places in pages of ours.
 #![allow(clippy::cast_possible_wrap, clippy::cast_ptr_alignment)]
+// The few instructions that every call of the program passes through are worth more than a compiler's guess.
+#![allow(clippy::inline_always)]
 
 mod begin;
 mod ending;
@@ -19,50 +21,64 @@ mod real;
 mod slot;
 mod sys;
 mod thread;
+mod window;
 
 use core::sync::atomic::{Ordering, compiler_fence};
 
-use arenalab_trace::layout::sampled;
-use arenalab_trace::write::{Encoder, Gained, Packed, Pointed};
+use arenalab_trace::write::{Encoder, Gained, Near, Packed, Pointed};
 use libc::{c_int, c_void, size_t};
 
-use slot::slot;
+use slot::{AT_WORK, Slot, WITHIN, slot};
 
-/// The recorder is at work in this thread.
-const AT_WORK: u32 = 1;
-/// The real allocator is at work, in a function that may call others.
-const WITHIN: u32 = 2;
-
-/// Records a call that has to do with an address, unless nothing is recorded.
-#[inline]
-fn record(address: *mut c_void, encode: impl FnOnce(&mut Encoder) -> Pointed) {
-    if process::OFF.load(Ordering::Relaxed) != 0 {
-        return;
+/// Records a call that has to do with an address on the quick way; `false` where it has to take the slow one.
+#[inline(always)]
+fn record_quickly(slot: &Slot, what: Near, address: *mut c_void) -> bool {
+    if slot.cursor.get().is_null() {
+        return is_left_out(slot, address);
     }
-    let slot = slot();
-    // A signal handler came in the middle, or the system's own work for us.
-    if slot.busy.get() != 0 {
-        if slot.busy.get() == AT_WORK {
-            slot.missed.set(slot.missed.get().wrapping_add(1));
-        }
-        return;
-    }
+    let Some(thread) = slot.thread().filter(|_| slot.busy.get() == 0) else { return false };
     slot.busy.set(AT_WORK);
     compiler_fence(Ordering::SeqCst);
-    if let Some(thread) = thread::ready(slot)
-        && (thread.sample.get() == 1 || sampled(address as u64, thread.salt.get(), thread.sample.get()))
-    {
-        thread.call(slot, encode);
+    let cursor = slot.cursor.get();
+    let after = if thread.is_ready() { thread.call_near(cursor, what, address as u64) } else { None };
+    if let Some(after) = after {
+        compiler_fence(Ordering::SeqCst);
+        slot.cursor.set(after);
     }
     compiler_fence(Ordering::SeqCst);
     slot.busy.set(0);
+    after.is_some()
+}
+
+/// Whether a call is known not to be recorded: nothing is, or it is of an object that is not among those chosen.
+#[inline(always)]
+fn is_left_out(slot: &Slot, address: *mut c_void) -> bool {
+    process::OFF.load(Ordering::Relaxed) != 0
+        || (!address.is_null() && slot.thread().is_some_and(|thread| !thread.is_chosen(address as u64)))
+}
+
+/// Records a call where there is no memory yet, or no room, or a stamp is due, or the pointer is odd; unless nothing is recorded,
+/// or the recorder is at work already.
+fn record_slowly(slot: &Slot, address: *mut c_void, encode: impl FnOnce(&mut Encoder) -> Pointed) {
+    if process::OFF.load(Ordering::Relaxed) != 0 || slot.busy.get() == WITHIN {
+        return;
+    }
+    if !slot.enter() {
+        slot.missed.set(slot.missed.get().wrapping_add(1));
+        return;
+    }
+    if let Some(thread) = sys::keeping_errno(|| thread::ready(slot))
+        && thread.is_chosen(address as u64)
+    {
+        thread.call(encode);
+    }
+    slot.leave();
 }
 
 /// One in so many objects is recorded, as far as this thread knows.
 #[inline]
 fn samples() -> bool {
-    // SAFETY: null, or a page that is this thread's.
-    unsafe { slot().thread.get().as_ref() }.is_some_and(|thread| thread.sample.get() > 1)
+    slot().thread().is_some_and(|thread| thread.sample.get() > 1)
 }
 
 /// Runs one of the functions that some allocators build out of others, by their public names: those calls are not the
@@ -76,21 +92,39 @@ fn alone<T>(real: impl FnOnce() -> T) -> T {
     result
 }
 
-#[inline]
+#[inline(always)]
 fn gained(how: Gained, pointer: *mut c_void, size: size_t) -> *mut c_void {
-    let event = |encoder: &mut Encoder| {
+    let slot = slot();
+    if !pointer.is_null() && record_quickly(slot, Near::Gain(how, size as u64), pointer) {
+        return pointer;
+    }
+    gained_slowly(slot, how, pointer, size)
+}
+
+#[cold]
+#[inline(never)]
+fn gained_slowly(slot: &Slot, how: Gained, pointer: *mut c_void, size: size_t) -> *mut c_void {
+    record_slowly(slot, pointer, |encoder| {
         if pointer.is_null() {
             return Pointed { wide: None, event: Packed::failed(size as u64) };
         }
         encoder.gain(how, pointer as u64, size as u64)
-    };
-    record(pointer, event);
+    });
     pointer
 }
 
-#[inline]
+#[inline(always)]
 fn freeing(pointer: *mut c_void) {
-    record(pointer, |encoder| encoder.free(pointer as u64));
+    let slot = slot();
+    if !record_quickly(slot, Near::Free, pointer) {
+        freeing_slowly(slot, pointer);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn freeing_slowly(slot: &Slot, pointer: *mut c_void) {
+    record_slowly(slot, pointer, |encoder| encoder.free(pointer as u64));
 }
 
 /// Whether the program has this pointer from the real allocator.
@@ -218,12 +252,18 @@ unsafe fn moved(
     if samples() {
         return sampled_move(pointer, asked, resize);
     }
-    record(pointer, |encoder| encoder.realloc_begin(pointer as u64));
+    let slot = slot();
+    if !record_quickly(slot, Near::ReallocBegin, pointer) {
+        record_slowly(slot, pointer, |encoder| encoder.realloc_begin(pointer as u64));
+    }
     let new = resize(pointer);
-    record(new, |encoder| match new.is_null() {
-        false => encoder.gain(Gained::Realloc, new as u64, asked as u64),
-        true if asked == 0 => Pointed { wide: None, event: Packed::realloc_freed() },
-        true => Pointed { wide: None, event: Packed::realloc_failed(asked as u64) },
+    if !new.is_null() {
+        return gained(Gained::Realloc, new, asked);
+    }
+    record_slowly(slot, new, |_| {
+        let freed = asked == 0;
+        let event = if freed { Packed::realloc_freed() } else { Packed::realloc_failed(asked as u64) };
+        Pointed { wide: None, event }
     });
     new
 }

@@ -186,6 +186,31 @@ impl Process {
 
     /// Reserves and maps a stretch of the file for one thread.
     pub fn window(&self, length: u64) -> Result<*mut u8, Failure> {
+        self.reserved(length, |fd, offset| {
+            sys::map_shared(fd, offset, length as usize).map_err(|errno| (Stop::NoMapping, errno))
+        })
+    }
+
+    /// Reserves a stretch of the file: where it begins.
+    pub fn place(&self, length: u64) -> Result<u64, Failure> {
+        self.reserved(length, |_, offset| Ok(offset))
+    }
+
+    /// Writes bytes to a stretch that was reserved.
+    pub fn write(&self, bytes: *const u8, length: usize, offset: u64) -> Result<(), Failure> {
+        // What was reserved cannot be beyond this but where the limit was lowered since.
+        if sys::most_of_a_file() < offset + length as u64 {
+            return Err((Stop::FileLimit, libc::EFBIG as u32));
+        }
+        self.with_file(|fd| sys::write_at(fd, bytes, length, offset).map_err(|errno| (Stop::NoSpace, errno)))
+    }
+
+    /// Reserves a stretch of the file, and does something with it.
+    fn reserved<T>(
+        &self,
+        length: u64,
+        what: impl FnOnce(&Fd, u64) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let offset = self.header().end.fetch_add(length, Ordering::Relaxed);
         if sys::most_of_a_file() < offset + length {
             return Err((Stop::FileLimit, libc::EFBIG as u32));
@@ -205,7 +230,7 @@ impl Process {
                 let limit = errno == libc::EFBIG as u32;
                 (if limit { Stop::FileLimit } else { Stop::NoSpace }, errno)
             })?;
-            sys::map_shared(fd, offset, length as usize).map_err(|errno| (Stop::NoMapping, errno))
+            what(fd, offset)
         })
     }
 

@@ -101,6 +101,26 @@ pub fn reserve(fd: &Fd, offset: u64, length: u64) -> Result<(), u32> {
     Ok(())
 }
 
+/// Writes bytes to a place in a file that was reserved.
+pub fn write_at(fd: &Fd, mut from: *const u8, length: usize, offset: u64) -> Result<(), u32> {
+    let mut done = 0;
+    while done < length {
+        let at = (offset + done as u64) as libc::off_t;
+        // SAFETY: the caller has so many bytes there.
+        match checked(unsafe { libc::syscall(libc::SYS_pwrite64, fd.0, from, length - done, at) }) {
+            Ok(0) => return Err(libc::ENOSPC as u32),
+            Ok(wrote) => {
+                done += wrote as usize;
+                // SAFETY: no more than there are.
+                from = unsafe { from.add(wrote as usize) };
+            }
+            Err(error) if error == libc::EINTR as u32 => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// Whether a file system has next to nothing left: less than a 64th. The rest is the program's.
 pub fn is_nearly_full(fd: &Fd) -> bool {
     // SAFETY: plain data, for which zero is valid.

@@ -1,17 +1,14 @@
 //! The file of one process: whose it is, and where its chunks are.
 
+use std::format;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::string::{String, ToString};
 use std::vec::Vec;
-use std::{format, vec};
 
-use super::{Damage, ReadError, note};
-use crate::layout::{
-    CHUNK_HEADER, CHUNK_MAGIC, CHUNK_MOST, EXE_MOST, FLAG_FORKED, FLAG_ZSTD, PAGE, PROCESS_MAGIC, Stop,
-    VERSION,
-};
+use super::{Damage, ReadError, note, walk};
+use crate::layout::{CHUNK_HEADER, EXE_MOST, FLAG_FORKED, PAGE, PROCESS_MAGIC, Stop, VERSION};
 
 /// What the page of a process says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,11 +82,11 @@ pub struct TraceFile {
     file: File,
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u32::from_le_bytes(*word))
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word))
 }
 
@@ -126,33 +123,6 @@ fn facts(page: &[u8]) -> Result<Facts, String> {
     })
 }
 
-fn chunk(header: &[u8], at: u64, pid: u32) -> Result<ChunkFacts, &'static str> {
-    let (length, flags, stored) = (u32_at(header, 8), u32_at(header, 12), u32_at(header, 36));
-    if u32_at(header, 16) != VERSION {
-        return Err("a chunk has another version of the format");
-    }
-    if !(CHUNK_HEADER as u32..=CHUNK_MOST).contains(&length) || !length.is_multiple_of(CHUNK_HEADER as u32) {
-        return Err("a chunk has a length that none can have");
-    }
-    let packed = flags == FLAG_ZSTD;
-    if (flags != 0 && !packed) || (packed == (stored == 0)) || stored > CHUNK_MOST {
-        return Err("a chunk is stored in a way that is not known");
-    }
-    if u32_at(header, 20) != pid {
-        return Err("a chunk is of another process");
-    }
-    Ok(ChunkFacts {
-        at,
-        length,
-        stored: packed.then_some(stored),
-        tid: u32_at(header, 24),
-        thread: u32_at(header, 28),
-        sequence: u32_at(header, 32),
-        monotonic: u64_at(header, 40),
-        before: u64_at(header, 48),
-    })
-}
-
 impl ChunkFacts {
     /// Bytes in the file, header included.
     pub fn extent(&self) -> u64 {
@@ -181,9 +151,7 @@ impl TraceFile {
         if facts.stop.is_none() {
             note(&mut damages, 72, "it stopped for a reason that is not known".to_string());
         }
-        let mut walk = Walk { file: &mut file, length, pid: facts.pid, chunks: Vec::new(), damages };
-        walk.all().map_err(io)?;
-        let Walk { mut chunks, mut damages, .. } = walk;
+        let (mut chunks, mut damages) = walk::all(&mut file, length, facts.pid, damages).map_err(io)?;
         chunks.sort_by_key(|chunk| (chunk.thread, chunk.sequence, chunk.at));
         check_sequences(&chunks, &mut damages);
         Ok(Self { path: path.to_path_buf(), length, facts, chunks, damages, file })
@@ -237,65 +205,4 @@ fn check_sequences(chunks: &[ChunkFacts], damages: &mut Vec<Damage>) {
         }
         before = Some(chunk);
     }
-}
-
-/// Goes from header to header.
-struct Walk<'a> {
-    file: &'a mut File,
-    length: u64,
-    pid: u32,
-    chunks: Vec<ChunkFacts>,
-    damages: Vec<Damage>,
-}
-
-impl Walk<'_> {
-    fn all(&mut self) -> std::io::Result<()> {
-        let mut at = PAGE as u64;
-        while at < self.length {
-            at = self.one(at)?.max(at + 1);
-        }
-        Ok(())
-    }
-
-    /// Looks at a place where a header is due; where to look next.
-    fn one(&mut self, at: u64) -> std::io::Result<u64> {
-        let mut header = vec![0; CHUNK_HEADER];
-        self.file.seek(SeekFrom::Start(at))?;
-        let read = read_most(self.file, &mut header)?;
-        header.truncate(read);
-        // Reserved for a thread that never began there: zeros, or a header whose magic was not written any more.
-        let next_page = (at / PAGE as u64 + 1) * PAGE as u64;
-        if u64_at(&header, 0) == 0 {
-            return Ok(next_page);
-        }
-        if header.get(..8) != Some(&CHUNK_MAGIC) || read < CHUNK_HEADER {
-            note(&mut self.damages, at, "there is no chunk where one is due".to_string());
-            return Ok(next_page);
-        }
-        match chunk(&header, at, self.pid) {
-            Ok(chunk) => {
-                let end = at.saturating_add(chunk.extent());
-                if end > self.length {
-                    note(&mut self.damages, at, "a chunk goes beyond the end of the file".to_string());
-                }
-                self.chunks.push(chunk);
-                Ok(end)
-            }
-            Err(what) => {
-                note(&mut self.damages, at, what.to_string());
-                Ok(next_page)
-            }
-        }
-    }
-}
-
-fn read_most(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let mut read = 0;
-    while let Some(rest) = buffer.get_mut(read..).filter(|rest| !rest.is_empty()) {
-        match file.read(rest)? {
-            0 => break,
-            more => read += more,
-        }
-    }
-    Ok(read)
 }

@@ -10,10 +10,13 @@ mod events;
 mod file;
 mod order;
 mod pack;
+mod pull;
 mod recording;
 mod repair;
+mod restart;
 mod stream;
 mod summary;
+mod walk;
 
 pub use events::{Events, Unread};
 pub use file::{ChunkFacts, Facts, TraceFile};

@@ -3,8 +3,9 @@
 //! What is sure: each thread's own order; that an address is had and freed in turns, for a free is noted before
 //! it happens and an object after it was had; and the time of every stamp, after which its events follow at the thread's pace. The
 //! earliest event whose address is ready for it goes first; one whose address is not ready waits for that, but
-//! no longer than until its next stamp. Where that leads nowhere, the choice that led there is taken back
-//! ([`super::repair`]). What is left open by these is counted.
+//! no longer than until its next stamp. An event that a pause may have come before is held back until it is needed
+//! ([`super::stream`]). Where all that leads nowhere, the choice that led there is taken back ([`super::repair`]). What is
+//! left open by these is counted.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -88,6 +89,8 @@ pub struct Merge<'a> {
     pub(super) late: BinaryHeap<Reverse<(u64, u32, u64)>>,
     pub(super) waiting: HashMap<u64, Vec<u32>>,
     pub(super) live: HashMap<u64, Object>,
+    /// Threads whose next event is held back, by its address.
+    floating: HashMap<u64, Vec<u32>>,
     pub(super) order: Order,
     pub(super) journal: VecDeque<Step>,
     pub(super) repair: Repair,
@@ -113,6 +116,7 @@ impl<'a> Merge<'a> {
             late: BinaryHeap::new(),
             waiting: HashMap::new(),
             live: HashMap::new(),
+            floating: HashMap::new(),
             order: Order::default(),
             journal: VecDeque::new(),
             repair: Repair::default(),
@@ -144,7 +148,9 @@ impl<'a> Merge<'a> {
                 break;
             }
         }
-        Ok(self.journal.pop_front().map(|step| step.merged))
+        let step = self.journal.pop_front();
+        self.repair.went_on(step.is_some());
+        Ok(step.map(|step| step.merged))
     }
 
     /// One event more, or some taken back; whether there was anything to do.
@@ -154,18 +160,21 @@ impl<'a> Merge<'a> {
         let late = self.latest_wait();
         match (ready, late) {
             (_, Some((until, thread))) if low.is_none_or(|low| low > until) => {
+                if self.pull(thread, until)? {
+                    return Ok(true);
+                }
                 if let Some(other) = self.may_precede(until) {
                     self.ready.retain(|Reverse((_, ready))| *ready != other);
-                    if !self.wait_if_not_ready(other) {
+                    if !self.wait_if_not_ready(other)? {
                         self.happen(other)?;
                     }
-                } else if !self.repair(thread) && !self.repair_another(thread) {
+                } else if !self.repair(thread) && !self.repair_another(thread) && !self.start_over(thread) {
                     self.force(thread)?;
                 }
             }
             (Some(thread), _) => {
                 self.ready.pop();
-                if !self.wait_if_not_ready(thread) {
+                if !self.wait_if_not_ready(thread)? {
                     self.happen(thread)?;
                 }
             }
@@ -199,41 +208,53 @@ impl<'a> Merge<'a> {
 
     pub(super) fn turn(&self, thread: u32) -> Turn {
         let Some(stream) = self.streams.get(thread as usize) else { return Turn::Neither };
-        match stream.due.front().map(|due| due.event) {
-            Some(
-                Event::Malloc { pointer, .. }
-                | Event::Calloc { pointer, .. }
-                | Event::Aligned { pointer, .. }
-                | Event::ReallocEnd { pointer, .. },
-            ) => Turn::Gain(pointer),
-            Some(Event::ReallocFailed { .. }) => {
-                stream.moving.map_or(Turn::Neither, |(pointer, _)| Turn::Gain(pointer))
-            }
-            Some(Event::Free { pointer } | Event::ReallocBegin { pointer }) => Turn::Free(pointer),
-            _ => Turn::Neither,
-        }
+        stream.due.front().map_or(Turn::Neither, |due| stream.turn_of(due))
     }
 
-    fn wait_if_not_ready(&mut self, thread: u32) -> bool {
+    fn wait_if_not_ready(&mut self, thread: u32) -> Result<bool, ReadError> {
         let (address, is_ready) = match self.turn(thread) {
             Turn::Gain(pointer) => (pointer, !self.live.contains_key(&pointer)),
             Turn::Free(pointer) => (pointer, self.live.contains_key(&pointer)),
-            Turn::Neither => return false,
+            Turn::Neither => return Ok(false),
         };
         let is_ready = is_ready && !self.must_let_pass(thread);
-        let Some(stream) = self.streams.get_mut(thread as usize).filter(|_| !is_ready) else { return false };
+        if !is_ready && self.bring_down(address, thread)? {
+            return self.wait_if_not_ready(thread);
+        }
+        let Some(stream) = self.streams.get_mut(thread as usize).filter(|_| !is_ready) else {
+            return Ok(false);
+        };
         stream.waiting = true;
         stream.ticket += 1;
         let until = stream.due.front().map_or(0, |due| due.high);
         self.late.push(Reverse((until, thread, stream.ticket)));
         self.waiting.entry(address).or_default().push(thread);
-        true
+        Ok(true)
     }
 
-    /// An event that has waited for too long happens as it is, and is counted.
-    fn force(&mut self, thread: u32) -> Result<(), ReadError> {
-        let turn = self.turn(thread);
-        if let Turn::Gain(pointer) | Turn::Free(pointer) = turn
+    /// Lets an event happen that was held back, of another thread than this one, and is what the address waits for; whether
+    /// there was any.
+    fn bring_down(&mut self, address: u64, thread: u32) -> Result<bool, ReadError> {
+        let Some(threads) = self.floating.get(&address) else { return Ok(false) };
+        let needed = if self.live.contains_key(&address) { Turn::Free(address) } else { Turn::Gain(address) };
+        let fits =
+            |other: &&u32| **other != thread && self.turn(**other) == needed && !self.must_let_pass(**other);
+        let time = |other: &&u32| self.due(**other).map(|due| due.time);
+        let Some(other) = threads.iter().filter(fits).min_by_key(time).copied() else { return Ok(false) };
+        self.take(other)?;
+        Ok(true)
+    }
+
+    /// The thread's first event happens, whether it is its turn or not.
+    pub(super) fn take(&mut self, thread: u32) -> Result<(), ReadError> {
+        self.ready.retain(|Reverse((_, ready))| *ready != thread);
+        self.unwait(thread);
+        self.happen(thread)
+    }
+
+    /// The thread does not wait any more.
+    fn unwait(&mut self, thread: u32) {
+        if let Turn::Gain(pointer) | Turn::Free(pointer) = self.turn(thread)
             && let Some(waiting) = self.waiting.get_mut(&pointer)
         {
             waiting.retain(|other| *other != thread);
@@ -241,15 +262,26 @@ impl<'a> Merge<'a> {
                 self.waiting.remove(&pointer);
             }
         }
+        if let Some(stream) = self.streams.get_mut(thread as usize) {
+            stream.waiting = false;
+        }
+    }
+
+    /// An event that has waited for too long happens as it is, and is counted.
+    fn force(&mut self, thread: u32) -> Result<(), ReadError> {
+        let (turn, before) = (self.turn(thread), self.order);
+        self.unwait(thread);
         match turn {
             Turn::Gain(pointer) if self.live.contains_key(&pointer) => self.order.contradictions += 1,
             Turn::Free(pointer) if !self.live.contains_key(&pointer) => self.order.unknown_frees += 1,
             _ => {}
         }
-        if let Some(stream) = self.streams.get_mut(thread as usize) {
-            stream.waiting = false;
+        self.happen(thread)?;
+        // Should it be taken back, it has not been counted.
+        if let Some(step) = self.journal.back_mut() {
+            step.order = before;
         }
-        self.happen(thread)
+        Ok(())
     }
 
     fn happen(&mut self, thread: u32) -> Result<(), ReadError> {
@@ -258,6 +290,15 @@ impl<'a> Merge<'a> {
         let Some(stream) = self.streams.get_mut(thread as usize) else { return Ok(()) };
         let Some(due) = stream.due.pop_front() else { return Ok(()) };
         let Due { event, time, .. } = due;
+        if due.floats()
+            && let Turn::Gain(pointer) | Turn::Free(pointer) = turn
+            && let Some(threads) = self.floating.get_mut(&pointer)
+        {
+            threads.retain(|other| *other != thread);
+            if threads.is_empty() {
+                self.floating.remove(&pointer);
+            }
+        }
         let (tid, number, moving) = (stream.tid, stream.done, stream.moving);
         stream.done += 1;
         let before = match turn {
@@ -331,11 +372,23 @@ impl<'a> Merge<'a> {
         self.ready.clear();
         self.late.clear();
         self.waiting.clear();
-        for (thread, stream) in (0u32..).zip(&mut self.streams) {
-            stream.waiting = false;
-            if let Some(due) = stream.due.front() {
-                self.ready.push(Reverse((due.time, thread)));
+        self.floating.clear();
+        for thread in 0..self.streams.len() {
+            if let Some(stream) = self.streams.get_mut(thread) {
+                stream.waiting = false;
             }
+            self.put_in_line(thread as u32);
+        }
+    }
+
+    /// The thread's first event is ready, or held back.
+    fn put_in_line(&mut self, thread: u32) {
+        let Some(due) = self.due(thread).copied() else { return };
+        self.ready.push(Reverse((due.at, thread)));
+        if due.floats()
+            && let Turn::Gain(pointer) | Turn::Free(pointer) = self.turn(thread)
+        {
+            self.floating.entry(pointer).or_default().push(thread);
         }
     }
 
@@ -352,7 +405,7 @@ impl<'a> Merge<'a> {
             let Some(stream) = self.streams.get_mut(thread as usize) else { continue };
             stream.waiting = false;
             if let Some(due) = stream.due.front() {
-                self.ready.push(Reverse((due.time, thread)));
+                self.ready.push(Reverse((due.at, thread)));
             }
         }
     }
@@ -365,9 +418,7 @@ impl<'a> Merge<'a> {
                 return Ok(());
             }
         }
-        if let Some(due) = stream.due.front() {
-            self.ready.push(Reverse((due.time, thread)));
-        }
+        self.put_in_line(thread);
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! A recording: a directory with a file for each process, whole or compressed.
 
 use std::format;
+use std::io::Read;
 use std::path::Path;
 use std::string::ToString;
 use std::vec::Vec;
@@ -41,7 +42,7 @@ impl Recording {
         }
         paths.sort();
         let (mut files, mut refused) = (Vec::new(), Vec::new());
-        for path in paths {
+        for path in paths.into_iter().filter(|path| !never_began(path)) {
             match TraceFile::open(&path) {
                 Ok(file) => files.push(file),
                 Err(error) => refused.push(error),
@@ -50,6 +51,13 @@ impl Recording {
         files.sort_by_key(|file| (file.facts.monotonic, file.facts.pid));
         Ok(Self { files, refused })
     }
+}
+
+/// Whether its process was killed in the moment in which it made the file: there is nothing in it, or zeros where the magic is due.
+fn never_began(path: &Path) -> bool {
+    let mut magic = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(8).read_to_end(&mut magic));
+    read.is_ok() && magic.iter().all(|byte| *byte == 0)
 }
 
 /// Whether these bytes begin as a control file does.

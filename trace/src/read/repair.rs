@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::vec::Vec;
 
 use super::order::{HORIZON, Merge, Turn};
+use super::restart::Restart;
 
 /// Attempts for one event.
 const ATTEMPTS: u32 = 16;
@@ -16,7 +17,7 @@ const ATTEMPTS: u32 = 16;
 const MOST_TRIED: usize = 4096;
 
 /// An event of a thread, by its number.
-type Numbered = (u32, u64);
+pub(super) type Numbered = (u32, u64);
 
 /// What has been tried.
 #[derive(Default)]
@@ -25,10 +26,24 @@ pub(super) struct Repair {
     after: HashMap<Numbered, Numbered>,
     /// Attempts for an event, and what it was put before.
     tried: HashMap<Numbered, (u32, HashSet<Numbered>)>,
+    pub(super) restart: Restart,
+}
+
+impl Repair {
+    /// One more event is out, for good.
+    pub(super) fn went_on(&mut self, one: bool) {
+        self.restart.earned += u64::from(one);
+    }
+
+    /// Forgets all that was tried.
+    pub(super) fn clear(&mut self) {
+        self.after.clear();
+        self.tried.clear();
+    }
 }
 
 impl Merge<'_> {
-    fn first_of(&self, thread: u32) -> Option<Numbered> {
+    pub(super) fn first_of(&self, thread: u32) -> Option<Numbered> {
         self.streams.get(thread as usize).map(|stream| (thread, stream.done))
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::vec::Vec;
 
 use super::events::Decoder;
-use super::order::Object;
+use super::order::{Object, Turn};
 use super::{ChunkFacts, Order, ReadError, TraceFile};
 use crate::event::Event;
 
@@ -13,9 +13,25 @@ use crate::event::Event;
 pub(super) struct Due {
     pub(super) event: Event,
     pub(super) low: u64,
+    /// When it happened, about.
     pub(super) time: u64,
+    /// When it is to happen, unless another thread needs it before. Not before `time`.
+    pub(super) at: u64,
     pub(super) high: u64,
 }
+
+impl Due {
+    /// Whether it may have happened much later than it seems.
+    pub(super) fn floats(&self) -> bool {
+        self.at > self.time
+    }
+}
+
+/// A thread looks whether time has passed right before it writes an event. Where it is stopped between the two, that event comes
+/// after the pause, and seems to come before it: of every stretch between two stamps only the last can be so. It is
+/// held back, up to its latest time, until another thread needs it; but no longer than this, nanoseconds, lest a
+/// thread's last event before it sleeps be put after its sleep.
+const FLOAT: u64 = 250_000_000;
 
 /// Events between stamps that are spread over time together; a file without stamps has no more at once.
 const BLOCK: usize = 4096;
@@ -64,6 +80,23 @@ impl Stream {
             paced: false,
         }
     }
+
+    /// What an event does to an address. One that a `realloc` failed with does it to the address of the begin, if that was the
+    /// thread's last.
+    pub(super) fn turn_of(&self, due: &Due) -> Turn {
+        match due.event {
+            Event::Malloc { pointer, .. }
+            | Event::Calloc { pointer, .. }
+            | Event::Aligned { pointer, .. }
+            | Event::ReallocEnd { pointer, .. } => Turn::Gain(pointer),
+            Event::ReallocFailed { .. } => {
+                self.moving.map_or(Turn::Neither, |(pointer, _)| Turn::Gain(pointer))
+            }
+            Event::Free { pointer } | Event::ReallocBegin { pointer } => Turn::Free(pointer),
+            _ => Turn::Neither,
+        }
+    }
+
     /// Reads on to the next stamp; whether there was anything to read.
     pub(super) fn fill(&mut self, file: &TraceFile, order: &mut Order) -> Result<bool, ReadError> {
         if self.decoder.is_none() && !self.begin_chunk(file, order)? {
@@ -95,9 +128,12 @@ impl Stream {
             self.pace = if self.paced { (3 * self.pace + told) / 4 + 1 } else { told + 1 };
             self.paced = true;
         }
+        let last = block.iter().rposition(Event::is_call).unwrap_or(block.len()) as u64 + 1;
         for (event, number) in block.into_iter().zip(1u64..) {
             let time = low.saturating_add(step.saturating_mul(number));
-            self.due.push_back(Due { event, low, time, high: end.unwrap_or(u64::MAX) });
+            let held = end.filter(|_| number >= last).map(|end| end.min(time.saturating_add(FLOAT)));
+            let at = held.unwrap_or(time).max(time);
+            self.due.push_back(Due { event, low, time, at, high: end.unwrap_or(u64::MAX) });
         }
         self.time = end.unwrap_or(low);
         Ok(true)

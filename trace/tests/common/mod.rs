@@ -3,7 +3,7 @@
 #![allow(dead_code)] // each test uses some
 
 use arenalab_trace::event::{Event, STAMP_EVERY};
-use arenalab_trace::layout::{CHUNK_HEADER, CHUNK_MAGIC, PAGE, PROCESS_MAGIC, VERSION};
+use arenalab_trace::layout::{CHUNK_HEADER, CHUNK_MAGIC, PAGE, PROCESS_MAGIC, VERSION, WINDOW_MAGIC};
 use arenalab_trace::write::{Encoder, Gained, Packed, Pointed};
 
 /// The bytes of events, as the writer writes them.
@@ -63,6 +63,17 @@ pub fn chunk(thread: u32, sequence: u32, before: u64, began: u64, events: &[Even
     bytes.extend(encode(events, began));
     assert!(bytes.len() <= room, "{} in {room}", bytes.len());
     bytes.resize(room, 0);
+    bytes
+}
+
+/// The header of a window that is used again, `length` bytes long.
+pub fn window(length: usize, moved: u32, target: u64) -> Vec<u8> {
+    let mut bytes = vec![0; CHUNK_HEADER];
+    bytes[..8].copy_from_slice(&WINDOW_MAGIC);
+    for (place, word) in bytes[8..20].chunks_exact_mut(4).zip([length as u32, VERSION, moved]) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+    bytes[24..32].copy_from_slice(&target.to_le_bytes());
     bytes
 }
 

@@ -20,11 +20,17 @@ pub struct RecordArgs {
     /// Record one in N objects, written 1/N: cheaper and smaller, but it cannot be replayed [default: all]
     #[arg(long, value_name = "1/N")]
     pub sample: Option<String>,
+    /// Record a program of this plan: it is made ready, driven and stopped as in a sweep
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["print_env", "command"])]
+    pub plan: Option<PathBuf>,
+    /// Which of the plan's programs, where it has several
+    #[arg(long, value_name = "NAME", requires = "plan")]
+    pub workload: Option<String>,
     /// Start nothing: print what switches recording into DIR on for a service that something else starts
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "command"])]
     pub print_env: Option<PathBuf>,
     /// The program and its arguments
-    #[arg(last = true, value_name = "COMMAND", required_unless_present = "print_env")]
+    #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["print_env", "plan"])]
     pub command: Vec<OsString>,
 }
 

@@ -36,7 +36,11 @@ impl Watch {
 
     /// Looks at a process and all below it. What is gone meanwhile is left out; a line that cannot be written is lost.
     pub fn look(&mut self, pid: i32) {
-        let pids = [pid].into_iter().chain(tree::below(pid).into_iter().map(|member| member.pid));
+        self.look_at([pid].into_iter().chain(tree::below(pid).into_iter().map(|member| member.pid)));
+    }
+
+    /// Looks at these processes.
+    pub fn look_at(&mut self, pids: impl Iterator<Item = i32>) {
         for pid in pids {
             if let Some(outside) = self.one(pid)
                 && let Ok(line) = serde_json::to_string(&outside)
