@@ -15,6 +15,8 @@ use crate::format::trial::MemoryGroup;
 
 /// Pages that a CPU counts by itself before it tells (`MEMCG_CHARGE_BATCH`).
 const BATCH: u64 = 64;
+/// The longest list of processes that is read, bytes.
+const MOST_PIDS: usize = 16 << 10;
 /// Groups that this process has made.
 static MADE: AtomicU64 = AtomicU64::new(0);
 
@@ -27,6 +29,7 @@ pub struct Group {
 
 /// Reads what a group has counted of the pages that its processes have mapped.
 pub struct Counter {
+    dir: PathBuf,
     stat: File,
     version: Version,
     slack: u64,
@@ -87,7 +90,8 @@ impl Group {
         // Each CPU keeps so many changes back, and as many again wait until they are added up (`MEMCG_CHARGE_BATCH` and
         // `memcg_vmstats_needs_flush` in mm/memcontrol.c). A page is two of them or more: its fault, and itself.
         let cpus = procfs::CpuInfo::current().map_or(1, |info| info.num_cores()) as u64;
-        let counter = Counter { stat, version: self.version, slack: BATCH * cpus * procfs::page_size() };
+        let slack = BATCH * cpus * procfs::page_size();
+        let counter = Counter { dir: self.dir.clone(), stat, version: self.version, slack };
         counter.read().map(|_| counter)
     }
 
@@ -113,6 +117,15 @@ impl Group {
 }
 
 impl Counter {
+    /// The list of the processes in the group, as the kernel gives it; `None` where it cannot be read, or is too long.
+    pub fn pids(&self) -> Option<Vec<u8>> {
+        // Version 1 gives a file that is held open the list of before.
+        let mut text = vec![0u8; MOST_PIDS];
+        let got = File::open(self.dir.join("cgroup.procs")).ok()?.read_at(&mut text, 0).ok()?;
+        text.truncate(got);
+        (got < MOST_PIDS).then_some(text)
+    }
+
     /// What is counted now; about 20 us.
     pub fn read(&self) -> Option<Counted> {
         let mut text = [0u8; 8192];

@@ -24,7 +24,12 @@ const PROCESS_S: f64 = 30e-6;
 const COUNT_S: f64 = 150e-6;
 /// The longest that samples are stretched to, and looks for processes.
 const LONGEST: Duration = Duration::from_millis(250);
-const LONGEST_RESCAN: Duration = Duration::from_secs(1);
+/// Where a control group tells whether processes came or went, that is when one is looked for again after so many times what
+/// it took before, and at the latest after so long.
+const CHANGED: u32 = 100;
+const LONGEST_UNCHANGED: Duration = Duration::from_secs(1);
+/// The shortest time between two looks for processes.
+const SHORTEST_RESCAN: Duration = Duration::from_millis(20);
 /// The longest that following what each process runs is stretched to: what happens in between is proven by nobody.
 const LONGEST_UNPROVEN: Duration = Duration::from_millis(50);
 
@@ -64,9 +69,9 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Nothing spent, and the grace to spend.
-    pub const fn begin() -> Self {
-        let rescans = Pace::new(Duration::from_millis(20), LONGEST_RESCAN);
+    /// Nothing spent, and the grace to spend. `is_told` where something tells whether processes came or went.
+    pub const fn begin(is_told: bool) -> Self {
+        let rescans = Pace::new(SHORTEST_RESCAN, if is_told { LONGEST_UNCHANGED } else { LONGEST });
         Self {
             trial: Duration::ZERO,
             samples: Pace::new(INTERVAL, LONGEST),
@@ -106,6 +111,11 @@ impl Budget {
     /// Looking for processes has cost so much.
     pub fn rescanned(&mut self, took: Duration) {
         self.rescans.spend(took, self.allowed().mul_f64(FOR_RESCANS));
+    }
+
+    /// The time to looking for processes again once it is known that some came or went, after a look that took so long.
+    pub fn between_changes(&self, took: Duration) -> Duration {
+        (took * CHANGED).clamp(SHORTEST_RESCAN, LONGEST).min(self.rescans.period)
     }
 
     /// The time between looking for processes.
@@ -161,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_look_waits_until_the_trial_has_paid_for_it() {
-        let mut budget = Budget::begin();
+        let mut budget = Budget::begin(false);
         assert!(budget.affords(5_000, 2, false), "a small tree is looked at at once");
         assert!(!budget.affords(500_000, 16, true));
         budget.used(Duration::from_secs(5));
@@ -177,8 +187,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_to_have_changed_is_looked_at_sooner_than_what_has_not() {
+        let mut budget = Budget::begin(true);
+        for _ in 0..100 {
+            budget.rescanned(Duration::from_millis(1));
+        }
+        assert_eq!(budget.between_rescans(), LONGEST_UNCHANGED);
+        assert_eq!(budget.between_changes(Duration::from_millis(1)), Duration::from_millis(100));
+        assert_eq!(budget.between_changes(Duration::ZERO), SHORTEST_RESCAN);
+        assert_eq!(budget.between_changes(Duration::from_secs(1)), LONGEST);
+    }
+
+    #[test]
     fn what_costs_too_much_comes_less_often_and_never_costs_more_than_the_share() {
-        let mut budget = Budget::begin();
+        let mut budget = Budget::begin(false);
         let (mut now, mut spent) = (Duration::ZERO, Duration::ZERO);
         while now < Duration::from_secs(60) {
             budget.used(now / 2);
@@ -188,7 +210,7 @@ mod tests {
         }
         assert!(budget.between_samples() > INTERVAL);
         assert!(spent < Duration::from_millis(300) + GRACE, "{spent:?} of 30 s");
-        let mut cheap = Budget::begin();
+        let mut cheap = Budget::begin(false);
         for at in 0..6000_u32 {
             cheap.used(Duration::from_millis(u64::from(at) * 10));
             cheap.sampled(Duration::from_micros(8));

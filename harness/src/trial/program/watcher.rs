@@ -64,6 +64,9 @@ pub struct Watcher {
     /// Whether page tables of these processes can be read, as far as that was tried.
     countable: bool,
     rescan: Instant,
+    /// When all are looked for where the control group has other processes than these.
+    changes: Instant,
+    pids: Vec<u8>,
     proof: Instant,
     /// Whose turn it is to have its `status` read.
     turn: i32,
@@ -116,13 +119,15 @@ impl Watcher {
             known: BTreeMap::new(),
             tally: Tally::default(),
             sizes: BTreeMap::new(),
-            budget: Budget::begin(),
+            budget: Budget::begin(counter.is_some()),
             last: Point::default(),
             settled: 0,
             mark: None,
             mapped: None,
             countable: true,
             rescan: now,
+            changes: now,
+            pids: Vec::new(),
             proof: now,
             turn: 0,
             alone: Duration::ZERO,
@@ -138,14 +143,17 @@ impl Watcher {
 
     /// One sample, and what else is due. Gives the time to wait.
     pub fn step(&mut self) -> Duration {
-        if Instant::now() >= self.rescan {
+        let before = thread_cpu();
+        let has_changed = self.has_changed();
+        let glance = thread_cpu().saturating_sub(before);
+        if has_changed || Instant::now() >= self.rescan {
             self.rescan();
         }
         let before = thread_cpu();
         if let Some(point) = self.sample() {
             self.keep(point);
         }
-        self.budget.sampled(thread_cpu().saturating_sub(before));
+        self.budget.sampled(glance + thread_cpu().saturating_sub(before));
         if Instant::now() >= self.proof {
             self.prove();
         }
@@ -158,9 +166,16 @@ impl Watcher {
         self.budget.between_samples()
     }
 
+    /// Whether the trial's control group has other processes than when all were looked for last, and it is time to look again.
+    fn has_changed(&self) -> bool {
+        Instant::now() >= self.changes
+            && self.counter.as_ref().and_then(Counter::pids).is_some_and(|pids| pids != self.pids)
+    }
+
     /// Sees who came and went.
     pub fn rescan(&mut self) {
         let before = thread_cpu();
+        self.pids = self.counter.as_ref().and_then(Counter::pids).unwrap_or_default();
         let all = tree::now_below(self.launcher);
         for Now { member, stat, .. } in &all {
             self.meet(member.pid, || Some(stat.comm.clone()));
@@ -182,8 +197,11 @@ impl Watcher {
             seen.most = seen.most.max(count);
             seen.high_water = seen.high_water.max(high_water);
         });
-        self.budget.rescanned(thread_cpu().saturating_sub(before));
-        self.rescan = Instant::now() + self.budget.between_rescans();
+        let took = thread_cpu().saturating_sub(before);
+        self.budget.rescanned(took);
+        let now = Instant::now();
+        self.rescan = now + self.budget.between_rescans();
+        self.changes = now + self.budget.between_changes(took);
     }
 
     /// Sees what each process runs, and what is in force there.
