@@ -110,10 +110,10 @@ mod tests {
         assert!(budget.allows((0, 0), 100.0), "nothing is known of its time");
         budget.took((0, 0), 4.0);
         budget.took((0, 1), 2.0);
-        assert!(budget.allows((0, 0), 105.9) && !budget.allows((0, 0), 106.0));
-        assert!(budget.allows((0, 1), 106.9) && !budget.allows((0, 1), 107.0));
+        assert!(budget.allows((0, 0), 105.8) && !budget.allows((0, 0), 106.0));
+        assert!(budget.allows((0, 1), 106.8) && !budget.allows((0, 1), 107.0));
         // Of an arm that never ran, the mean of its scenario.
-        assert!(budget.allows((0, 2), 106.4) && !budget.allows((0, 2), 106.5));
+        assert!(budget.allows((0, 2), 106.3) && !budget.allows((0, 2), 106.5));
         assert!(!budget.allows_all([(0, 0), (0, 1)].into_iter(), 102.0));
         let endless = Budget::new(None, 0.0, 0.0);
         assert!(endless.allows((0, 0), 1e9));
