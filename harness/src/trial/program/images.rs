@@ -27,10 +27,11 @@ const ALWAYS: usize = 2;
 const AGAIN_S: f64 = 0.002;
 /// How much older an image is when it is looked at again.
 const OLDER: f64 = 1.25;
-/// An image that has used this share of all CPU time is looked at so often, and whenever it has used half as much again,
-/// until looks have cost so many times their share.
+/// An image that has used this share of all CPU time is looked at so often, and whenever it has used half as much again:
+/// where only a few have, whatever that costs, else until looks have cost so many times their share.
 const WORKS: f64 = 0.05;
 const FIRST_LOOKS: u32 = 4;
+const FEW: usize = 4;
 const WANTED: f64 = 1.5;
 /// The least time to that, seconds.
 const LATER_S: f64 = 0.05;
@@ -249,6 +250,9 @@ impl State {
         let mut due: Vec<usize> = self.live.values().copied().filter(is_due).collect();
         let order = |index: &usize| (self.images[*index].is_conclusive(), -self.images[*index].cpu_s());
         due.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
+        let workers =
+            self.live.values().filter(|index| self.images[**index].cpu_s() > used_s * WORKS).count();
+        let few = workers <= FEW;
         for index in due {
             let image = &self.images[index];
             let works = image.cpu_s() > used_s * WORKS;
@@ -256,7 +260,7 @@ impl State {
             let spent_s = self.looking.as_secs_f64();
             let is_spent = |times: f64| spent_s > (AT_ONCE_S + used_s / SHARE) * times;
             let is_wanted = works && (is_young || image.is_behind());
-            if !is_spent(1.0) || (is_wanted && !is_spent(WANTED)) {
+            if !is_spent(1.0) || (is_wanted && (few || !is_spent(WANTED))) {
                 self.look_at(index);
             }
         }

@@ -141,10 +141,16 @@ fn source(story: &Story, within: usize) -> String {
              high-water mark of it, mean and end from {mean}"
         );
     }
-    let exact = if looks > 0 {
-        format!("the sum of Pss, read {looks} times, and")
-    } else {
-        "bounds only, as Pss was never read (too short, or not allowed):".to_owned()
+    let exact = match (looks, seen.mapped.len()) {
+        (0, 0) => "bounds only, as Pss was never read (too short, or not allowed):".to_owned(),
+        (0, counts) => {
+            format!("pages of files and of shared memory, counted {counts} times by page tables, and")
+        }
+        (looks, 0) => format!("the sum of Pss, read {looks} times, and"),
+        (looks, counts) => format!(
+            "the sum of Pss, read {looks} times, pages of files and of shared memory, counted {counts} times by page \
+             tables, and"
+        ),
     };
     format!(
         "all processes of the program, pages that they share counted once, with what they have in hugetlbfs and in swap: \
