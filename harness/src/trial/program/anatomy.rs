@@ -53,7 +53,14 @@ impl Playing<'_> {
         let worked = seen.heaps.take();
         seen.look(launcher, at_s, since);
         let drained = std::mem::replace(&mut seen.heaps, worked);
-        seen.free_drained = drained.as_ref().and_then(anatomy).and_then(|anatomy| anatomy.free);
+        // The free bytes of a part of the processes are no figure beside those of all.
+        let of_all = |drained: &&Heaps| {
+            seen.heaps.as_ref().is_some_and(|worked| {
+                drained.of_glibc == worked.of_glibc && drained.left_out <= worked.left_out
+            })
+        };
+        seen.free_drained =
+            drained.as_ref().filter(of_all).and_then(anatomy).and_then(|anatomy| anatomy.free);
     }
 
     /// The same while the work goes on, where it is time to.
