@@ -28,7 +28,8 @@ const AGAIN_S: f64 = 0.002;
 /// How much older an image is when it is looked at again.
 const OLDER: f64 = 1.25;
 /// An image that has used this share of all CPU time is looked at so often, and whenever it has used half as much again:
-/// where only a few have, whatever that costs, else until looks have cost so many times their share.
+/// where only a few have, whatever that costs, else until looks have cost so many times their share. Where only a few are
+/// there, each works.
 const WORKS: f64 = 0.05;
 const FIRST_LOOKS: u32 = 4;
 const FEW: usize = 4;
@@ -255,7 +256,8 @@ impl State {
         let few = workers <= FEW;
         for index in due {
             let image = &self.images[index];
-            let works = image.cpu_s() > used_s * WORKS;
+            // One of a few may sleep through its life, and is the program all the same.
+            let works = image.cpu_s() > used_s * WORKS || self.live.len() <= FEW;
             let is_young = image.looks < FIRST_LOOKS && !image.is_conclusive();
             let spent_s = self.looking.as_secs_f64();
             let is_spent = |times: f64| spent_s > (AT_ONCE_S + used_s / SHARE) * times;
