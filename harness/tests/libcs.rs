@@ -257,7 +257,7 @@ fn a_program_that_a_root_is_too_old_for_is_unsupported_there_alone() {
     let Some((command, roots)) = command_and_roots() else { return };
     let (parent, dir) = fresh();
     let (source, program) = (parent.path().join("wait.c"), parent.path().join("wait"));
-    std::fs::write(&source, "#include <unistd.h>\nint main(void) { usleep(300000); return 0; }\n").unwrap();
+    std::fs::write(&source, "#include <unistd.h>\nint main(void) { usleep(900000); return 0; }\n").unwrap();
     assert!(Command::new("cc").arg("-o").args([&program, &source]).status().unwrap().success());
     let plan = parent.path().join("plan.toml");
     let text = format!(

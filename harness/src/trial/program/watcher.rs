@@ -31,6 +31,9 @@ const SETTLED: u32 = 2;
 const WORTH: f64 = 0.02;
 /// How often a look at a border is taken again, as processes come and go there.
 const TRIES: usize = 2;
+/// How long a trial is young, and how often all are looked for then at least.
+const YOUNG: Duration = Duration::from_millis(500);
+const OF_THE_YOUNG: Duration = Duration::from_millis(50);
 /// Most exact looks that are kept.
 const MOST_MARKS: usize = 4096;
 
@@ -200,7 +203,9 @@ impl Watcher {
         let took = thread_cpu().saturating_sub(before);
         self.budget.rescanned(took);
         let now = Instant::now();
-        self.rescan = now + self.budget.between_rescans();
+        // In its first moments a program becomes what it is: a launcher's copy, a loader, a shell, itself.
+        let longest = if self.begin.elapsed() < YOUNG { OF_THE_YOUNG } else { Duration::MAX };
+        self.rescan = now + self.budget.between_rescans().min(longest);
         self.changes = now + self.budget.between_changes(took);
     }
 
