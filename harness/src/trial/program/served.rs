@@ -88,7 +88,9 @@ pub fn served(process: &Process, maps: &[MemoryMap], elves: &mut Elves) -> Serve
             .filter(|(path, facts)| *path != program && !facts.libc)
             .map(|(path, _)| inside(&path)),
         order: loaded.iter().flat_map(|loaded| loaded.files.iter().map(|path| inside(path))).collect(),
-        settled: facts.is_static || loaded.is_some_and(|loaded| loaded.settled && loaded.files.len() > 1),
+        // A loader that was started with a program as its argument is itself until it has loaded that.
+        settled: !is_loader(&program)
+            && (facts.is_static || loaded.is_some_and(|loaded| loaded.settled && loaded.files.len() > 1)),
         loader: crate::trial::tunables::loader_of(process),
         libc,
         on_footing,
