@@ -15,10 +15,12 @@ use super::sight::Sight;
 use super::sighting::{self, anonymous};
 use crate::trial::tree::{Now, cpu_s};
 
+/// How much longer a look takes where this program is not optimised: as many are taken.
+const UNOPTIMISED: f64 = if cfg!(debug_assertions) { 8.0 } else { 1.0 };
 /// Looks take at most one part in so many of the trial's CPU time.
-const SHARE: f64 = 600.0;
+const SHARE: f64 = 600.0 / UNOPTIMISED;
 /// So much may be used for looks at once, seconds: the first ones come when little time has passed.
-const AT_ONCE_S: f64 = 0.003;
+const AT_ONCE_S: f64 = 0.003 * UNOPTIMISED;
 /// The most CPU time for looks at all processes at a border of a service's trial.
 const AT_A_BORDER: Duration = Duration::from_millis(4);
 /// So many of the largest are looked at there in any case; of the others those that told not all, or have worked since.
@@ -27,13 +29,13 @@ const ALWAYS: usize = 2;
 const AGAIN_S: f64 = 0.002;
 /// How much older an image is when it is looked at again.
 const OLDER: f64 = 1.25;
-/// An image that has used this share of all CPU time is looked at so often, and whenever it has used half as much again:
-/// where only a few have, whatever that costs, else until looks have cost so many times their share. Where only a few are
-/// there, each works.
+/// An image that has used this share of all CPU time is looked at so often, and whenever it has used half as much again,
+/// until looks have cost so many times their share; more where only a few have. Where only a few are there, each works.
 const WORKS: f64 = 0.05;
 const FIRST_LOOKS: u32 = 4;
 const FEW: usize = 4;
 const WANTED: f64 = 1.5;
+const WANTED_OF_FEW: f64 = 3.0;
 /// The least time to that, seconds.
 const LATER_S: f64 = 0.05;
 /// Most images that are kept.
@@ -262,7 +264,7 @@ impl State {
             let spent_s = self.looking.as_secs_f64();
             let is_spent = |times: f64| spent_s > (AT_ONCE_S + used_s / SHARE) * times;
             let is_wanted = works && (is_young || image.is_behind());
-            if !is_spent(1.0) || (is_wanted && (few || !is_spent(WANTED))) {
+            if !is_spent(1.0) || (is_wanted && !is_spent(if few { WANTED_OF_FEW } else { WANTED })) {
                 self.look_at(index);
             }
         }
