@@ -163,7 +163,7 @@ fn work_too_short_to_pay_for_a_look_is_left_alone_and_says_so() {
             (&0.into(), &Value::Null, &Value::Null)
         );
         let why = heaps["not_seen"][0].as_str().unwrap();
-        assert!(why.starts_with("its heaps were left alone") && why.contains("over 0.5 %"), "{why}");
+        assert!(why.starts_with("its heaps were left alone") && why.contains("of CPU time, over"), "{why}");
         assert_eq!(row["anatomy"], Value::Null);
         let page = reported(&dir);
         assert!(page.contains("left alone: a look would have cost over 1"), "the report says so");

