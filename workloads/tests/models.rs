@@ -125,8 +125,12 @@ fn what_is_held_is_rate_times_life_times_size() {
     let aligned = aligned.map(|(align, size)| simple(&format!("{size}\nalign = {align}"), life));
     for text in models.chain(aligned) {
         let model = Model::from_text(&text, "m").unwrap();
-        let (implied, held) = (model.implied(&model.phases[0], 2), held(&text, 2));
-        assert!((held / implied - 1.0).abs() < 0.02, "{held} held, {implied} implied by\n{text}");
+        let implied = model.implied(&model.phases[0], 2);
+        // Where the sampler is kept from the CPU, its samples are few, and off by chance; a model that holds something else is
+        // off each time.
+        let held: Vec<f64> = (0..3).map(|_| held(&text, 2)).collect();
+        let is_close = |held: &f64| (held / implied - 1.0).abs() < 0.02;
+        assert!(held.iter().any(is_close), "{held:?} held, {implied} implied by\n{text}");
     }
 }
 
